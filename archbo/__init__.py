@@ -1,0 +1,94 @@
+"""Surrogate predictors and Bayesian optimization for neural architectures.
+
+The public page: everything below can be imported from ``archbo`` itself, and is loaded on first use.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archbo.acquisition import Maximize, Observations, ThompsonSampling
+    from archbo.benchmarks import Benchmark, read_table
+    from archbo.bo_loop import (
+        History,
+        Optimizer,
+        RandomSearch,
+        RegularizedEvolution,
+        Searcher,
+        run,
+    )
+    from archbo.catalog import benchmark, space
+    from archbo.encodings import CategoricalEncoding, Encoding, OneHotEncoding, PathEncoding
+    from archbo.errors import ArchboError
+    from archbo.predictors import GP, Predictor
+    from archbo.spaces import (
+        Arch,
+        CategoricalSpace,
+        DartsSpace,
+        EdgeCellSpace,
+        GnnMacroSpace,
+        NodeCellSpace,
+        SearchSpace,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "acquisition": ("Maximize", "Observations", "ThompsonSampling"),
+    "benchmarks": ("Benchmark", "read_table"),
+    "bo_loop": ("History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"),
+    "catalog": ("benchmark", "space"),
+    "encodings": ("CategoricalEncoding", "Encoding", "OneHotEncoding", "PathEncoding"),
+    "errors": ("ArchboError",),
+    "predictors": ("GP", "Predictor"),
+    "spaces": (
+        "Arch",
+        "CategoricalSpace",
+        "DartsSpace",
+        "EdgeCellSpace",
+        "GnnMacroSpace",
+        "NodeCellSpace",
+        "SearchSpace",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "GP",
+    "Arch",
+    "ArchboError",
+    "Benchmark",
+    "CategoricalEncoding",
+    "CategoricalSpace",
+    "DartsSpace",
+    "EdgeCellSpace",
+    "Encoding",
+    "GnnMacroSpace",
+    "History",
+    "Maximize",
+    "NodeCellSpace",
+    "Observations",
+    "OneHotEncoding",
+    "Optimizer",
+    "PathEncoding",
+    "Predictor",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "SearchSpace",
+    "Searcher",
+    "ThompsonSampling",
+    "benchmark",
+    "read_table",
+    "run",
+    "space",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'archbo' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"archbo.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

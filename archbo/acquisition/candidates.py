@@ -1,0 +1,168 @@
+"""Where the next architecture may come from."""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import final
+
+import torch
+from torch import Generator, Tensor
+
+from archbo.errors import NothingLeftError
+from archbo.spaces import SearchSpace
+
+__all__ = ["Candidates", "FixedCandidates", "LocalCandidates", "candidates_for"]
+
+WHOLE_SPACE = 50_000
+"""Up to this many architectures the acquisition function looks at every one."""
+
+
+class Candidates(ABC):
+    """A rule that proposes rows to choose from, never one of those to avoid.
+
+    Args:
+        space: The space that the rows belong to.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+
+    @abstractmethod
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        """Rows ``m x d`` to choose from, given observations ``X`` (``n x d``), ``Y`` (``n x 1``), ``n > 0``."""
+
+    @abstractmethod
+    def _random(self, n: int, generator: Generator) -> Tensor:
+        """At least ``n`` rows at random, fewer where there are fewer."""
+
+    @abstractmethod
+    def contains(self, X: Tensor) -> Tensor:
+        """``n`` bool: which rows of ``X`` (``n x d``) could ever be proposed."""
+
+    def neighbours(self, row: Tensor) -> Tensor:
+        """Rows ``m x d`` next to ``row`` (``d``) that a local search may move to."""
+        return row.new_empty(0, len(row))
+
+    @final
+    def propose(self, X: Tensor, Y: Tensor, *, avoid: Tensor, generator: Generator) -> Tensor:
+        """Distinct rows ``m x d`` to choose from.
+
+        Args:
+            X: ``n x d``, the architectures observed, at least one.
+            Y: ``n x 1``, their values.
+            avoid: ``a x d``, rows whose architectures are not proposed.
+            generator: The source of randomness.
+
+        Raises:
+            NothingLeftError: Nothing is left.
+        """
+        return self._checked(self.without(self._propose(X, Y, generator), avoid))
+
+    @final
+    def random(self, n: int, *, avoid: Tensor, generator: Generator) -> Tensor:
+        """``n`` distinct rows at random, none in ``avoid`` (``a x d``); fewer where fewer are left.
+
+        Raises:
+            NothingLeftError: Nothing is left.
+        """
+        rows = self.without(self._random(n + len(avoid), generator), avoid)
+        return self._checked(rows)[:n]
+
+    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
+        """The distinct rows of ``X`` whose architectures are not in ``avoid``."""
+        seen = set(self.space.ids(avoid))
+        fresh = []
+        for row, key in enumerate(self.space.ids(X)):
+            if key not in seen:
+                seen.add(key)
+                fresh.append(row)
+        return X[fresh]
+
+    def _checked(self, X: Tensor) -> Tensor:
+        if len(X) == 0:
+            raise NothingLeftError(f"every architecture of {self.space.name} has been asked for")
+        return X
+
+
+class FixedCandidates(Candidates):
+    """The same rows each time: a whole space, or the rows of a table.
+
+    Args:
+        space: The space that the rows belong to.
+        X: ``m x d``, distinct architectures.
+    """
+
+    def __init__(self, space: SearchSpace, X: Tensor) -> None:
+        super().__init__(space)
+        self.X = X
+
+    @cached_property
+    def _ids(self) -> dict[object, int]:
+        return {key: row for row, key in enumerate(self.space.ids(self.X))}
+
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        return self.X
+
+    def _random(self, n: int, generator: Generator) -> Tensor:
+        return self.X[torch.randperm(len(self.X), generator=generator)[:n]]
+
+    def contains(self, X: Tensor) -> Tensor:
+        """Which rows stand for one of the fixed architectures."""
+        return torch.tensor([key in self._ids for key in self.space.ids(X)], dtype=torch.bool)
+
+    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
+        """As for any candidates, without computing the keys of all fixed rows again."""
+        if X is not self.X:
+            return super().without(X, avoid)
+        keep = torch.ones(len(X), dtype=torch.bool)
+        keep[[self._ids[key] for key in self.space.ids(avoid) if key in self._ids]] = False
+        return X[keep]
+
+
+class LocalCandidates(Candidates):
+    """Mutations of the best observations and random rows, for spaces too large to list.
+
+    Much of BANANAS' performance comes from how candidates are made, by mutation (arXiv 2107.07343).
+
+    Args:
+        space: The space to move in.
+        size: The number of candidates, three quarters of them mutations.
+        parents: The number of best observations that are mutated, each by one to three decisions.
+    """
+
+    def __init__(self, space: SearchSpace, *, size: int = 2048, parents: int = 10) -> None:
+        super().__init__(space)
+        self.size, self.parents = size, parents
+
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        best = X[Y.flatten().argsort(descending=True)[: self.parents]]
+        children = best.repeat(-(-3 * self.size // (4 * len(best))), 1)
+        steps = torch.randint(1, 4, (len(children),), generator=generator)
+        for step in range(3):
+            moved = self.space.mutate(children, generator=generator)
+            children = torch.where((steps > step).unsqueeze(-1), moved, children)
+        fresh = self.space.sample(self.size // 4, generator=generator, dtype=X.dtype)
+        return torch.cat([children, fresh])
+
+    def _random(self, n: int, generator: Generator) -> Tensor:
+        rows = self.space.sample(n, generator=generator)
+        for _ in range(20):
+            rows = self.space.distinct(rows)
+            if len(rows) >= n:
+                break
+            rows = torch.cat([rows, self.space.sample(n, generator=generator)])
+        return rows
+
+    def contains(self, X: Tensor) -> Tensor:
+        """Every valid row."""
+        return self.space.is_valid(X)
+
+    def neighbours(self, row: Tensor) -> Tensor:
+        """The space's own neighbours."""
+        return self.space.neighbours(row)
+
+
+def candidates_for(space: SearchSpace) -> Candidates:
+    """The whole space when it is small enough, else mutations of the best and random rows."""
+    if space.is_enumerable and space.size <= WHOLE_SPACE:
+        return FixedCandidates(space, space.enumerate())
+    return LocalCandidates(space)

@@ -1,0 +1,144 @@
+"""From an acquisition function and candidates to the next ``q`` architectures."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
+from botorch.generation import MaxPosteriorSampling
+from torch import Generator, Tensor
+
+from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.factories import AcquisitionFactory, Observations
+
+__all__ = ["Acquisition", "Maximize", "ThompsonSampling"]
+
+CHUNK = 2048
+"""Rows whose marginal posterior is asked for at a time."""
+
+
+class Acquisition(Protocol):
+    """A rule that picks rows."""
+
+    def select(
+        self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """The next rows, ``q x d``; fewer where fewer candidates are left."""
+
+
+@dataclass(frozen=True)
+class Maximize:
+    """Take the candidates with the highest value of an acquisition function, one after the other.
+
+    Each pick is pending for the next. Analytic functions look at every candidate; Monte Carlo ones, which
+    cost a joint posterior per candidate, at a shortlist by analytic LogEI. From the best candidates a local
+    search climbs on where there are neighbours beyond them. Ties are broken at random.
+
+    Args:
+        factory: Makes the acquisition function.
+        shortlist: The number of candidates that a Monte Carlo function looks at.
+        climbs: The number of candidates that the local search starts from.
+
+    Example:
+        Any BoTorch acquisition function serves:
+
+        >>> from botorch.acquisition import qSimpleRegret
+        >>> regret = Maximize(lambda seen: qSimpleRegret(seen.model, sampler=seen.sampler))
+    """
+
+    factory: AcquisitionFactory
+    shortlist: int = 256
+    climbs: int = 5
+
+    def select(
+        self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """The next rows, ``q x d``; fewer where fewer candidates are left."""
+        avoid = torch.cat([observations.X, observations.X_pending])
+        choices = candidates.propose(
+            observations.X, observations.Y, avoid=avoid, generator=generator
+        )
+        choices = choices[torch.randperm(len(choices), generator=generator)]
+        picked = choices[:0]
+        for _ in range(min(q, len(choices))):
+            if len(picked):
+                choices = candidates.without(choices, picked)
+            function = self.factory(observations.with_pending(picked))
+            pool = choices
+            if not isinstance(function, AnalyticAcquisitionFunction):
+                pool = self._shortlist(observations, choices)
+            best = self._climb(function, pool, candidates, torch.cat([avoid, picked]))
+            picked = torch.cat([picked, best])
+        return picked
+
+    def _shortlist(self, observations: Observations, choices: Tensor) -> Tensor:
+        if len(choices) <= self.shortlist:
+            return choices
+        marginal = LogExpectedImprovement(observations.model, best_f=observations.best_f)
+        return choices[_values(marginal, choices).topk(self.shortlist).indices]
+
+    def _climb(
+        self, function: AcquisitionFunction, pool: Tensor, candidates: Candidates, avoid: Tensor
+    ) -> Tensor:
+        """The best row (``1 x d``) of the pool, or of what a local search from its best rows finds."""
+        values = _values(function, pool)
+        top = values.topk(min(self.climbs, len(pool)))
+        best, best_value = pool[top.indices[:1]], float(top.values[0])
+        if len(candidates.neighbours(best[0])) == 0:
+            return best
+        for start, value in zip(pool[top.indices], top.values.tolist(), strict=True):
+            row, here = start, value
+            while True:
+                around = candidates.without(candidates.neighbours(row), avoid)
+                if len(around) == 0:
+                    break
+                around_values = _values(function, around)
+                if float(around_values.max()) <= here:
+                    break
+                row, here = around[around_values.argmax()], float(around_values.max())
+            if here > best_value:
+                best, best_value = row.unsqueeze(0), here
+        return best
+
+
+@dataclass(frozen=True)
+class ThompsonSampling:
+    """Take the maximum of one draw from the joint posterior for each of the ``q`` rows (arXiv 1705.09236).
+
+    A draw over ``m`` rows costs ``m^3``, so it is made on part of the candidates: half of them the most
+    promising by upper confidence bound, half at random.
+
+    Args:
+        size: The number of candidates in a draw.
+    """
+
+    size: int = 2000
+
+    def select(
+        self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """The next rows, ``q x d``; fewer where fewer candidates are left."""
+        avoid = torch.cat([observations.X, observations.X_pending])
+        choices = candidates.propose(
+            observations.X, observations.Y, avoid=avoid, generator=generator
+        )
+        choices = choices[torch.randperm(len(choices), generator=generator)]
+        if len(choices) > self.size:
+            mean, std = observations.predictor.predict(choices)
+            order = (mean + 2 * std).argsort(descending=True)
+            rest = order[self.size // 2 :]
+            random = rest[torch.randperm(len(rest), generator=generator)[: self.size // 2]]
+            choices = choices[torch.cat([order[: self.size // 2], random])]
+        sampling = MaxPosteriorSampling(observations.model, replacement=False)
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(observations.seed)
+            rows: Tensor = sampling(choices, num_samples=min(q, len(choices)))
+        return rows
+
+
+def _values(function: AcquisitionFunction, X: Tensor) -> Tensor:
+    """The function at each row of ``X`` (``m x d``) by itself."""
+    chunk = CHUNK if isinstance(function, AnalyticAcquisitionFunction) else 128
+    with torch.no_grad():
+        return torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])

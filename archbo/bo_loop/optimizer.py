@@ -1,0 +1,68 @@
+"""Bayesian optimization: a predictor, an acquisition rule, and what has been seen."""
+
+import torch
+from torch import Tensor
+
+from archbo.acquisition import Acquisition, Candidates, Maximize, Observations, log_ei
+from archbo.bo_loop.searcher import Searcher
+from archbo.errors import UsageError
+from archbo.predictors import GP, Predictor
+from archbo.spaces import SearchSpace
+
+__all__ = ["Optimizer"]
+
+
+class Optimizer(Searcher):
+    """Asks at random until ``n_initial`` values are told, then where the acquisition rule says.
+
+    Args:
+        space: The space to search.
+        predictor: The surrogate; a ``GP`` with its defaults unless given.
+        acquisition: How architectures are picked; by LogEI unless given.
+        candidates: Where they may come from; the whole space by default, or where that is too large
+            mutations of the best and random ones.
+        n_initial: The number of random architectures at the start.
+        seed: The same seed gives the same search.
+
+    Raises:
+        UsageError: ``n_initial`` is not positive, or the predictor is of another space.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> optimizer = Optimizer(space, n_initial=3, seed=0)
+        >>> for _ in range(8):
+        ...     archs = optimizer.ask()
+        ...     optimizer.tell(archs, [sum(arch.row) for arch in archs])
+        >>> print(*optimizer.history.best)
+        width=32,depth=4 5.0
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        predictor: Predictor | None = None,
+        acquisition: Acquisition | None = None,
+        *,
+        candidates: Candidates | None = None,
+        n_initial: int = 10,
+        seed: int,
+    ) -> None:
+        super().__init__(space, candidates=candidates, seed=seed)
+        if n_initial < 1:
+            raise UsageError(f"n_initial must be at least 1; got {n_initial}")
+        self.predictor = predictor if predictor is not None else GP(space)
+        if self.predictor.space.name != space.name:
+            raise UsageError(
+                f"the predictor is of {self.predictor.space.name!r}, the search is in {space.name!r}"
+            )
+        self.acquisition = acquisition if acquisition is not None else Maximize(log_ei)
+        self.n_initial = n_initial
+
+    def _next(self, q: int) -> Tensor:
+        if len(self.seen) < self.n_initial or len(self.X) == 0:
+            return self.candidates.random(q, avoid=self.seen, generator=self.generator)
+        seed = int(torch.randint(2**31, (), generator=self.generator))
+        self.predictor.fit(self.X, self.Y, seed=seed)
+        observations = Observations(self.predictor, self.X, self.Y, self.X_pending, seed)
+        return self.acquisition.select(observations, self.candidates, q, generator=self.generator)

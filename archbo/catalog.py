@@ -1,0 +1,188 @@
+"""The one place where a name becomes an object."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from archbo.acquisition import (
+    Acquisition,
+    Candidates,
+    Maximize,
+    ThompsonSampling,
+    log_ei,
+    qlog_nei,
+    ucb,
+)
+from archbo.benchmarks import (
+    NAS_BENCH_GRAPH_DATASETS,
+    Benchmark,
+    analog_nas_bench,
+    nas_bench_graph,
+)
+from archbo.bo_loop import Optimizer, RandomSearch, RegularizedEvolution, Searcher
+from archbo.encodings import CategoricalEncoding, Encoding, OneHotEncoding, PathEncoding
+from archbo.errors import UsageError
+from archbo.predictors import GP, Predictor
+from archbo.spaces import (
+    CategoricalSpace,
+    DartsSpace,
+    EdgeCellSpace,
+    GnnMacroSpace,
+    NodeCellSpace,
+    SearchSpace,
+)
+
+__all__ = [
+    "ACQUISITIONS",
+    "BASELINES",
+    "BENCHMARKS",
+    "ENCODINGS",
+    "PREDICTORS",
+    "SPACES",
+    "acquisition",
+    "baseline",
+    "benchmark",
+    "encoding",
+    "optimizer",
+    "predictor",
+    "space",
+]
+
+T = TypeVar("T")
+
+SPACES: Mapping[str, Callable[[], SearchSpace]] = {
+    "nb201": EdgeCellSpace.nas_bench_201,
+    "tnb101-micro": EdgeCellSpace.trans_nas_micro,
+    "nb101": NodeCellSpace.nas_bench_101,
+    "darts": DartsSpace,
+    "nas-bench-graph": GnnMacroSpace.nas_bench_graph,
+    "nas-bench-graph-proteins": GnnMacroSpace.nas_bench_graph_proteins,
+}
+
+BENCHMARKS: Mapping[str, Callable[[], Benchmark]] = {
+    "nb201": analog_nas_bench,
+    **{
+        f"nas-bench-graph/{dataset}": partial(nas_bench_graph, dataset)
+        for dataset in NAS_BENCH_GRAPH_DATASETS
+    },
+}
+
+ENCODINGS: Mapping[str, Callable[[SearchSpace], Encoding]] = {
+    "one-hot": OneHotEncoding,
+    "canonical-one-hot": partial(OneHotEncoding, canonical=True),
+    "categorical": CategoricalEncoding,
+    "canonical-categorical": partial(CategoricalEncoding, canonical=True),
+    "path": PathEncoding,
+    "path-counts": partial(PathEncoding, counts=True),
+    "semantic-path-set": partial(PathEncoding, semantic=True),
+    "semantic-path": partial(PathEncoding, counts=True, semantic=True),
+}
+
+PREDICTORS: Mapping[str, Callable[[SearchSpace, Encoding | None], Predictor]] = {
+    "gp": GP,
+}
+
+ACQUISITIONS: Mapping[str, Acquisition] = {
+    "log_ei": Maximize(log_ei),
+    "qlog_nei": Maximize(qlog_nei),
+    "ucb": Maximize(ucb),
+    "thompson": ThompsonSampling(),
+}
+
+BASELINES: Mapping[str, type[RandomSearch] | type[RegularizedEvolution]] = {
+    "random": RandomSearch,
+    "evolution": RegularizedEvolution,
+}
+
+
+def space(name: str) -> SearchSpace:
+    """The space of that name, or the categorical space of a TOML file.
+
+    Raises:
+        UsageError: There is no such space.
+        DataError: The file does not describe a space.
+    """
+    if Path(name).suffix == ".toml":
+        return CategoricalSpace.from_toml(name)
+    return _pick(SPACES, name, "space", "give one of these, or a .toml file")()
+
+
+def benchmark(name: str) -> Benchmark:
+    """The embedded benchmark of that name.
+
+    Raises:
+        UsageError: There is no such benchmark.
+        DataError: The package that holds it is not installed, or its file is not what it should be.
+    """
+    return _pick(BENCHMARKS, name, "benchmark", "give one of these, or --table FILE --space NAME")()
+
+
+def encoding(names: str, space: SearchSpace) -> Encoding:
+    """The encoding of that name; several are joined with ``+``.
+
+    Raises:
+        UsageError: There is no such encoding.
+    """
+    first, *others = (_pick(ENCODINGS, name, "encoding")(space) for name in names.split("+"))
+    for other in others:
+        first = first + other
+    return first
+
+
+def predictor(name: str, space: SearchSpace, encoding: Encoding | None = None) -> Predictor:
+    """The predictor of that name, on its own default encoding unless one is given.
+
+    Raises:
+        UsageError: There is no such predictor.
+    """
+    return _pick(PREDICTORS, name, "predictor")(space, encoding)
+
+
+def acquisition(name: str) -> Acquisition:
+    """The acquisition rule of that name.
+
+    Raises:
+        UsageError: There is no such rule.
+    """
+    return _pick(ACQUISITIONS, name, "acquisition")
+
+
+def optimizer(
+    space: SearchSpace,
+    predictor_name: str = "gp",
+    acquisition_name: str = "log_ei",
+    *,
+    encoding_names: str | None = None,
+    candidates: Candidates | None = None,
+    seed: int,
+) -> Optimizer:
+    """An optimizer from names.
+
+    Raises:
+        UsageError: One of the names is unknown.
+    """
+    features = encoding(encoding_names, space) if encoding_names else None
+    surrogate = predictor(predictor_name, space, features)
+    rule = acquisition(acquisition_name)
+    return Optimizer(space, surrogate, rule, candidates=candidates, seed=seed)
+
+
+def baseline(
+    name: str, space: SearchSpace, *, candidates: Candidates | None = None, seed: int
+) -> Searcher:
+    """The search method of that name that needs no surrogate.
+
+    Raises:
+        UsageError: There is no such method.
+    """
+    return _pick(BASELINES, name, "baseline")(space, candidates=candidates, seed=seed)
+
+
+def _pick(table: Mapping[str, T], name: str, kind: str, remedy: str = "give one of these") -> T:
+    if name in table:
+        return table[name]
+    close = difflib.get_close_matches(name, table, n=1)
+    hint = f", did you mean {close[0]!r}?" if close else "."
+    raise UsageError(f"unknown {kind} {name!r}{hint} There are {', '.join(table)}; {remedy}")

@@ -1,0 +1,7 @@
+"""Encodings: what a model sees of an architecture."""
+
+from archbo.encodings.adjacency import CategoricalEncoding, OneHotEncoding
+from archbo.encodings.base import Concatenation, Encoding
+from archbo.encodings.path import PathEncoding
+
+__all__ = ["CategoricalEncoding", "Concatenation", "Encoding", "OneHotEncoding", "PathEncoding"]

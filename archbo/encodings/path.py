@@ -1,0 +1,128 @@
+"""Paths from input to output as features."""
+
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from archbo.encodings.base import Encoding
+from archbo.errors import UsageError
+from archbo.spaces import SearchSpace
+
+__all__ = ["PathEncoding"]
+
+MAX_FEATURES = 100_000
+CHUNK_BYTES = 2**22  # features written at a time: about what a processor caches
+
+
+class PathEncoding(Encoding):
+    """Which sequences of operations lead from an input to an output, or how often (BANANAS, arXiv 1910.11858).
+
+    A sequence over ``R`` operations is numbered in bijective base ``R``: the empty one is 0, and appending
+    operation ``r`` (1..R) to sequence ``s`` gives ``R s + r``. Shorter sequences thus come first, and dropping
+    an identity costs nothing: it leaves the number as it is.
+
+    Args:
+        space: The space that the rows belong to.
+        counts: Count each path instead of telling whether there is one.
+        semantic: Contract identity operations, so that networks that compute the same look the same.
+        max_length: Drop the paths of more operations than this (the truncation of BANANAS).
+
+    Raises:
+        UsageError: There would be more than 100,000 features, or ``max_length`` is negative.
+
+    Example:
+        >>> from archbo.spaces import EdgeCellSpace
+        >>> space = EdgeCellSpace.nas_bench_201()
+        >>> encoding = PathEncoding(space, counts=True, semantic=True)
+        >>> X = space.rows(["|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|nor_conv_1x1~1|skip_connect~2|"])
+        >>> [(encoding.feature_names[i], int(encoding(X)[0, i])) for i in encoding(X)[0].nonzero()]
+        [('input>nor_conv_3x3>output', 1), ('input>nor_conv_3x3>nor_conv_1x1>output', 1)]
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        counts: bool = False,
+        semantic: bool = False,
+        max_length: int | None = None,
+    ) -> None:
+        super().__init__(space)
+        self.counts, self.semantic, self.max_length = counts, semantic, max_length
+        template = space.template
+        gone = space.zero_ops | (space.identity_ops if semantic else frozenset())
+        ops = [op for op in space.op_names if op not in gone]
+        longest = max(len(path) - 2 for path in template.paths())
+        length = longest if max_length is None else min(max_length, longest)
+        if length < 0:
+            raise UsageError(f"max_length counts operations, at least 0; got {max_length}")
+        self._block = sum(len(ops) ** k for k in range(length + 1))
+        if self._block * len(template.inputs) > MAX_FEATURES:
+            raise UsageError(
+                f"{space.name} has {self._block * len(template.inputs):,} paths of up to {length} "
+                f"operations; give a smaller max_length"
+            )
+        self.feature_names = tuple(
+            ">".join((template.op_names[self._label(node)], *names, "output"))
+            for node in template.inputs
+            for k in range(length + 1)
+            for names in product(ops, repeat=k)
+        )
+        self.groups = tuple(
+            k for _ in template.inputs for k in range(length + 1) for _ in range(len(ops) ** k)
+        )
+        letter = {op: number for number, op in enumerate(ops, 1)}
+        self._digit = torch.tensor([letter.get(op, 0) for op in template.op_names])
+        self._factor = torch.where(self._digit > 0, len(ops), 1)
+        self._paths = len(list(template.paths()))
+
+    def _label(self, node: int) -> int:
+        """The label of an input node, the same in every architecture of the space."""
+        return int(self.space.graphs(torch.zeros(1, self.space.n_columns)).ops[0, node])
+
+    def _encode(self, X: Tensor) -> Tensor:
+        features = X.new_zeros(len(X), self.n_features)
+        rows = max(256, CHUNK_BYTES // (X.element_size() * max(self.n_features, 4 * self._paths)))
+        for start in range(0, len(X), rows):
+            part = slice(start, start + rows)
+            index, alive = self._walk(X[part])
+            if self.counts:
+                features[part].scatter_add_(1, index, alive.to(X.dtype))
+            else:
+                features[part].scatter_reduce_(1, index, alive.to(X.dtype), "amax")
+        return features
+
+    def _walk(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """For each path of the template: its feature (``n x P`` int64), and whether it is there (bool)."""
+        graphs = self.space.graphs(X)
+        adjacency = graphs.adjacency.permute(1, 2, 0)
+        factor, digit = self._factor[graphs.ops.T], self._digit[graphs.ops.T]
+        index = torch.empty(self._paths, len(X), dtype=torch.int64)
+        alive = torch.empty(self._paths, len(X), dtype=torch.bool)
+        template = self.space.template
+
+        def walk(node: int, code: Tensor, there: Tensor, offset: int) -> None:
+            for successor in template.successors[node]:
+                reached = there & adjacency[node, successor]
+                if successor in template.outputs:
+                    kept = reached & (code < self._block)
+                    path = next(number)
+                    index[path] = (code + offset) * kept
+                    alive[path] = kept
+                else:
+                    walk(successor, code * factor[successor] + digit[successor], reached, offset)
+
+        number = iter(range(self._paths))
+        for block, node in enumerate(template.inputs):
+            walk(
+                node,
+                torch.zeros(len(X), dtype=torch.int64),
+                graphs.mask[:, node],
+                block * self._block,
+            )
+        return index.T, alive.T
+
+    def __repr__(self) -> str:
+        options = f"counts={self.counts}, semantic={self.semantic}, max_length={self.max_length}"
+        return f"PathEncoding({self.space.name}, {options})"

@@ -1,0 +1,34 @@
+"""What can go wrong, in words a user can act on: what was wrong, where, and what to do."""
+
+__all__ = [
+    "ArchboError",
+    "DataError",
+    "InvalidArchitectureError",
+    "NothingLeftError",
+    "NumericalWarning",
+    "UsageError",
+]
+
+
+class ArchboError(Exception):
+    """Base of every error that archbo raises on purpose; the command line prints it as one line."""
+
+
+class InvalidArchitectureError(ArchboError, ValueError):
+    """An architecture that its search space cannot hold: malformed text, unknown operation, bad row."""
+
+
+class DataError(ArchboError, ValueError):
+    """A file or table that is not what it should be: a missing column, a NaN, a duplicate, a bad pickle."""
+
+
+class UsageError(ArchboError, ValueError):
+    """A request that cannot be served: zero queries, an unknown name, observations of the wrong shape."""
+
+
+class NothingLeftError(UsageError):
+    """Every architecture of the space or table has been asked for."""
+
+
+class NumericalWarning(UserWarning):
+    """A fit that did not go as planned; the message says what was done instead."""

@@ -1,0 +1,6 @@
+"""Predictors: surrogates that are BoTorch models."""
+
+from archbo.predictors.base import Predictor, marginals
+from archbo.predictors.gp import GP
+
+__all__ = ["GP", "Predictor", "marginals"]

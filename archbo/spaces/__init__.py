@@ -1,0 +1,22 @@
+"""Search spaces: what an architecture is."""
+
+from archbo.spaces.base import Arch, ArchLike, SearchSpace
+from archbo.spaces.categorical import CategoricalSpace
+from archbo.spaces.darts import DartsSpace
+from archbo.spaces.edge_cell import EdgeCellSpace
+from archbo.spaces.gnn_macro import GnnMacroSpace
+from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.node_cell import NodeCellSpace
+
+__all__ = [
+    "Arch",
+    "ArchLike",
+    "CategoricalSpace",
+    "DartsSpace",
+    "EdgeCellSpace",
+    "GnnMacroSpace",
+    "GraphBatch",
+    "GraphTemplate",
+    "NodeCellSpace",
+    "SearchSpace",
+]

@@ -1,0 +1,260 @@
+"""Pairs of cells with two operations per node: DARTS and NAS-Bench-301."""
+
+import ast
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import combinations, permutations
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from archbo.errors import InvalidArchitectureError
+from archbo.spaces.base import SearchSpace
+from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.relabel import FORBIDDEN, smallest_code
+
+__all__ = ["DartsSpace"]
+
+CELLS = ("normal", "reduce")
+NODES = range(2, 6)
+"""The intermediate nodes of a cell; 0 and 1 are its inputs, the outputs of the two cells before."""
+
+PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}
+"""For each node the pairs of earlier nodes that may feed it."""
+
+SLOTS = tuple((node, source) for node in NODES for source in range(node))
+"""The fourteen places of a cell where there can be an edge."""
+
+OPS = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+
+
+class DartsSpace(SearchSpace):
+    """A normal and a reduction cell, each of four nodes that add up two operations on earlier nodes.
+
+    The two operations of a node read distinct earlier nodes; the output of a cell is the concatenation
+    of all four nodes (arXiv 1806.09055). A row has three columns per node: which pair of earlier nodes it
+    reads, and the operations on the first and on the second of the pair.
+
+    The notation is the official ``Genotype(normal=[(op, source), ...], normal_concat=range(2, 6), ...)``;
+    the order of the two edges of a node means nothing, ``format`` writes the earlier source first.
+
+    ``canonical`` numbers the nodes of each cell such that isomorphic cells get the same row. Operations
+    that receive nothing but zeros become ``none``, and what a ``none`` reads is forgotten.
+
+    In ``graphs`` the two cells lie side by side, each operation is a node that is fed by all operations
+    of the node it reads, and feeds the output. Whether two operations are added up or concatenated can
+    only be seen there from what their sum feeds.
+
+    Args:
+        name: The name in the catalog.
+        op_names: The operations; by default those of DARTS with ``none``, which real tables use.
+
+    Example:
+        >>> space = DartsSpace()
+        >>> space.template.n_nodes, space.n_columns, space.size < 2**63
+        (22, 24, True)
+        >>> row = space.sample(1, generator=torch.Generator().manual_seed(0))[0]
+        >>> space.parse(space.format(row)) == tuple(row.tolist())
+        True
+    """
+
+    # In a reduction cell a skip from a cell input halves the resolution with a strided convolution; it is
+    # counted as identity there too, because what it passes on is still its input.
+    identity_ops = frozenset({"skip_connect"})
+    folds = True
+
+    def __init__(self, name: str = "darts", op_names: Sequence[str] = ("none", *OPS)) -> None:
+        self.name = name
+        self.op_names = tuple(op_names)
+        self.zero_ops = frozenset({"none"}) & set(self.op_names)
+        self.columns = tuple(
+            f"{cell}_{what}_{node}"
+            for cell in CELLS
+            for node in NODES
+            for what in ("inputs", "first_op", "second_op")
+        )
+        n_ops = len(self.op_names)
+        self.cardinalities = 2 * tuple(
+            cardinality for node in NODES for cardinality in (len(PAIRS[node]), n_ops, n_ops)
+        )
+        # Per cell: nodes 0 and 1 are the inputs, 2(k - 1) and 2(k - 1) + 1 the operations of node k, node
+        # 10 is the output.
+        support = torch.zeros(22, 22, dtype=torch.bool)
+        for cell in (support[:11, :11], support[11:, 11:]):
+            for node, source in SLOTS:
+                for start in _positions(source):
+                    cell[start, 2 * node - 2 : 2 * node] = True
+            cell[2:10, 10] = True
+        ends = tuple(f"{cell} {end}" for cell in CELLS for end in ("c_{k-2}", "c_{k-1}", "output"))
+        self.template = GraphTemplate((*ends, *self.op_names), (0, 1, 11, 12), (10, 21), support)
+
+    @classmethod
+    def nas_bench_301(cls) -> Self:
+        """The operations of NAS-Bench-301 (arXiv 2008.09777): those of DARTS without ``none``."""
+        return cls("nas-bench-301", OPS)
+
+    # Notation.
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        try:
+            call = ast.parse(text.strip(), mode="eval").body
+            if not isinstance(call, ast.Call) or ast.unparse(call.func) != "Genotype" or call.args:
+                raise self._malformed(text)
+            fields = {str(field.arg): field.value for field in call.keywords}
+            concats = [fields.pop(f"{cell}_concat") for cell in CELLS]
+            cells = {cell: ast.literal_eval(fields.pop(cell)) for cell in CELLS}
+        except (KeyError, ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+            raise self._malformed(text) from error
+        if fields:
+            raise self._malformed(text)
+        for cell, concat in zip(CELLS, concats, strict=True):
+            if ast.unparse(concat) not in ("range(2, 6)", "[2, 3, 4, 5]", "(2, 3, 4, 5)"):
+                raise InvalidArchitectureError(
+                    f"{cell}_concat is {ast.unparse(concat)}; cells of {self.name} concatenate all "
+                    "their nodes, so write range(2, 6)"
+                )
+        return tuple(value for cell in CELLS for value in self._cell(cells[cell], cell))
+
+    def _malformed(self, text: str) -> InvalidArchitectureError:
+        return InvalidArchitectureError(
+            f"malformed genotype {text!r}: write Genotype(normal=[(op, source), ...], "
+            "normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))"
+        )
+
+    def _cell(self, edges: object, cell: str) -> list[int]:
+        """The row of one cell."""
+        if (
+            not isinstance(edges, list | tuple)
+            or len(edges) != 8
+            or not all(isinstance(edge, list | tuple) and len(edge) == 2 for edge in edges)
+        ):
+            raise InvalidArchitectureError(
+                f"the {cell} cell is {edges!r}; give eight pairs (op, source), two for each of nodes 2 to 5"
+            )
+        row = []
+        for node in NODES:
+            here = f"node {node} of the {cell} cell"
+            pair = edges[2 * node - 4 : 2 * node - 2]
+            for op, source in pair:
+                if op not in self.op_names:
+                    raise self._unknown_op(op, here)
+                if type(source) is not int or not 0 <= source < node:
+                    raise InvalidArchitectureError(
+                        f"source {source!r} of {here}; give an earlier node, 0 to {node - 1}"
+                    )
+            (op_a, a), (op_b, b) = sorted(pair, key=lambda edge: edge[1])
+            if a == b:
+                raise InvalidArchitectureError(
+                    f"both edges of {here} read node {a}; give two distinct sources"
+                )
+            row += [PAIRS[node].index((a, b)), self.op_names.index(op_a), self.op_names.index(op_b)]
+        return row
+
+    def format(self, row: Sequence[int] | Tensor) -> str:
+        digits = [int(value) for value in row]
+        fields = []
+        for cell in CELLS:
+            edges = []
+            for node in NODES:
+                pair, *ops = digits[:3]
+                del digits[:3]
+                edges += [
+                    (self.op_names[op], source)
+                    for op, source in zip(ops, PAIRS[node][pair], strict=True)
+                ]
+            fields.append(f"{cell}={edges}, {cell}_concat=range(2, 6)")
+        return f"Genotype({', '.join(fields)})"
+
+    # Meaning.
+
+    def graphs(self, X: Tensor) -> GraphBatch:
+        n, V = len(X), self.template.n_nodes
+        ops = torch.empty(V, n, dtype=torch.int64)
+        mask = torch.ones(V, n, dtype=torch.bool)
+        adjacency = torch.zeros(V, V, n, dtype=torch.bool)
+        none = self.op_names.index("none") if self.zero_ops else -1
+        for index in range(len(CELLS)):
+            columns = X.T[12 * index : 12 * index + 12].reshape(len(NODES), 3, n)
+            cell = slice(11 * index, 11 * index + 11)
+            ends = torch.arange(3 * index, 3 * index + 3)[:, None]
+            ops[cell][[0, 1, 10]] = ends.expand(3, n)
+            for node, (pair, *codes) in zip(NODES, columns, strict=True):
+                sources = torch.tensor(PAIRS[node])[pair.long()].T
+                for position, source, code in zip(_positions(node), sources, codes, strict=True):
+                    ops[cell][position] = code + 6  # after the six labels of inputs and outputs
+                    present = mask[cell][position]
+                    torch.ne(code, none, out=present)
+                    for earlier in range(node):
+                        reads = (source == earlier) & present
+                        for start in _positions(earlier):
+                            edge = adjacency[cell, cell][start, position]
+                            torch.logical_and(reads, mask[cell][start], out=edge)
+                    adjacency[cell, cell][position, 10] = present
+        return GraphBatch(self.template, adjacency.permute(2, 0, 1), ops.T, mask.T)
+
+    def canonical(self, X: Tensor) -> Tensor:
+        n = len(X)
+        # From here on each cell is a row of its own.
+        live = self.graphs(X).connected().reshape(2 * n, 11)[:, 2:10]
+        X_cell = X.long().reshape(2 * n, 12)
+        digits = torch.zeros(2 * n, len(SLOTS), dtype=torch.int64)
+        for node in NODES:
+            pair, *codes = X_cell[:, 3 * node - 6 : 3 * node - 3].unbind(-1)
+            sources = torch.tensor(PAIRS[node])[pair]
+            for side, op in enumerate(codes):
+                digit = (op + 1) * live[:, 2 * node - 4 + side]
+                slot = SLOTS.index((node, 0)) + sources[:, side]
+                digits.scatter_(1, slot[:, None], digit[:, None])
+        code = smallest_code(torch.cat([digits, digits > 0], -1), self._weights)
+
+        columns = []
+        for node in NODES:
+            values = [self._place[node, source] for source in range(node)]
+            found = code[:, None] // torch.tensor(values) % self._base
+            # Edges first; a missing one becomes a none on the earliest node that is left.
+            first = torch.argsort((found == 0).long(), dim=-1, stable=True)[:, :2]
+            sources = first.sort(-1).values
+            pair = (sources[:, None] == torch.tensor(PAIRS[node])).all(-1).long().argmax(-1)
+            ops = found.gather(1, sources) - 1
+            if self.zero_ops:
+                ops = torch.where(ops < 0, self.op_names.index("none"), ops)
+            columns += [pair, *ops.unbind(-1)]
+        return torch.stack(columns, -1).reshape(n, self.n_columns).to(X.dtype)
+
+    # The code of a numbered cell has a digit per slot: 0 for no edge, else 1 + the operation.
+
+    @property
+    def _base(self) -> int:
+        return len(self.op_names) + 1
+
+    @cached_property
+    def _place(self) -> dict[tuple[int, int], int]:
+        """The value of each slot's digit, the first slot the most significant."""
+        return {slot: self._base**exponent for exponent, slot in enumerate(reversed(SLOTS))}
+
+    @cached_property
+    def _weights(self) -> Tensor:
+        """``28 x 24`` double: the value of each digit, and whether it may be there, when renumbered."""
+        columns = []
+        for numbers in permutations(NODES):
+            new = (0, 1, *numbers)
+            moved = [(new[node], new[source]) for node, source in SLOTS]
+            values = [self._place.get(slot, 0) for slot in moved]
+            columns.append(
+                [*values, *(0.0 if slot in self._place else FORBIDDEN for slot in moved)]
+            )
+        return torch.tensor(columns, dtype=torch.double).T
+
+
+def _positions(node: int) -> tuple[int, ...]:
+    """The graph nodes whose sum is a node of the cell: an input, or two operations."""
+    return (node,) if node < 2 else (2 * node - 2, 2 * node - 1)

@@ -1,0 +1,106 @@
+"""Many architectures as one batch of labelled directed acyclic graphs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+__all__ = ["GraphBatch", "GraphTemplate"]
+
+
+@dataclass(frozen=True)
+class GraphTemplate:
+    """What the graphs of a search space have in common.
+
+    Nodes are numbered in topological order, so that every adjacency matrix is strictly upper triangular.
+
+    Attributes:
+        op_names: The labels that a node can carry; the labels of inputs and outputs among them.
+        inputs: Positions of the input nodes.
+        outputs: Positions of the output nodes.
+        support: ``V x V`` bool, the edges that some architecture of the space may have.
+    """
+
+    op_names: tuple[str, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    support: Tensor
+
+    def __post_init__(self) -> None:
+        if bool(self.support.tril().any()):
+            raise ValueError("a graph template's nodes must be in topological order")
+
+    @property
+    def n_nodes(self) -> int:
+        """The number of node positions ``V``."""
+        return self.support.shape[-1]
+
+    @cached_property
+    def successors(self) -> tuple[tuple[int, ...], ...]:
+        """For each node the positions that it may feed."""
+        return tuple(tuple(row.nonzero().flatten().tolist()) for row in self.support)
+
+    def paths(self) -> Iterator[tuple[int, ...]]:
+        """Every way from an input to an output that the support allows, as node positions, depth first."""
+        stack: list[tuple[int, ...]] = [(node,) for node in reversed(self.inputs)]
+        while stack:
+            path = stack.pop()
+            if path[-1] in self.outputs:
+                yield path
+            else:
+                stack.extend((*path, node) for node in reversed(self.successors[path[-1]]))
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """Graphs of ``n`` architectures, operations on nodes.
+
+    Args:
+        template: The part that all graphs of the space share.
+        adjacency: ``n x V x V`` bool, strictly upper triangular; edges touch present nodes only.
+        ops: ``n x V`` int64, indices into ``template.op_names``.
+        mask: ``n x V`` bool, the nodes that are present.
+
+    Example:
+        >>> from archbo.spaces import EdgeCellSpace
+        >>> space = EdgeCellSpace.nas_bench_201()
+        >>> batch = space.graphs(space.enumerate())
+        >>> batch.adjacency.shape
+        torch.Size([15625, 8, 8])
+    """
+
+    template: GraphTemplate
+    adjacency: Tensor
+    ops: Tensor
+    mask: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+    def to_networkx(self, index: int) -> "nx.DiGraph[int]":
+        """The graph of one architecture; nodes carry ``op``, the name of their operation."""
+        graph: nx.DiGraph[int] = nx.DiGraph()
+        for node in self.mask[index].nonzero().flatten().tolist():
+            graph.add_node(node, op=self.template.op_names[int(self.ops[index, node])])
+        graph.add_edges_from(self.adjacency[index].nonzero().tolist())
+        return graph
+
+    def connected(self) -> Tensor:
+        """``n x V`` bool: the nodes on some path from an input to an output."""
+        V = self.template.n_nodes
+        # One slice per node pair; with the batch last these slices are contiguous.
+        adjacency = self.adjacency.permute(1, 2, 0).contiguous()
+        forward = torch.zeros(V, len(self), dtype=torch.bool)
+        backward = torch.zeros_like(forward)
+        forward[list(self.template.inputs)] = True
+        backward[list(self.template.outputs)] = True
+        for node in range(V):
+            for successor in self.template.successors[node]:
+                forward[successor] |= forward[node] & adjacency[node, successor]
+        for node in reversed(range(V)):
+            for successor in self.template.successors[node]:
+                backward[node] |= backward[successor] & adjacency[node, successor]
+        return (forward & backward).T & self.mask

@@ -1,0 +1,18 @@
+"""``python -m perf encodings`` and ``python -m perf search``."""
+
+import sys
+
+from perf import encodings, search
+
+RUNS = {"encodings": encodings.main, "search": search.main}
+
+
+def main() -> None:
+    """Run the named measurement; without a name say which there are."""
+    if len(sys.argv) != 2 or sys.argv[1] not in RUNS:
+        print(f"usage: python -m perf {{{','.join(RUNS)}}}", file=sys.stderr)
+        sys.exit(2)
+    RUNS[sys.argv[1]]()
+
+
+main()
