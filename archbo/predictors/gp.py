@@ -165,6 +165,12 @@ class PoolGP(SingleTaskGP):
 
     _factors: tuple[Tensor, Tensor, Tensor] | None = None
 
+    @property
+    def noise(self) -> Tensor:
+        """The variance of the observation noise, ``1``."""
+        noise: Tensor = self.likelihood.noise
+        return noise
+
     def train(self, mode: bool = True) -> "PoolGP":
         """Parameters may change now, so what was computed from them is dropped."""
         self._factors = None
@@ -195,9 +201,8 @@ class PoolGP(SingleTaskGP):
         """Mean and variance (``b`` each) at features ``b x D``; Rasmussen and Williams, algorithm 2.1."""
         inputs = self.train_inputs[0]
         if self._factors is None or self._factors[0] is not inputs:
-            noise = self.likelihood.noise
             covariance = self.covar_module(inputs).to_dense()
-            L = psd_safe_cholesky(covariance + noise * torch.eye(len(inputs)).to(covariance))
+            L = psd_safe_cholesky(covariance + self.noise * torch.eye(len(inputs)).to(covariance))
             residual = self.train_targets - self.mean_module(inputs)
             weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)
             self._factors = (inputs, L, weights)
@@ -209,7 +214,7 @@ class PoolGP(SingleTaskGP):
         return mean, (prior - explained).clamp_min(1e-12)
 
 
-def _maximise_posterior(model: SingleTaskGP) -> None:
+def _maximise_posterior(model: PoolGP) -> None:
     """Set the hyperparameters to their maximum a posteriori, the constant mean to its closed form.
 
     Small dense matrices straight through autograd and L-BFGS; GPyTorch's general machinery takes some ten
@@ -229,14 +234,13 @@ def _maximise_posterior(model: SingleTaskGP) -> None:
 
     def solve() -> tuple[Tensor, Tensor]:
         """The negative log posterior and the generalised-least-squares mean."""
-        covariance = model.covar_module(features).to_dense() + model.likelihood.noise * identity
-        L = psd_safe_cholesky(covariance)
+        L = psd_safe_cholesky(model.covar_module(features).to_dense() + model.noise * identity)
         half = torch.linalg.solve_triangular(L, ones_and_targets, upper=False)
         mean = (half[:, 0] @ half[:, 1]) / half[:, 0].square().sum()
         residual = half[:, 1] - mean * half[:, 0]
         value = 0.5 * residual.square().sum() + L.diagonal().log().sum()
         for _, module, prior, value_of, _ in model.named_priors():
-            value = value - prior.log_prob(value_of(module)).sum()
+            value = value - prior.log_prob(value_of(module)).sum()  # type: ignore[operator]
         return value, mean
 
     def closure() -> Tensor:

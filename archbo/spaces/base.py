@@ -165,7 +165,7 @@ class SearchSpace(ABC):
     def is_valid(self, X: Tensor) -> Tensor:
         """``n`` bool: which rows of ``X`` (``n x d``) are architectures of the space."""
         limits = torch.tensor(self.cardinalities, dtype=X.dtype)
-        return ((X >= 0) & (limits > X) & (X.frac() == 0)).all(-1)
+        return ((X >= 0) & (limits > X) & (X.round() == X)).all(-1)
 
     def canonical(self, X: Tensor) -> Tensor:
         """One representative row for all rows of ``X`` (``n x d``) that mean the same architecture."""
