@@ -36,7 +36,8 @@ lint: $(VENV)/.installed-dev
 
 # Run the notebooks in full and keep their outputs.
 notebooks: $(VENV)/.installed-dev
-	$(BIN)/python -m jupytext --sync --execute notebooks/*.py
+	$(BIN)/python -m jupytext --sync notebooks/*.py
+	$(BIN)/python -m jupyter execute --inplace notebooks/*.ipynb
 
 clean:
 	rm -rf $(VENV)

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archbo.acquisition import Maximize, Observations, ThompsonSampling
+    from archbo.acquisition import FixedCandidates, Maximize, Observations, ThompsonSampling
     from archbo.benchmarks import Benchmark, read_table
     from archbo.bo_loop import (
         History,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "acquisition": ("Maximize", "Observations", "ThompsonSampling"),
+    "acquisition": ("FixedCandidates", "Maximize", "Observations", "ThompsonSampling"),
     "benchmarks": ("Benchmark", "read_table"),
     "bo_loop": ("History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"),
     "catalog": ("benchmark", "space"),
@@ -63,6 +63,7 @@ __all__ = [
     "DartsSpace",
     "EdgeCellSpace",
     "Encoding",
+    "FixedCandidates",
     "GnnMacroSpace",
     "History",
     "Maximize",

@@ -14,7 +14,7 @@ from archbo.acquisition.factories import AcquisitionFactory, Observations
 
 __all__ = ["Acquisition", "Maximize", "ThompsonSampling"]
 
-CHUNK = 2048
+CHUNK = 4096
 """Rows whose marginal posterior is asked for at a time."""
 
 

@@ -1,15 +1,20 @@
 """Pictures of searches."""
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import networkx as nx
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from archbo.errors import UsageError
+from archbo.spaces import Arch
 
-__all__ = ["plot_regret", "save_figure"]
+__all__ = ["draw_arch", "plot_predictions", "plot_regret", "save_figure"]
 
 COLOURS = ("#1b6ca8", "#8a8f98", "#d1495b", "#66a182", "#edae49")
 
@@ -57,6 +62,86 @@ def plot_regret(
     axes.set_title(title)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return figure
+
+
+def plot_predictions(
+    mean: Sequence[float], std: Sequence[float], truth: Sequence[float], *, unit: str
+) -> Figure:
+    """Predicted against true values, with error bars of one standard deviation.
+
+    Args:
+        mean: ``n`` predicted means.
+        std: ``n`` predicted standard deviations.
+        truth: ``n`` true values.
+        unit: What they are measured in.
+
+    Example:
+        >>> figure = plot_predictions([1.0, 2.0], [0.1, 0.2], [1.1, 1.8], unit="accuracy (%)")
+        >>> figure.axes[0].get_ylabel()
+        'predicted accuracy (%)'
+    """
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes: Axes = figure.add_subplot()
+    low, high = min(*truth, *mean), max(*truth, *mean)
+    axes.plot([low, high], [low, high], color=COLOURS[1], linewidth=1)
+    axes.errorbar(
+        truth, mean, yerr=std, fmt="o", markersize=3, linewidth=0.6, alpha=0.6, color=COLOURS[0]
+    )
+    axes.set_xlabel(f"true {unit}")
+    axes.set_ylabel(f"predicted {unit}")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_arch(arch: Arch) -> Figure:
+    """The graph of an architecture from left to right, operations that reach the output only.
+
+    Example:
+        >>> from archbo.spaces import EdgeCellSpace
+        >>> space = EdgeCellSpace.nas_bench_201()
+        >>> figure = draw_arch(space.arch("(2, 1, 0, 2, 1, 4)"))
+        >>> sorted(text.get_text() for text in figure.axes[0].texts if text.get_text())
+        ['input', 'nor_conv_3x3', 'output', 'skip_connect']
+    """
+    graph = arch.to_networkx()
+    ops = nx.get_node_attributes(graph, "op")
+    ends = [n for n in graph if n in arch.space.template.outputs]
+    starts = [n for n in graph if n in arch.space.template.inputs]
+    reached = set(starts).union(*(nx.descendants(graph, node) for node in starts))
+    useful = set(ends).union(*(nx.ancestors(graph, node) for node in ends))
+    graph = graph.subgraph(reached & useful | set(starts) | set(ends)).copy()
+    layers = {
+        node: layer
+        for layer, nodes in enumerate(nx.topological_generations(graph))
+        for node in nodes
+    }
+    last = max(layers.values())
+    layers.update(dict.fromkeys(ends, last))
+    # A lane for each operation, so that an edge that skips layers runs behind no other node.
+    lanes = dict(zip((n for n in graph if n not in {*starts, *ends}), count(0.0), strict=False))
+    for node in (*starts, *ends):
+        around = [lanes[n] for n in nx.all_neighbors(graph, node) if n in lanes]
+        lanes[node] = sum(around) / len(around) if around else 0.0
+    names = sorted(set(ops.values()))
+    figure = Figure(figsize=(1.5 * (last + 2), 0.5 * len(graph) + 0.5), layout="constrained")
+    axes: Axes = figure.add_subplot()
+    boxes = {}
+    for node in graph:
+        colour = colormaps["Pastel1"](names.index(ops[node]) % 9)
+        style = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": "none"}
+        text = axes.text(
+            layers[node], lanes[node], ops[node], size=8, ha="center", va="center", bbox=style
+        )
+        boxes[node] = text.get_bbox_patch()
+    for source, target in graph.edges:
+        arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": COLOURS[1]}
+        arrow |= {"patchA": boxes[source], "patchB": boxes[target], "shrinkA": 0, "shrinkB": 0}
+        ends_at = (layers[target], lanes[target])
+        axes.annotate("", ends_at, (layers[source], lanes[source]), arrowprops=arrow)
+    axes.set_xlim(-0.5, last + 0.5)
+    axes.set_ylim(max(lanes.values()) + 0.5, -0.5)
+    axes.set_axis_off()
     return figure
 
 

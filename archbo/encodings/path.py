@@ -64,8 +64,8 @@ class PathEncoding(Encoding):
                 f"operations; give a smaller max_length"
             )
         self.feature_names = tuple(
-            ">".join((template.op_names[self._label(node)], *names, "output"))
-            for node in template.inputs
+            ">".join((start, *names, "output"))
+            for start in [template.op_names[self._label(node)] for node in template.inputs]
             for k in range(length + 1)
             for names in product(ops, repeat=k)
         )

@@ -239,8 +239,8 @@ def _maximise_posterior(model: PoolGP) -> None:
         mean = (half[:, 0] @ half[:, 1]) / half[:, 0].square().sum()
         residual = half[:, 1] - mean * half[:, 0]
         value = 0.5 * residual.square().sum() + L.diagonal().log().sum()
-        for _, module, prior, value_of, _ in model.named_priors():
-            value = value - prior.log_prob(value_of(module)).sum()  # type: ignore[operator]
+        for _, module, prior, value_of, _ in model.named_priors():  # type: ignore[operator]
+            value = value - prior.log_prob(value_of(module)).sum()
         return value, mean
 
     def closure() -> Tensor:

@@ -40,8 +40,8 @@ class GroupedMaternKernel(Kernel):  # type: ignore[misc]
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: object) -> Tensor:
         """Covariances ``... x n x m`` of features ``x1`` (``... x n x D``) and ``x2`` (``... x m x D``)."""
-        scale = (0.5 * self.log_weight).exp()[self.groups].to(x1)
+        scale = (5 * self.log_weight.exp()).sqrt()[self.groups].to(x1)
         square = self.covar_dist(x1 * scale, x2 * scale, square_dist=True, diag=diag)
-        r = (5 * square).clamp_min(1e-20).sqrt()
-        covariance: Tensor = (1 + r + r.square() / 3) * (-r).exp()
+        r = square.clamp_min(1e-20).sqrt()
+        covariance: Tensor = (1 + r + square / 3) * (-r).exp()
         return covariance

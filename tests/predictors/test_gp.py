@@ -1,0 +1,207 @@
+"""The Gaussian process against its textbook formulas and BoTorch's own fit."""
+
+import numpy as np
+import pytest
+import torch
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import SingleTaskGP
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from scipy.spatial.distance import cdist
+
+from archbo import GP
+from archbo.encodings import OneHotEncoding, PathEncoding
+from archbo.errors import NumericalWarning
+from archbo.predictors.kernels import GroupedMaternKernel
+from archbo.spaces import CategoricalSpace, EdgeCellSpace
+
+NB201 = EdgeCellSpace.nas_bench_201()
+TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
+SPACES = pytest.mark.parametrize("space", [NB201, TOY], ids=["nb201", "toy"])
+
+
+def data(space, n=20, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    X = space.distinct(space.sample(3 * n, generator=generator))[:n]
+    weights = torch.rand(space.n_columns, generator=generator, dtype=torch.double)
+    noise = 0.3 * torch.rand(n, generator=generator, dtype=torch.double)
+    return X, (90 - (X @ weights + noise).square()).unsqueeze(-1)
+
+
+def fitted(space, *, n=20, **options):
+    return GP(space, **options).fit(*data(space, n), seed=0)
+
+
+def fresh(space, n=15):
+    return space.sample(n, generator=torch.Generator().manual_seed(9))
+
+
+def covariance(gp, first, second):
+    """The kernel from its definition, with numpy and scipy."""
+    kernel = gp.model.covar_module.base_kernel
+    weight = kernel.log_weight.exp().detach().numpy()[list(gp.encoding.groups)]
+    A, B = (gp.encoding(X).numpy() * np.sqrt(weight) for X in (first, second))
+    r = np.sqrt(5) * cdist(A, B)
+    return gp.model.covar_module.outputscale.item() * (1 + r + r**2 / 3) * np.exp(-r)
+
+
+def dense_posterior(gp, X):
+    """Mean and covariance of a Gaussian process by dense algebra, on the scale of the model."""
+    Z = gp.to_latent(gp.train_Y).flatten().numpy()
+    K = covariance(gp, gp.train_X, gp.train_X) + gp.model.noise.item() * np.eye(len(Z))
+    cross, mean = covariance(gp, X, gp.train_X), gp.model.mean_module.constant.item()
+    gain = cross @ np.linalg.inv(K)
+    return mean + gain @ (Z - mean), covariance(gp, X, X) - gain @ cross.T
+
+
+@SPACES
+def test_latent_posterior_is_the_textbook_formula(space):
+    gp = fitted(space)
+    X = space.distinct(fresh(space))
+    mean, cov = dense_posterior(gp, X)
+    posterior = gp.latent.posterior(X)
+    np.testing.assert_allclose(posterior.mean.flatten().detach(), mean, rtol=1e-6, atol=1e-7)
+    dense = posterior.distribution.covariance_matrix.detach()
+    np.testing.assert_allclose(dense, cov, rtol=1e-5, atol=1e-6)
+
+
+@SPACES
+def test_standardized_posterior_is_the_formula_in_the_unit_of_the_values(space):
+    gp = fitted(space, targets="standardize")
+    X = fresh(space)
+    mean, cov = dense_posterior(gp, X)
+    Y = gp.train_Y.numpy()
+    got_mean, got_std = gp.predict(X)
+    np.testing.assert_allclose(got_mean, Y.mean() + Y.std(ddof=1) * mean, rtol=1e-7)
+    np.testing.assert_allclose(got_std, Y.std(ddof=1) * np.sqrt(np.diag(cov)), rtol=1e-4)
+
+
+@SPACES
+def test_marginals_of_a_pool_are_those_of_botorch(space):
+    model, X = fitted(space).latent, fresh(space)
+    quick = model.posterior(X.unsqueeze(-2))
+    assert quick.mean.shape == (len(X), 1, 1)
+    for index, row in enumerate(X.split(1)):
+        slow = SingleTaskGP.posterior(model, row)
+        torch.testing.assert_close(quick.mean[index], slow.mean, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(quick.variance[index], slow.variance, rtol=1e-4, atol=1e-8)
+
+
+def test_marginals_follow_the_parameters():
+    """What is kept for the marginals is dropped when the parameters change."""
+    gp, X = fitted(TOY), fresh(TOY)
+    before = gp.predict(X)[0]
+    state = {k: v + 0.5 if k.endswith("log_weight") else v for k, v in gp.state_dict().items()}
+    gp.load_state_dict(state)
+    after = gp.predict(X)[0]
+    joint = gp.posterior(X).mean.flatten()
+    assert not after.allclose(before)
+    torch.testing.assert_close(after, joint, rtol=1e-6, atol=1e-6)
+
+
+@SPACES
+def test_posterior_by_monte_carlo_is_the_quadrature(space):
+    """Mean and variance over the warp, against warped draws of the latent Gaussian."""
+    gp, X = fitted(space), fresh(space, 6)
+    latent = gp.latent.posterior(X.unsqueeze(-2))
+    normal = torch.randn(400_000, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    mean, std = gp.predict(X)
+    for index in range(len(X)):
+        m, v = latent.mean[index].item(), latent.variance[index].item()
+        draws = gp.warp.inverse(m + v**0.5 * normal)
+        assert mean[index].item() == pytest.approx(
+            draws.mean().item(), abs=0.03 * std[index].item()
+        )
+        assert std[index].item() == pytest.approx(draws.std().item(), rel=0.03)
+
+
+def log_posterior(model):
+    """The exact log posterior of the hyperparameters, by GPyTorch."""
+    model.train()
+    mll = ExactMarginalLogLikelihood(model.likelihood, model)
+    with torch.no_grad():
+        value = mll(model(*model.train_inputs), model.train_targets).item()
+    model.eval()
+    return value * len(model.train_targets)
+
+
+@SPACES
+@pytest.mark.parametrize("n", [5, 20])
+def test_fit_is_no_worse_than_botorchs(space, n):
+    gp, other = fitted(space, n=n), GP(space)
+    other.train_X, other.train_Y = gp.train_X, gp.train_Y
+    other._prepare()
+    start = log_posterior(other.model)
+    fit_gpytorch_mll(ExactMarginalLogLikelihood(other.model.likelihood, other.model))
+    found, theirs = log_posterior(gp.model), log_posterior(other.model)
+    assert found > theirs - 0.02
+    assert theirs > start  # the comparison says something
+
+
+@SPACES
+def test_mean_is_generalised_least_squares(space):
+    gp = fitted(space)
+    n = len(gp.train_X)
+    K = covariance(gp, gp.train_X, gp.train_X) + gp.model.noise.item() * np.eye(n)
+    weight = np.linalg.solve(K, np.ones(n))
+    Z = gp.to_latent(gp.train_Y).flatten().numpy()
+    assert gp.model.mean_module.constant.item() == pytest.approx(
+        weight @ Z / weight.sum(), abs=1e-6
+    )
+
+
+def test_kernel_is_a_matern_with_a_weight_per_group():
+    kernel = GroupedMaternKernel([0, 0, 1])
+    with torch.no_grad():
+        kernel.log_weight.copy_(torch.tensor([0.3, -1.2]))
+    x, y = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    weight = np.exp([0.3, 0.3, -1.2])
+    r = np.sqrt(5) * cdist(x * np.sqrt(weight), y * np.sqrt(weight))
+    wanted = (1 + r + r**2 / 3) * np.exp(-r)
+    with torch.no_grad():
+        np.testing.assert_allclose(kernel(x, y).to_dense(), wanted, rtol=1e-6)
+        np.testing.assert_allclose(kernel(x, x, diag=True), np.ones(5), rtol=1e-6)
+        np.testing.assert_allclose(kernel(x, y, diag=True), np.diag(wanted), rtol=1e-6)
+
+
+@pytest.mark.parametrize("targets", ["rank", "standardize"])
+def test_latent_scale_keeps_the_order(targets):
+    gp = fitted(TOY, targets=targets)
+    Y = torch.linspace(0, 100, 50, dtype=torch.double)
+    assert (gp.to_latent(Y).diff() > 0).all()
+
+
+def test_observation_noise_adds_variance():
+    gp, X = fitted(TOY, targets="standardize"), TOY.distinct(fresh(TOY, 4))
+    plain = gp.posterior(X).variance
+    noisy = gp.posterior(X, observation_noise=True).variance
+    noise = (gp.model.noise * gp.train_Y.var()).item()
+    torch.testing.assert_close(noisy - plain, torch.full_like(plain, noise), rtol=1e-3, atol=1e-6)
+
+
+def test_default_encoding_joins_rows_and_semantic_paths():
+    wanted = OneHotEncoding(NB201) + PathEncoding(NB201, counts=True, semantic=True)
+    assert GP(NB201).encoding.equals(wanted)
+    assert GP(TOY).encoding.equals(OneHotEncoding(TOY))
+
+
+def test_own_encoding_and_kernel_are_used():
+    made = []
+
+    def kernel(encoding):
+        made.append(encoding)
+        return GroupedMaternKernel(encoding.groups)
+
+    encoding = OneHotEncoding(NB201)
+    gp = fitted(NB201, encoding=encoding, kernel=kernel)
+    assert made == [encoding]
+    assert gp.predict(fresh(NB201))[0].isfinite().all()
+
+
+def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
+    class Broken(GroupedMaternKernel):
+        def forward(self, x1, x2, diag=False, **params):
+            covariance = super().forward(x1, x2, diag=diag, **params)
+            return covariance * float("nan") if self.training and x1.requires_grad else covariance
+
+    assert issubclass(Broken, GroupedMaternKernel)
+    assert issubclass(NumericalWarning, UserWarning)
