@@ -13,7 +13,7 @@ def test_python_examples_run_in_order():
     for block in blocks:
         exec(block, names)
     assert names["value"] == names["accuracy"](names["best"])
-    assert names["arch"] in names["optimizer"].history.archs or names["mean"].isfinite().all()
+    assert names["std"] > 0
 
 
 def test_space_file_is_read(tmp_path):

@@ -163,6 +163,9 @@ class LocalCandidates(Candidates):
 
 def candidates_for(space: SearchSpace) -> Candidates:
     """The whole space when it is small enough, else mutations of the best and random rows."""
-    if space.is_enumerable and space.size <= WHOLE_SPACE:
-        return FixedCandidates(space, space.enumerate())
+    # A space that folds may have many rows for each architecture.
+    if space.is_enumerable and space.size <= 10 * WHOLE_SPACE:
+        X = space.enumerate()
+        if len(X) <= WHOLE_SPACE:
+            return FixedCandidates(space, X)
     return LocalCandidates(space)

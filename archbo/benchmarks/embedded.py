@@ -63,7 +63,8 @@ def analog_nas_bench(path: str | Path | None = None) -> Benchmark:
             records.append(values)
         digits = np.array(list(content), dtype=np.int64).reshape(-1, 6)
         metrics = pd.DataFrame(records).astype(np.float64)
-    except (AttributeError, TypeError, ValueError) as error:
+        metrics["baseline_accuracy"]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{file} does not hold AnalogNAS-Bench records: {error}") from error
     space = EdgeCellSpace.nas_bench_201()
     return Benchmark(
@@ -115,7 +116,8 @@ def nas_bench_graph(dataset: str, path: str | Path | None = None) -> Benchmark:
         keys = torch.tensor(list(content), dtype=torch.int64)
         metrics = pd.DataFrame(list(content.values())).astype(np.float64)
         X = space.from_table_key(keys)
-    except (AttributeError, TypeError, ValueError) as error:
+        metrics["valid_perf"]
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"{file} does not hold NAS-Bench-Graph records: {error}") from error
     return Benchmark(
         name=f"nas-bench-graph/{dataset}",

@@ -34,7 +34,8 @@ def load_pickle(path: str | Path, *, records: frozenset[tuple[str, str]] = froze
         raise DataError(f"refused {path}: {error}; install the published file again") from None
     except Exception as error:
         # A broken pickle raises nearly anything: the machine it drives has no types.
-        raise DataError(f"cannot read {path}: {type(error).__name__}: {error}") from error
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"cannot read {path}: {what}") from error
 
 
 class _Unpickler(pickle.Unpickler):
@@ -51,8 +52,10 @@ class _Unpickler(pickle.Unpickler):
             def __init__(self, code: str, *_: object) -> None:
                 self.code = code
 
-            def __setstate__(self, state: object) -> None:
-                """The byte order is the only news in it, and it is checked by ``scalar``'s length."""
+            def __setstate__(self, state: tuple[object, ...]) -> None:
+                """The byte order is the only news in it."""
+                if state[1] not in ("<", "|"):
+                    raise DataError("it holds a numpy scalar that is not little-endian")
 
         def scalar(dtype: object, raw: bytes = b"") -> float | int:
             formats = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i", "b1": "<?"}

@@ -221,7 +221,7 @@ def _flags(frame: pd.DataFrame, column: str, path: str | Path) -> "pd.Series[boo
 
 def _rows(frame: pd.DataFrame, space: SearchSpace, arch_column: str, path: str | Path) -> Tensor:
     if arch_column in frame:
-        texts = frame[arch_column].astype(str)
+        texts = frame[arch_column].map(str)
         return _parse_each(zip(frame.index, map(space.parse, texts), strict=True), path)
     if isinstance(space, CategoricalSpace):
         missing = [column for column in space.columns if column not in frame]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from archbo.acquisition import Candidates
 from archbo.bo_loop.searcher import Searcher
-from archbo.errors import UsageError
+from archbo.errors import NothingLeftError, UsageError
 from archbo.spaces import SearchSpace
 
 __all__ = ["RandomSearch", "RegularizedEvolution"]
@@ -54,14 +54,20 @@ class RegularizedEvolution(Searcher):
     def _next(self, q: int) -> Tensor:
         rows = self.X[:0]
         while len(rows) < q:
-            avoid = torch.cat([self.seen, rows])
-            if len(self.X) < self.population:
-                left = min(q - len(rows), max(1, self.population - len(avoid)))
-                fresh = self.candidates.random(left, avoid=avoid, generator=self.generator)
-            else:
-                fresh = self._child(avoid)
-            rows = torch.cat([rows, fresh])
+            try:
+                rows = torch.cat([rows, self._fresh(q - len(rows), torch.cat([self.seen, rows]))])
+            except NothingLeftError:
+                if len(rows) == 0:
+                    raise
+                break
         return rows
+
+    def _fresh(self, n: int, avoid: Tensor) -> Tensor:
+        """At least one new row and at most ``n``."""
+        if len(self.X) >= self.population:
+            return self._child(avoid)
+        n = min(n, max(1, self.population - len(avoid)))
+        return self.candidates.random(n, avoid=avoid, generator=self.generator)
 
     def _child(self, avoid: Tensor) -> Tensor:
         X, Y = self.X[-self.population :], self.Y[-self.population :]

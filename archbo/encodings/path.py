@@ -1,6 +1,7 @@
 """Paths from input to output as features."""
 
 from itertools import product
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -76,6 +77,27 @@ class PathEncoding(Encoding):
         self._digit = torch.tensor([letter.get(op, 0) for op in template.op_names])
         self._factor = torch.where(self._digit > 0, len(ops), 1)
         self._paths = len(list(template.paths()))
+
+    @classmethod
+    def at_most(
+        cls, space: SearchSpace, n_features: int, *, counts: bool = False, semantic: bool = False
+    ) -> Self:
+        """The least truncated encoding with no more than ``n_features``.
+
+        Raises:
+            UsageError: Even the empty path is too much.
+        """
+        ops = len(
+            set(space.op_names) - space.zero_ops - (space.identity_ops if semantic else set())
+        )
+        longest = max(len(path) - 2 for path in space.template.paths())
+        for length in range(longest, -1, -1):
+            if len(space.template.inputs) * sum(ops**k for k in range(length + 1)) <= n_features:
+                return cls(space, counts=counts, semantic=semantic, max_length=length)
+        raise UsageError(
+            f"{space.name} has {len(space.template.inputs)} inputs, so at least as many path "
+            f"features; {n_features} are too few"
+        )
 
     def _label(self, node: int) -> int:
         """The label of an input node, the same in every architecture of the space."""

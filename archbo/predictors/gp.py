@@ -139,11 +139,14 @@ class GP(Predictor):
 
 
 def default_encoding(space: SearchSpace) -> Encoding:
-    """One-hot rows, and beside them the counts of semantic paths where the space has paths."""
+    """One-hot rows, and beside them the counts of semantic paths where the space has paths.
+
+    Paths are truncated where there would be more than 400: that makes a kernel slow, and hardly better.
+    """
     one_hot = OneHotEncoding(space)
     if isinstance(space, CategoricalSpace):
         return one_hot
-    return one_hot + PathEncoding(space, counts=True, semantic=True)
+    return one_hot + PathEncoding.at_most(space, 400, counts=True, semantic=True)
 
 
 def default_kernel(encoding: Encoding) -> Kernel:

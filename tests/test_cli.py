@@ -1,0 +1,357 @@
+"""The command line, as a user runs it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+
+import pandas as pd
+import pytest
+
+from archbo import catalog, cli
+from archbo.benchmarks import read_table
+from archbo.spaces import CategoricalSpace
+
+SPACE = """kind = "categorical"
+name = "toy"
+[columns]
+width = [8, 16, 32]
+depth = [1, 2, 3, 4]
+skip = ["no", "yes"]
+"""
+CELL = "|{}~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
+RUN = {"seed", "method", "queries", "seconds"}
+QUERY = {"arch", "value", "best", "rank", "report"}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a space and a table of it, from which the commands run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toy.toml").write_text(SPACE)
+    rows = pd.MultiIndex.from_product([[8, 16, 32], [1, 2, 3, 4], ["no", "yes"]])
+    table = rows.to_frame(index=False, name=["width", "depth", "skip"])
+    # Values repeat, so that ranks have ties.
+    table["accuracy"] = (table["width"] / 8 + table["depth"] + (table["skip"] == "yes")).round()
+    table["latency"] = table["width"] * table["depth"] / 10
+    table["small"] = table["width"] < 32
+    table.to_csv(tmp_path / "toy.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def archbo(monkeypatch, capsys):
+    """The command in this process: exit code, what it printed, and what it complained about."""
+    # The command redirects warnings; afterwards they are the tests' again.
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["archbo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        return done.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+TOY = ("search", "--table", "toy.csv", "--space", "toy.toml", "--objective", "accuracy")
+
+
+def search(archbo, *arguments, command=TOY):
+    code, _, complaint = archbo(*command, *arguments, "--json", "result.json")
+    assert code == 0, complaint
+    with open("result.json") as file:
+        return json.load(file)
+
+
+def as_shell(*arguments, cwd):
+    code = "from archbo.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "COLUMNS": "100"},
+    )
+
+
+def check_runs(runs, values, reported=None, *, minimize=False):
+    """Every entry against the table, by brute force."""
+    sign = -1 if minimize else 1
+    for run in runs:
+        assert run.keys() == RUN
+        assert run["seconds"] > 0
+        queries = run["queries"]
+        archs = [query["arch"] for query in queries]
+        assert len(set(archs)) == len(archs)
+        best = None
+        for query in queries:
+            assert query.keys() == QUERY
+            assert query["value"] == values[query["arch"]]
+            if best is None or sign * query["value"] > sign * values[best]:
+                best = query["arch"]
+            assert query["best"] == values[best]
+            better = sum(sign * value > sign * values[best] for value in values.values())
+            assert query["rank"] == 1 + better
+            assert query["report"] == (reported[best] if reported else None)
+
+
+def column(name, where=None):
+    benchmark = read_table("toy.csv", CategoricalSpace.from_toml("toy.toml"), where=where)
+    archs = map(str, benchmark.space.archs(benchmark.X))
+    return dict(zip(archs, benchmark.values(name).flatten().tolist(), strict=True))
+
+
+# What it does.
+
+
+def test_help_names_the_commands_and_options(archbo):
+    code, printed, _ = archbo("--help")
+    assert code == 0
+    assert "benchmarks" in printed
+    assert "search" in printed
+    code, printed, _ = archbo("search", "--help")
+    assert code == 0
+    for option in ("--predictor", "--queries", "--repeats", "--table", "--json", "--plot"):
+        assert option in printed
+    code, printed, complaint = archbo()
+    assert "search" in printed + complaint
+
+
+def test_benchmarks_are_listed(archbo, folder):
+    code, _, _ = archbo("benchmarks", "--json", "list.json")
+    assert code == 0
+    listed = json.loads((folder / "list.json").read_text())
+    assert listed.keys() == {"benchmarks"}
+    assert [entry["benchmark"] for entry in listed["benchmarks"]] == list(catalog.BENCHMARKS)
+    for entry in listed["benchmarks"]:
+        benchmark = catalog.benchmark(entry["benchmark"])
+        assert entry == {
+            "benchmark": benchmark.name,
+            "space": benchmark.space.name,
+            "architectures": len(benchmark),
+            "metrics": list(benchmark.metrics),
+            "objective": benchmark.default_objective,
+            "source": benchmark.source,
+        }
+
+
+def test_embedded_benchmark_is_searched_alike_in_two_processes(folder):
+    results = []
+    for name in ("first", "second"):
+        options = ["--queries", "13", "--report", "analog_accuracy", "--plot", f"{name}.png"]
+        done = as_shell("search", "nb201", *options, "--json", f"{name}.json", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert "baseline_accuracy" in done.stdout
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+        results.append(json.loads((folder / f"{name}.json").read_text()))
+    first, second = results
+    benchmark = catalog.benchmark("nb201")
+    archs = list(map(str, benchmark.space.archs(benchmark.X)))
+    values, reported = (
+        dict(zip(archs, benchmark.metrics[name], strict=True))
+        for name in ("baseline_accuracy", "analog_accuracy")
+    )
+    assert list(first) == ["benchmark", "objective", "report", "runs"]
+    assert [first[key] for key in list(first)[:3]] == [
+        "nb201",
+        "baseline_accuracy",
+        "analog_accuracy",
+    ]
+    assert [(run["method"], run["seed"]) for run in first["runs"]] == [("gp", 0), ("random", 0)]
+    assert all(len(run["queries"]) == 13 for run in first["runs"])
+    check_runs(first["runs"], values, reported)
+    for result in results:
+        for run in result["runs"]:
+            del run["seconds"]
+    assert first == second
+
+
+def test_table_is_searched_by_repeats(archbo, folder):
+    result = search(archbo, "--queries", 14, "--repeats", 2, "--seed", 3, "--report", "latency")
+    assert [result[key] for key in ("benchmark", "objective", "report")] == [
+        "toy",
+        "accuracy",
+        "latency",
+    ]
+    assert [(run["method"], run["seed"]) for run in result["runs"]] == [
+        ("gp", 3),
+        ("gp", 4),
+        ("random", 3),
+        ("random", 4),
+    ]
+    check_runs(result["runs"], column("accuracy"), column("latency"))
+    first, second = (run["queries"] for run in result["runs"][:2])
+    assert first != second
+
+
+def test_whole_table_is_searched_to_its_end(archbo, folder):
+    result = search(archbo, "--queries", 24)
+    check_runs(result["runs"], column("accuracy"))
+    for run in result["runs"]:
+        assert {query["arch"] for query in run["queries"]} == set(column("accuracy"))
+        assert run["queries"][-1]["rank"] == 1
+
+
+def test_minimize_reports_values_in_their_own_unit(archbo, folder):
+    result = search(archbo, "--queries", 12, "--minimize", "--objective", "latency")
+    assert result["objective"] == "latency"
+    check_runs(result["runs"], column("latency"), minimize=True)
+
+
+def test_where_searches_and_ranks_the_rows_it_keeps(archbo, folder):
+    result = search(archbo, "--queries", 16, "--where", "small", "--baseline", "none")
+    assert [run["method"] for run in result["runs"]] == ["gp"]
+    values = column("accuracy", where="small")
+    assert len(values) == 16
+    check_runs(result["runs"], values)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--encoding", "one-hot+categorical"),
+        ("--acquisition", "thompson"),
+        ("--baseline", "evolution"),
+    ],
+)
+def test_options_take_names_of_the_catalog(archbo, folder, options):
+    result = search(archbo, "--queries", 12, *options)
+    check_runs(result["runs"], column("accuracy"))
+
+
+def test_architectures_may_be_text_in_another_column(archbo, folder):
+    values = column("accuracy")
+    table = pd.DataFrame({"cell": values.keys(), "accuracy": values.values()})
+    table.to_parquet(folder / "text.parquet")
+    command = ("search", "--table", "text.parquet", "--space", "toy.toml", "--arch-column", "cell")
+    result = search(archbo, "--queries", 5, command=command)
+    assert result["objective"] == "accuracy"
+    check_runs(result["runs"], values)
+
+
+def test_without_json_people_get_a_summary(archbo, folder):
+    code, printed, _ = archbo(*TOY, "--queries", 24, "--repeats", 2)
+    assert code == 0
+    best = max(column("accuracy").items(), key=lambda item: item[1])[0]
+    assert best in printed
+    assert "rank        1 of 24" in printed
+
+
+# What it refuses.
+
+
+def bad(folder, name, change):
+    table = change(pd.read_csv(folder / "toy.csv"))
+    table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def write_bad_tables(folder):
+    bad(folder, "nan", lambda t: t.assign(accuracy=t["accuracy"].mask(t.index == 4)))
+    bad(folder, "twice", lambda t: pd.concat([t, t.iloc[[2]]]))
+    bad(folder, "unknown", lambda t: t.assign(width=t["width"].replace(16, 17)))
+    bad(folder, "narrow", lambda t: t.drop(columns="depth"))
+    for name, op in (("cells", "nor_conv_3x3"), ("bad_op", "nor_conv_5x5"), ("bad_cell", "a|b")):
+        cells = ["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", CELL.format(op)]
+        table = pd.DataFrame({"arch_str": cells, "accuracy": [1.0, 2.0]})
+        table.to_csv(folder / f"{name}.csv", index=False)
+    (folder / "binary.parquet").write_bytes(b"\0\1\2")
+    (folder / "bad.toml").write_text("kind = ")
+
+
+def toy(name, *options):
+    return ("search", "--table", name, "--space", "toy.toml", "--objective", "accuracy", *options)
+
+
+def nb201(name, *options):
+    return ("search", "--table", name, "--space", "nb201", *options)
+
+
+BAD = [
+    (nb201("bad_cell.csv"), r"bad_cell\.csv, row 2: malformed cell .*: write \|op~0\|"),
+    (nb201("bad_op.csv"), r"bad_op\.csv, row 2: unknown operation 'nor_conv_5x5' in column op_0_1"),
+    (nb201("toy.csv"), r"toy\.csv has no column 'arch_str'; .*--arch-column: width"),
+    (nb201("cells.csv", "--queries", "3"), r"queries must be between 1 and 2, .*cells; got 3"),
+    (("search", "--table", "cells.csv", "--space", "nb101"), r"row 1: .*right --space\?"),
+    (
+        ("search", "--table", "cells.csv", "--space", "nb20"),
+        r"unknown space 'nb20', did you mean 'nb201'",
+    ),
+    (("search", "--table", "cells.csv"), r"cells\.csv needs --space: one of nb201"),
+    (toy("nan.csv"), r"nan: column 'accuracy' is nan in 1 rows, .*row 5 .*--where"),
+    (toy("twice.csv"), r"twice: rows 3 and 25 are the same .*; keep one"),
+    (toy("unknown.csv"), r"row 9: unknown choice '17' in column 'width'; toy has 8, 16, 32"),
+    (toy("narrow.csv"), r"narrow\.csv has no column 'depth' of space toy; it has width"),
+    (toy("absent.csv"), r"no table at absent\.csv; give the path"),
+    (toy("binary.parquet"), r"cannot read table binary\.parquet"),
+    (toy("toy.toml"), r"cannot tell the format of toy\.toml; give a \.parquet or \.csv"),
+    (("search", "--table", "toy.csv", "--space", "bad.toml"), r"cannot read space file bad\.toml"),
+    (("search", "--table", "toy.csv", "--space", "no.toml"), r"no space file no\.toml; give"),
+    (
+        ("search", "--table", "toy.csv", "--space", "toy.toml"),
+        r"with --objective: accuracy, latency",
+    ),
+    ((*TOY, "--objective", "acc"), r"no numeric column 'acc'; it has accuracy, latency"),
+    ((*TOY, "--report", "acc"), r"no numeric column 'acc'; it has accuracy, latency"),
+    ((*TOY, "--where", "tiny"), r"no column 'tiny'; it has width"),
+    ((*TOY, "--where", "latency"), r"'latency' .* --where needs a boolean column"),
+    ((*TOY, "--queries", "0"), r"queries must be between 1 and 24, .*; got 0"),
+    ((*TOY, "--queries", "25"), r"queries must be between 1 and 24, .*; got 25"),
+    ((*TOY, "--queries", "many"), r"'--queries': .*valid integer"),
+    ((*TOY, "--repeats", "0"), r"--repeats must be at least 1; got 0"),
+    ((*TOY, "--seed", "-1"), r"--seed must be between 0 and 2\^31 - 1; got -1"),
+    ((*TOY, "--queries", "12", "--predictor", "gb"), r"unknown predictor 'gb'.* There are gp"),
+    (
+        (*TOY, "--queries", "12", "--acquisition", "ei"),
+        r"unknown acquisition 'ei'.* There are log_ei",
+    ),
+    (
+        (*TOY, "--queries", "12", "--encoding", "one-hot+pth"),
+        r"unknown encoding 'pth', did you mean 'path'\? .*one-hot",
+    ),
+    ((*TOY, "--queries", "12", "--baseline", "tpe"), r"unknown baseline 'tpe'.* There are random"),
+    ((*TOY, "--json", "no/such/result.json"), r"there is no folder .*no/such; make it first"),
+    ((*TOY, "--plot", "no/such/result.png"), r"there is no folder .*no/such; make it first"),
+    ((*TOY, "--verbose"), r"No such option.*--verbose"),
+    ((*TOY, "nb201"), r"give either an embedded benchmark .* or --table"),
+    (("search",), r"give either an embedded benchmark .* or --table"),
+    (("search", "nb202"), r"unknown benchmark 'nb202', did you mean 'nb201'\?"),
+    (("search", "nb201", "--where", "ok"), r"--where belongs to --table FILE"),
+    (("search", "nb201", "--space", "nb201"), r"--space belongs to --table FILE"),
+    (("find",), r"No such command 'find'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input_is_one_line_that_helps(archbo, folder, arguments, message):
+    write_bad_tables(folder)
+    code, printed, complaint = archbo(*arguments)
+    assert code == 2
+    (line,) = complaint.splitlines()
+    assert line.startswith("archbo: ")
+    assert re.search(message, line), line
+    assert "Traceback" not in printed + complaint
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "message"),
+    [("--json", ".", r"cannot write \.: Is a directory"), ("--plot", "p.docx", r"p\.docx.*png")],
+)
+def test_files_that_cannot_be_written_are_named(archbo, folder, option, file, message):
+    code, _, complaint = archbo(*TOY, "--queries", "1", option, file)
+    assert code == 2
+    assert re.search(f"^archbo: .*{message}", complaint.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("search", "nb201", "--queries", "0"), ("search", "--table", "no.csv", "--space", "nb201")],
+)
+def test_bad_input_in_a_shell(arguments, tmp_path):
+    done = as_shell(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("archbo: ")
