@@ -139,7 +139,7 @@ def search(
 
     from archbo import catalog
     from archbo.acquisition import FixedCandidates
-    from archbo.comparison import check_budget, run_trial
+    from archbo.comparison import check_budget, check_format, run_trial
 
     if repeats < 1:
         raise UsageError(f"--repeats must be at least 1; got {repeats}")
@@ -148,6 +148,8 @@ def search(
     for file in (json_file, plot):
         if file and not file.absolute().parent.is_dir():
             raise UsageError(f"there is no folder {file.absolute().parent}; make it first")
+    if plot:
+        check_format(plot)
     # The matrices of a search are small: a second thread costs more than it gives.
     torch.set_num_threads(1)
     benchmark = _load(bench, table, space, arch_column, where)
@@ -155,26 +157,32 @@ def search(
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     candidates = FixedCandidates(benchmark.space, benchmark.X)
-    methods = [predictor] + ([] if baseline == "none" else [baseline])
-    trials: dict[str, list[Trial]] = {method: [] for method in methods}
+    # All are made before any runs, so that a wrong name costs no time.
+    seeds = range(seed, seed + repeats)
+    searchers: dict[str, list[Searcher]] = {
+        predictor: [
+            catalog.optimizer(
+                benchmark.space,
+                predictor,
+                acquisition,
+                encoding_names=encoding,
+                candidates=candidates,
+                seed=s,
+            )
+            for s in seeds
+        ]
+    }
+    if baseline != "none":
+        searchers[baseline] = [
+            catalog.baseline(baseline, benchmark.space, candidates=candidates, seed=s)
+            for s in seeds
+        ]
+    trials: dict[str, list[Trial]] = {method: [] for method in searchers}
     with _progress() as progress:
-        for method in methods:
+        for method in searchers:
             task = progress.add_task(method, total=repeats * queries, best="")
-            for repeat in range(repeats):
+            for repeat, searcher in enumerate(searchers[method]):
                 advance = _advance(progress, task, repeat * queries, minimize)
-                if method == predictor:
-                    searcher: Searcher = catalog.optimizer(
-                        benchmark.space,
-                        predictor,
-                        acquisition,
-                        encoding_names=encoding,
-                        candidates=candidates,
-                        seed=seed + repeat,
-                    )
-                else:
-                    searcher = catalog.baseline(
-                        baseline, benchmark.space, candidates=candidates, seed=seed + repeat
-                    )
                 trials[method].append(
                     run_trial(method, searcher, goal, queries, report=reported, callback=advance)
                 )
@@ -186,7 +194,7 @@ def search(
                 "benchmark": benchmark.name,
                 "objective": goal.column,
                 "report": report,
-                "runs": [trial.to_dict() for method in methods for trial in trials[method]],
+                "runs": [trial.to_dict() for runs in trials.values() for trial in runs],
             },
         )
     if plot:

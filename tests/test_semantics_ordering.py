@@ -33,26 +33,18 @@ def taus(nb201_table):
     }
 
 
-@pytest.mark.parametrize("size", [78, 156])
-@pytest.mark.parametrize(
-    ("worse", "better"),
-    [
+def test_more_meaning_and_more_data_rank_better(taus):
+    order = [
         ("one-hot", "path"),
         ("one-hot", "canonical-one-hot"),
         ("path", "semantic-path"),
         ("canonical-one-hot", "semantic-path"),
-    ],
-)
-def test_more_meaning_ranks_better(taus, size, worse, better):
-    assert taus[better, size] > taus[worse, size]
-
-
-@pytest.mark.parametrize("name", ["one-hot", "path", "canonical-one-hot", "semantic-path"])
-def test_more_data_ranks_better(taus, name):
-    assert taus[name, 156] > taus[name, 78]
-
-
-def test_contracted_path_counts_rank_well(taus):
-    """The best a Gaussian process is known to do on 78 and 156 nets, less a margin for three seeds."""
+    ]
+    for size in (78, 156):
+        for worse, better in order:
+            assert taus[better, size] > taus[worse, size], (worse, better, size)
+    for name in {name for name, _ in taus}:
+        assert taus[name, 156] > taus[name, 78], name
+    # The best a Gaussian process is known to do here, .728 and .798, less a margin for three seeds.
     assert taus["semantic-path", 78] > 0.65
     assert taus["semantic-path", 156] > 0.73

@@ -89,14 +89,17 @@ def qlog_nei(observations: Observations) -> AcquisitionFunction:
     The incumbent is the best of what the posterior says of the evaluated rows, so that a lucky training run
     does not stop the search.
     """
-    return qLogNoisyExpectedImprovement(
-        observations.model,
-        X_baseline=observations.X,
-        sampler=observations.sampler,
-        prune_baseline=True,
-        cache_root=False,
-        X_pending=observations.X_pending if len(observations.X_pending) else None,
-    )
+    # Pruning draws from the global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(observations.seed)
+        return qLogNoisyExpectedImprovement(
+            observations.model,
+            X_baseline=observations.X,
+            sampler=observations.sampler,
+            prune_baseline=True,
+            cache_root=False,
+            X_pending=observations.X_pending if len(observations.X_pending) else None,
+        )
 
 
 def ucb(observations: Observations, *, beta: float = 4.0) -> AcquisitionFunction:

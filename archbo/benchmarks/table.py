@@ -1,6 +1,6 @@
 """Tables in, objectives out: a benchmark is a table of architectures with measured columns."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -221,8 +221,7 @@ def _flags(frame: pd.DataFrame, column: str, path: str | Path) -> "pd.Series[boo
 
 def _rows(frame: pd.DataFrame, space: SearchSpace, arch_column: str, path: str | Path) -> Tensor:
     if arch_column in frame:
-        texts = frame[arch_column].map(str)
-        return _parse_each(zip(frame.index, map(space.parse, texts), strict=True), path)
+        return _parse_each(map(space.parse, frame[arch_column].map(str)), frame.index, path)
     if isinstance(space, CategoricalSpace):
         missing = [column for column in space.columns if column not in frame]
         if missing:
@@ -232,21 +231,23 @@ def _rows(frame: pd.DataFrame, space: SearchSpace, arch_column: str, path: str |
             )
         records = frame[list(space.columns)].to_dict("records")
         rows = map(space.row_of, ({str(k): v for k, v in record.items()} for record in records))
-        return _parse_each(zip(frame.index, rows, strict=True), path)
+        return _parse_each(rows, frame.index, path)
     raise DataError(
         f"{path} has no column {arch_column!r}; name the one that holds the architectures "
         f"with --arch-column: {_few(frame.columns)}"
     )
 
 
-def _parse_each(rows: Iterable[tuple[object, tuple[int, ...]]], path: str | Path) -> Tensor:
+def _parse_each(
+    rows: Iterator[tuple[int, ...]], index: "pd.Index[int]", path: str | Path
+) -> Tensor:
+    """All rows; an error names the row of the file, which ``index`` tells."""
     parsed: list[tuple[int, ...]] = []
     try:
-        for _, row in rows:
-            parsed.append(row)
+        parsed.extend(rows)
     except InvalidArchitectureError as error:
         raise DataError(
-            f"{path}, row {len(parsed) + 1}: {error}; is it the right --space?"
+            f"{path}, row {index[len(parsed)] + 1}: {error}; is it the right --space?"
         ) from error
     return torch.tensor(parsed, dtype=torch.double)
 

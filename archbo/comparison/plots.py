@@ -9,12 +9,13 @@ import networkx as nx
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from archbo.errors import UsageError
 from archbo.spaces import Arch
 
-__all__ = ["draw_arch", "plot_predictions", "plot_regret", "save_figure"]
+__all__ = ["check_format", "draw_arch", "plot_predictions", "plot_regret", "save_figure"]
 
 COLOURS = ("#1b6ca8", "#8a8f98", "#d1495b", "#66a182", "#edae49")
 
@@ -145,13 +146,27 @@ def draw_arch(arch: Arch) -> Figure:
     return figure
 
 
+def check_format(path: str | Path) -> None:
+    """Raise unless a figure can be written in the format that the ending of the path names.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.removeprefix(".").lower() not in formats:
+        raise UsageError(
+            f"cannot tell the format of the picture {path}; end it in one of {', '.join(formats)}"
+        )
+
+
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure; the ending of the path tells the format.
 
     Raises:
         UsageError: The format is unknown, or the file cannot be written.
     """
+    check_format(path)
     try:
         figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise UsageError(f"cannot write the picture {path}: {error}") from error

@@ -52,9 +52,7 @@ class PathEncoding(Encoding):
         super().__init__(space)
         self.counts, self.semantic, self.max_length = counts, semantic, max_length
         template = space.template
-        gone = space.zero_ops | (space.identity_ops if semantic else frozenset())
-        ops = [op for op in space.op_names if op not in gone]
-        longest = max(len(path) - 2 for path in template.paths())
+        ops, longest = _alphabet(space, semantic)
         length = longest if max_length is None else min(max_length, longest)
         if length < 0:
             raise UsageError(f"max_length counts operations, at least 0; got {max_length}")
@@ -87,16 +85,14 @@ class PathEncoding(Encoding):
         Raises:
             UsageError: Even the empty path is too much.
         """
-        ops = len(
-            set(space.op_names) - space.zero_ops - (space.identity_ops if semantic else set())
-        )
-        longest = max(len(path) - 2 for path in space.template.paths())
+        ops, longest = _alphabet(space, semantic)
+        inputs = len(space.template.inputs)
         for length in range(longest, -1, -1):
-            if len(space.template.inputs) * sum(ops**k for k in range(length + 1)) <= n_features:
+            if inputs * sum(len(ops) ** k for k in range(length + 1)) <= n_features:
                 return cls(space, counts=counts, semantic=semantic, max_length=length)
         raise UsageError(
-            f"{space.name} has {len(space.template.inputs)} inputs, so at least as many path "
-            f"features; {n_features} are too few"
+            f"{space.name} has {inputs} inputs, so at least as many path features; "
+            f"{n_features} are too few"
         )
 
     def _label(self, node: int) -> int:
@@ -148,3 +144,10 @@ class PathEncoding(Encoding):
     def __repr__(self) -> str:
         options = f"counts={self.counts}, semantic={self.semantic}, max_length={self.max_length}"
         return f"PathEncoding({self.space.name}, {options})"
+
+
+def _alphabet(space: SearchSpace, semantic: bool) -> tuple[list[str], int]:
+    """The operations that paths are made of, and the length of the longest path."""
+    gone = space.zero_ops | (space.identity_ops if semantic else frozenset())
+    longest = max(len(path) - 2 for path in space.template.paths())
+    return [op for op in space.op_names if op not in gone], longest

@@ -189,7 +189,7 @@ def test_state_of_another_space_is_refused(make):
 
 @every_searcher
 def test_seed_decides_the_search(make):
-    searchers = [make(NB101, seed=seed) for seed in (1, 1, 2)]
+    searchers = [make(TOY, seed=seed) for seed in (1, 1, 2)]
     first, same, other = ([step(searcher, 2) for _ in range(4)] for searcher in searchers)
     assert first == same
     assert first != other
@@ -200,8 +200,8 @@ def test_same_seed_is_the_same_search_in_another_process():
         "import test_searchers as t, torch\n"
         "torch.set_num_threads(1)\n"
         "for name, make in t.SEARCHERS.items():\n"
-        "    searcher = make(t.NB101, seed=4)\n"
-        "    print(name, [t.step(searcher, 2) for _ in range(3)])\n"
+        "    searcher = make(t.TOY, seed=4)\n"
+        "    print(name, [t.step(searcher, 2) for _ in range(6)])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -213,8 +213,8 @@ def test_same_seed_is_the_same_search_in_another_process():
     )
     here = []
     for name, make in SEARCHERS.items():
-        searcher = make(NB101, seed=4)
-        here.append(f"{name} {[step(searcher, 2) for _ in range(3)]}")
+        searcher = make(TOY, seed=4)
+        here.append(f"{name} {[step(searcher, 2) for _ in range(6)]}")
     assert done.stdout.splitlines() == here
 
 

@@ -56,7 +56,7 @@ def encodings():
 
 
 @pytest.mark.parametrize("name", SPACES)
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**31))
 def test_features_are_the_paths_of_the_graph(encodings, name, seed):
     space = SPACES[name]
@@ -154,6 +154,19 @@ def test_unreachable_operations_are_invisible():
     )
     features = PathEncoding(NB201, counts=True)(X)
     assert features[0].equal(features[1])
+
+
+@pytest.mark.parametrize("limit", [1, 5, 6, 40, 85, 1000])
+@pytest.mark.parametrize("name", ["nb201", "nb101", "darts"])
+def test_at_most_keeps_the_longest_paths_that_fit(name, limit):
+    space = SPACES[name]
+    sizes = [PathEncoding(space, max_length=length).n_features for length in range(6)]
+    fitting = [size for size in sizes if size <= limit]
+    if fitting:
+        assert PathEncoding.at_most(space, limit, counts=True).n_features == fitting[-1]
+    else:
+        with pytest.raises(UsageError, match=f"{limit} are too few"):
+            PathEncoding.at_most(space, limit)
 
 
 def test_too_many_paths_and_negative_lengths_are_refused():

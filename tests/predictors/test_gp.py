@@ -10,7 +10,7 @@ from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.spatial.distance import cdist
 
-from archbo import GP
+from archbo import GP, catalog
 from archbo.encodings import OneHotEncoding, PathEncoding
 from archbo.errors import NumericalWarning
 from archbo.predictors.kernels import GroupedMaternKernel
@@ -181,9 +181,18 @@ def test_observation_noise_adds_variance():
     torch.testing.assert_close(noisy - plain, torch.full_like(plain, noise), rtol=1e-3, atol=1e-6)
 
 
-def test_default_encoding_joins_rows_and_semantic_paths():
-    wanted = OneHotEncoding(NB201) + PathEncoding(NB201, counts=True, semantic=True)
-    assert GP(NB201).encoding.equals(wanted)
+@pytest.mark.parametrize("make", catalog.SPACES.values(), ids=catalog.SPACES)
+def test_default_encoding_joins_rows_and_semantic_paths(make):
+    space = make()
+    rows, paths = GP(space).encoding.parts
+    assert rows.equals(OneHotEncoding(space))
+    assert (paths.counts, paths.semantic) == (True, True)
+    assert paths.n_features <= 400
+    longer = PathEncoding(space, semantic=True, max_length=paths.max_length + 1)
+    assert longer.n_features == paths.n_features or longer.n_features > 400
+
+
+def test_default_encoding_of_a_space_without_paths_is_its_rows():
     assert GP(TOY).encoding.equals(OneHotEncoding(TOY))
 
 
