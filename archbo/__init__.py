@@ -18,7 +18,13 @@ if TYPE_CHECKING:
         run,
     )
     from archbo.catalog import benchmark, space
-    from archbo.encodings import CategoricalEncoding, Encoding, OneHotEncoding, PathEncoding
+    from archbo.encodings import (
+        CategoricalEncoding,
+        Encoding,
+        OneHotEncoding,
+        OpCountEncoding,
+        PathEncoding,
+    )
     from archbo.errors import ArchboError
     from archbo.predictors import GP, Predictor
     from archbo.spaces import (
@@ -38,7 +44,13 @@ _HOMES = {
     "benchmarks": ("Benchmark", "read_table"),
     "bo_loop": ("History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"),
     "catalog": ("benchmark", "space"),
-    "encodings": ("CategoricalEncoding", "Encoding", "OneHotEncoding", "PathEncoding"),
+    "encodings": (
+        "CategoricalEncoding",
+        "Encoding",
+        "OneHotEncoding",
+        "OpCountEncoding",
+        "PathEncoding",
+    ),
     "errors": ("ArchboError",),
     "predictors": ("GP", "Predictor"),
     "spaces": (
@@ -70,6 +82,7 @@ __all__ = [
     "NodeCellSpace",
     "Observations",
     "OneHotEncoding",
+    "OpCountEncoding",
     "Optimizer",
     "PathEncoding",
     "Predictor",

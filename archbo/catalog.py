@@ -22,7 +22,13 @@ from archbo.benchmarks import (
     nas_bench_graph,
 )
 from archbo.bo_loop import Optimizer, RandomSearch, RegularizedEvolution, Searcher
-from archbo.encodings import CategoricalEncoding, Encoding, OneHotEncoding, PathEncoding
+from archbo.encodings import (
+    CategoricalEncoding,
+    Encoding,
+    OneHotEncoding,
+    OpCountEncoding,
+    PathEncoding,
+)
 from archbo.errors import UsageError
 from archbo.predictors import GP, Predictor
 from archbo.spaces import (
@@ -74,6 +80,7 @@ ENCODINGS: Mapping[str, Callable[[SearchSpace], Encoding]] = {
     "canonical-one-hot": partial(OneHotEncoding, canonical=True),
     "categorical": CategoricalEncoding,
     "canonical-categorical": partial(CategoricalEncoding, canonical=True),
+    "op-counts": OpCountEncoding,
     "path": PathEncoding,
     "path-counts": partial(PathEncoding, counts=True),
     "semantic-path-set": partial(PathEncoding, semantic=True),

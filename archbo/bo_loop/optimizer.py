@@ -45,7 +45,7 @@ class Optimizer(Searcher):
         acquisition: Acquisition | None = None,
         *,
         candidates: Candidates | None = None,
-        n_initial: int = 10,
+        n_initial: int = 5,
         seed: int,
     ) -> None:
         super().__init__(space, candidates=candidates, seed=seed)

@@ -2,6 +2,14 @@
 
 from archbo.encodings.adjacency import CategoricalEncoding, OneHotEncoding
 from archbo.encodings.base import Concatenation, Encoding
+from archbo.encodings.op_counts import OpCountEncoding
 from archbo.encodings.path import PathEncoding
 
-__all__ = ["CategoricalEncoding", "Concatenation", "Encoding", "OneHotEncoding", "PathEncoding"]
+__all__ = [
+    "CategoricalEncoding",
+    "Concatenation",
+    "Encoding",
+    "OneHotEncoding",
+    "OpCountEncoding",
+    "PathEncoding",
+]

@@ -66,7 +66,10 @@ class Encoding(InputTransform, ABC):
         return type(self) is type(other) and repr(self) == repr(other)
 
     def __add__(self, other: "Encoding") -> "Concatenation":
-        return Concatenation(self, other)
+        sides = (
+            side.parts if isinstance(side, Concatenation) else (side,) for side in (self, other)
+        )
+        return Concatenation(*(part for side in sides for part in side))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.space.name})"
@@ -75,16 +78,21 @@ class Encoding(InputTransform, ABC):
 class Concatenation(Encoding):
     """Several encodings of one space side by side.
 
+    Attributes:
+        parts: The encodings.
+
     Raises:
         UsageError: They encode different spaces, or there are none.
     """
+
+    parts: Sequence[Encoding]
 
     def __init__(self, *parts: Encoding) -> None:
         spaces = {part.space.name for part in parts}
         if len(spaces) != 1:
             raise UsageError(f"encodings of one space can be joined; got {sorted(spaces)}")
         super().__init__(parts[0].space)
-        self.parts = torch.nn.ModuleList(parts)
+        self.parts = torch.nn.ModuleList(parts)  # type: ignore[assignment] # holds encodings only
         self.feature_names = tuple(name for part in parts for name in part.feature_names)
         groups: list[int] = []
         for part in parts:

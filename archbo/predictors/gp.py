@@ -3,6 +3,8 @@
 import math
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +23,7 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
-from archbo.encodings import Encoding, OneHotEncoding, PathEncoding
+from archbo.encodings import Encoding, OneHotEncoding, OpCountEncoding, PathEncoding
 from archbo.errors import NumericalWarning
 from archbo.predictors.base import Predictor
 from archbo.predictors.kernels import GroupedMaternKernel
@@ -37,16 +39,17 @@ MIN_NOISE = 1e-5
 class GP(Predictor):
     """An exact Gaussian process, its hyperparameters at their maximum a posteriori.
 
-    The default kernel is a Matern-5/2 with a weight per decision of the row and per length of the semantic
-    paths: the paths say what a network computes, the row what tells near twins apart.
+    The default kernel is a Matern-5/2 with a weight per operation, per length of the semantic paths and per
+    decision of the row: from a handful of architectures it learns which operations pay, from more which
+    paths do, and the row tells near twins apart.
 
     With a single observation, or with values that are all the same, hyperparameters keep their prior
     modes: the posterior is that value, with the prior's uncertainty elsewhere.
 
     Args:
         space: The space that the rows belong to.
-        encoding: What the kernel sees; one-hot rows beside semantic path counts unless given.
-        kernel: Makes the GPyTorch kernel for an encoding.
+        encoding: What the kernel sees; one-hot rows, semantic path counts and operation counts unless given.
+        kernel: A GPyTorch kernel on the encoding's features; each fit starts from a copy of it.
         targets: ``"rank"`` fits to normal scores of the ranks, ``"standardize"`` to standardised values.
 
     Example:
@@ -63,12 +66,13 @@ class GP(Predictor):
         space: SearchSpace,
         encoding: Encoding | None = None,
         *,
-        kernel: Callable[[Encoding], Kernel] | None = None,
+        kernel: Kernel | None = None,
         targets: Literal["rank", "standardize"] = "rank",
     ) -> None:
         super().__init__(space)
         self.encoding = encoding if encoding is not None else default_encoding(space)
-        self._make_kernel = kernel if kernel is not None else default_kernel
+        prototype = kernel if kernel is not None else default_kernel(self.encoding)
+        self._new_kernel: Callable[[], Kernel] = partial(deepcopy, prototype)
         self.warp: Warp = RankWarp() if targets == "rank" else Standardize()
 
     def _fit(self, *, seed: int) -> None:
@@ -90,7 +94,7 @@ class GP(Predictor):
             self.train_X,
             self.warp.forward(self.train_Y),
             likelihood=likelihood,
-            covar_module=self._make_kernel(self.encoding),
+            covar_module=self._new_kernel(),
             input_transform=self.encoding,
             outcome_transform=None,
         )
@@ -139,19 +143,20 @@ class GP(Predictor):
 
 
 def default_encoding(space: SearchSpace) -> Encoding:
-    """One-hot rows, and beside them the counts of semantic paths where the space has paths.
+    """One-hot rows, and beside them the counts of semantic paths and of operations, where there are paths.
 
     Paths are truncated where there would be more than 400: that makes a kernel slow, and hardly better.
     """
     one_hot = OneHotEncoding(space)
     if isinstance(space, CategoricalSpace):
         return one_hot
-    return one_hot + PathEncoding.at_most(space, 400, counts=True, semantic=True)
+    paths = PathEncoding.at_most(space, 400, counts=True, semantic=True)
+    return one_hot + paths + OpCountEncoding(space)
 
 
 def default_kernel(encoding: Encoding) -> Kernel:
     """A scaled Matern-5/2 kernel with a weight per group of features."""
-    kernel = ScaleKernel(GroupedMaternKernel(encoding.groups))
+    kernel = ScaleKernel(GroupedMaternKernel.for_encoding(encoding))
     kernel.outputscale = 1.0
     kernel.register_prior(
         "outputscale_prior", NormalPrior(0.0, 1.0), lambda module: module.outputscale.log()

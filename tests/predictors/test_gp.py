@@ -1,7 +1,5 @@
 """The Gaussian process against its textbook formulas and BoTorch's own fit."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -11,9 +9,9 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.spatial.distance import cdist
 
 from archbo import GP, catalog
-from archbo.encodings import OneHotEncoding, PathEncoding
+from archbo.encodings import OneHotEncoding, OpCountEncoding, PathEncoding
 from archbo.errors import NumericalWarning
-from archbo.predictors.kernels import GroupedMaternKernel
+from archbo.predictors.kernels import TYPICAL, GroupedMaternKernel
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -153,7 +151,7 @@ def test_mean_is_generalised_least_squares(space):
 
 
 def test_kernel_is_a_matern_with_a_weight_per_group():
-    kernel = GroupedMaternKernel([0, 0, 1])
+    kernel = GroupedMaternKernel([0, 0, 1], torch.ones(2))
     with torch.no_grad():
         kernel.log_weight.copy_(torch.tensor([0.3, -1.2]))
     x, y = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
@@ -182,10 +180,11 @@ def test_observation_noise_adds_variance():
 
 
 @pytest.mark.parametrize("make", catalog.SPACES.values(), ids=catalog.SPACES)
-def test_default_encoding_joins_rows_and_semantic_paths(make):
+def test_default_encoding_joins_rows_semantic_paths_and_operation_counts(make):
     space = make()
-    rows, paths = GP(space).encoding.parts
+    rows, paths, counts = GP(space).encoding.parts
     assert rows.equals(OneHotEncoding(space))
+    assert counts.equals(OpCountEncoding(space))
     assert (paths.counts, paths.semantic) == (True, True)
     assert paths.n_features <= 400
     longer = PathEncoding(space, semantic=True, max_length=paths.max_length + 1)
@@ -197,16 +196,28 @@ def test_default_encoding_of_a_space_without_paths_is_its_rows():
 
 
 def test_own_encoding_and_kernel_are_used():
-    made = []
-
-    def kernel(encoding):
-        made.append(encoding)
-        return GroupedMaternKernel(encoding.groups)
-
     encoding = OneHotEncoding(NB201)
+    kernel = GroupedMaternKernel.for_encoding(encoding)
+    before = kernel.log_weight.clone()
     gp = fitted(NB201, encoding=encoding, kernel=kernel)
-    assert made == [encoding]
-    assert gp.predict(fresh(NB201))[0].isfinite().all()
+    assert gp.model.train_inputs[0].shape[-1] == encoding.n_features
+    assert not torch.equal(gp.model.covar_module.log_weight, before)
+    assert torch.equal(kernel.log_weight, before)
+
+
+@pytest.mark.parametrize("make", catalog.SPACES.values(), ids=catalog.SPACES)
+def test_default_kernel_gives_each_group_the_same_share_of_the_prior_distance(make):
+    space = make()
+    encoding = GP(space).encoding
+    kernel = GroupedMaternKernel.for_encoding(encoding, n_samples=4000)
+    X = encoding(space.sample(4000, generator=torch.Generator().manual_seed(1)))
+    with torch.no_grad():
+        square = (X[:2000] - X[2000:]).square() * kernel.log_weight.exp()[kernel.groups]
+    share = torch.zeros_like(kernel.log_weight).index_add_(0, kernel.groups, square.mean(0))
+    alive = share > 0  # a group may never vary in a sample
+    assert alive.double().mean() > 0.9
+    common = share[alive].detach().median()
+    assert common == pytest.approx(TYPICAL / len(share), rel=0.05)
 
 
 def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
@@ -215,9 +226,11 @@ def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
 
         def forward(self, x1, x2, diag=False, **params):
             covariance = super().forward(x1, x2, diag=diag, **params)
-            moved = bool((self.log_weight != -math.log(len(self.log_weight))).any())
+            moved = not torch.equal(self.log_weight, start)
             return covariance * float("nan") if moved else covariance
 
+    kernel = Broken.for_encoding(OneHotEncoding(TOY))
+    start = kernel.log_weight.detach().clone()
     with pytest.warns(NumericalWarning, match="could not be fitted .* keeps their prior modes"):
-        gp = fitted(TOY, kernel=lambda encoding: Broken(encoding.groups))
+        gp = fitted(TOY, kernel=kernel)
     assert gp.predict(fresh(TOY))[0].isfinite().all()
