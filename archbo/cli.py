@@ -77,35 +77,39 @@ def benchmarks(json_file: JsonFile = None) -> None:
     """List the embedded benchmarks: sizes, metrics, where the data comes from."""
     from archbo import catalog
 
-    table = Table("benchmark", "space", "architectures", "metrics (* the default)", "source")
-    rows = []
     with err.status("reading benchmarks"):
-        for name in catalog.BENCHMARKS:
-            benchmark = catalog.benchmark(name)
-            rows.append(
-                {
-                    "benchmark": name,
-                    "space": benchmark.space.name,
-                    "architectures": len(benchmark),
-                    "metrics": list(benchmark.metrics),
-                    "objective": benchmark.default_objective,
-                    "source": benchmark.source,
-                }
-            )
-            metrics = ", ".join(
-                f"{column}*" if column == benchmark.default_objective else column
-                for column in map(str, benchmark.metrics)
-                if "_drift_" not in column
-            )
-            drifts = sum("_drift_" in str(column) for column in benchmark.metrics)
-            metrics += f" and {drifts} of drift" if drifts else ""
-            table.add_row(
-                name, benchmark.space.name, f"{len(benchmark):,}", metrics, benchmark.source
-            )
+        found = {name: catalog.benchmark(name) for name in catalog.BENCHMARKS}
+    table = Table()
+    table.add_column("benchmark", no_wrap=True)
+    table.add_column("architectures", justify="right")
+    table.add_column("metrics, the default objective first", overflow="fold")
+    sources: dict[str, str] = {}
+    for name, benchmark in found.items():
+        metrics = sorted(map(str, benchmark.metrics), key=benchmark.default_objective.__ne__)
+        table.add_row(name, f"{len(benchmark):,}", ", ".join(metrics))
+        sources.setdefault(benchmark.source, name.partition("/")[0])
+    out.print(table)
+    for source, name in sources.items():
+        out.print(f"{name}: {source}", markup=False, soft_wrap=True)
+    spaces = ", ".join(catalog.SPACES)
+    out.print(
+        f"Any other table: --table FILE --space NAME, where NAME is one of {spaces}, or a .toml file.",
+        markup=False,
+        soft_wrap=True,
+    )
     if json_file:
+        rows = [
+            {
+                "benchmark": name,
+                "space": benchmark.space.name,
+                "architectures": len(benchmark),
+                "metrics": list(benchmark.metrics),
+                "objective": benchmark.default_objective,
+                "source": benchmark.source,
+            }
+            for name, benchmark in found.items()
+        ]
         _write_json(json_file, {"benchmarks": rows})
-    else:
-        out.print(table)
 
 
 @app.command()
@@ -234,38 +238,45 @@ def _print_search(
     queries: int,
     report: str | None,
 ) -> None:
-    from archbo.comparison import median_regret
+    from archbo.comparison import median_regret, sparkline
 
-    checkpoints = [n for n in (10, 20, 30, 50, 100, 200, 500, 1000) if n < queries] + [queries]
-    what = f"{'smallest' if goal.minimize else 'best'} {goal.column}"
-    table = Table("queries", *trials, title=f"{benchmark.name}: median distance to the {what}")
-    for n in checkpoints:
-        regrets = [median_regret(runs, goal, n) for runs in trials.values()]
-        table.add_row(str(n), *(f"{regret:.4g}" for regret in regrets))
+    curves = {
+        method: [median_regret(runs, goal, n) for n in range(1, queries + 1)]
+        for method, runs in trials.items()
+    }
+    what = f"{'smallest' if goal.minimize else 'largest'} {goal.column}"
+    out.print(f"{benchmark.name}: median distance to the {what} of the table", markup=False)
+    table = Table("queries", *(f"{method} (n={len(runs)})" for method, runs in trials.items()))
+    for n in [n for n in (10, 20, 30, 50, 100, 200, 500, 1000) if n < queries] + [queries]:
+        table.add_row(str(n), *(f"{curve[n - 1]:.4g}" for curve in curves.values()))
     out.print(table)
+    ceiling = max(curve[0] for curve in curves.values())
     for method, runs in trials.items():
         best = min((trial.best for trial in runs), key=lambda query: query.rank)
         ranks = sorted(trial.queries[-1].rank for trial in runs)
         hits = [trial.queries_to_rank(1) for trial in runs]
         found = [hit for hit in hits if hit is not None]
-        out.print(f"[bold]{method}[/bold]")
-        out.print(f"  best cell   {best.arch}", markup=False, soft_wrap=True)
-        out.print(f"  {goal.column:<11} {best.value:.6g}", markup=False)
+        lines = {
+            "regret": f"{sparkline(curves[method], ceiling=ceiling)}|",
+            "best": best.arch,
+            goal.column: f"{best.value:.6g}",
+        }
         if report is not None:
-            out.print(f"  {report:<11} {best.report:.6g}", markup=False)
-        out.print(f"  rank        {best.rank} of {len(goal):,}", markup=False)
+            lines[report] = f"{best.report:.6g}"
+        lines["rank"] = f"{best.rank} of {len(goal):,}"
         if len(runs) > 1:
-            out.print(
-                f"  repeats     ranks {ranks[0]} to {ranks[-1]}, median {statistics.median(ranks):g}; "
-                f"the table's best found in {len(found)} of {len(runs)}",
-                markup=False,
-            )
+            middle = statistics.median(ranks)
+            lines["repeats"] = f"ranks {ranks[0]} to {ranks[-1]}, median {middle:g}"
         if found:
             reached = statistics.median(queries + 1 if hit is None else hit for hit in hits)
             until = f"more than {queries}" if reached > queries else f"{reached:g}"
-            out.print(f"  found after {until} queries", markup=False)
+            lines["found"] = f"the best in {len(found)} of {len(runs)}, median {until} queries"
         seconds = statistics.median(trial.seconds for trial in runs)
-        out.print(f"  time        {seconds:.1f} s per search of {queries} queries", markup=False)
+        lines["time"] = f"{seconds:.1f} s per search"
+        out.print(f"[bold]{method}[/bold]")
+        width = max(map(len, lines))
+        for label, text in lines.items():
+            out.print(f"  {label:<{width}}  {text}", markup=False, soft_wrap=True)
 
 
 def _plot_search(

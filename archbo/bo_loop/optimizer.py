@@ -13,7 +13,7 @@ __all__ = ["Optimizer"]
 
 
 class Optimizer(Searcher):
-    """Asks at random until ``n_initial`` values are told, then where the acquisition rule says.
+    """Asks for ``n_initial`` architectures at random, then for those that the acquisition rule picks.
 
     Args:
         space: The space to search.

@@ -6,6 +6,7 @@ from archbo.comparison.plots import (
     plot_predictions,
     plot_regret,
     save_figure,
+    sparkline,
 )
 from archbo.comparison.trials import Query, Trial, check_budget, median_regret, run_trial
 
@@ -20,4 +21,5 @@ __all__ = [
     "plot_regret",
     "run_trial",
     "save_figure",
+    "sparkline",
 ]

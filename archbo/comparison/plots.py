@@ -15,7 +15,14 @@ from matplotlib.figure import Figure
 from archbo.errors import UsageError
 from archbo.spaces import Arch
 
-__all__ = ["check_format", "draw_arch", "plot_predictions", "plot_regret", "save_figure"]
+__all__ = [
+    "check_format",
+    "draw_arch",
+    "plot_predictions",
+    "plot_regret",
+    "save_figure",
+    "sparkline",
+]
 
 COLOURS = ("#1b6ca8", "#8a8f98", "#d1495b", "#66a182", "#edae49")
 
@@ -64,6 +71,29 @@ def plot_regret(
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure
+
+
+def sparkline(values: Sequence[float], *, ceiling: float, width: int = 50) -> str:
+    """Values as a line of block characters, for a terminal.
+
+    Heights are logarithmic over three decades below the ceiling; zero is blank.
+
+    Args:
+        values: ``n`` numbers, at least 0.
+        ceiling: The value of a full block.
+        width: The most characters; more values are thinned out.
+
+    Example:
+        >>> sparkline([10.0, 1.0, 0.1, 0.0], ceiling=10.0)
+        '█▆▃ '
+    """
+    if len(values) > width:
+        values = [values[round(i)] for i in np.linspace(0, len(values) - 1, width)]
+    levels = []
+    for value in values:
+        decades = np.log10(max(value, 1e-300) / max(ceiling, 1e-300))
+        levels.append(0 if value <= 0 else round(1 + 7 * min(1.0, max(0.0, 1 + decades / 3))))
+    return "".join(" ▁▂▃▄▅▆▇█"[level] for level in levels)
 
 
 def plot_predictions(

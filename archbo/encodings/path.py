@@ -13,7 +13,7 @@ from archbo.spaces import SearchSpace
 __all__ = ["PathEncoding"]
 
 MAX_FEATURES = 100_000
-CHUNK_BYTES = 2**22  # features written at a time: about what a processor caches
+CHUNK_BYTES = 2**24  # features written at a time
 
 
 class PathEncoding(Encoding):
@@ -100,11 +100,12 @@ class PathEncoding(Encoding):
         return int(self.space.graphs(torch.zeros(1, self.space.n_columns)).ops[0, node])
 
     def _encode(self, X: Tensor) -> Tensor:
-        features = X.new_zeros(len(X), self.n_features)
+        features = X.new_empty(len(X), self.n_features)
         rows = max(256, CHUNK_BYTES // (X.element_size() * max(self.n_features, 4 * self._paths)))
         for start in range(0, len(X), rows):
             part = slice(start, start + rows)
             index, alive = self._walk(X[part])
+            features[part].zero_()
             if self.counts:
                 features[part].scatter_add_(1, index, alive.to(X.dtype))
             else:

@@ -1,0 +1,60 @@
+"""What a search with the defaults reaches; minutes long."""
+
+from statistics import median
+
+import pytest
+import torch
+
+from archbo import catalog
+from archbo.acquisition import FixedCandidates
+from archbo.benchmarks import read_table
+from archbo.comparison import median_regret, run_trial
+
+pytestmark = pytest.mark.slow
+SEEDS = range(10)
+
+
+def trials(method, objective, queries=100):
+    benchmark = objective.benchmark
+    options = {"candidates": FixedCandidates(benchmark.space, benchmark.X)}
+    result = []
+    for seed in SEEDS:
+        if method == "gp":
+            searcher = catalog.optimizer(benchmark.space, seed=seed, **options)
+        else:
+            searcher = catalog.baseline(method, benchmark.space, seed=seed, **options)
+        result.append(run_trial(method, searcher, objective, queries))
+    return result
+
+
+@pytest.fixture(params=["embedded", "c10_val_200"])
+def nb201_objective(request):
+    if request.param == "embedded":
+        return catalog.benchmark("nb201").objective()
+    table = request.getfixturevalue("nb201_table")
+    return read_table(table, catalog.space("nb201")).objective(request.param)
+
+
+def test_finds_the_best_of_nas_bench_201_in_a_median_of_45_queries(nb201_objective):
+    searches = trials("gp", nb201_objective)
+    assert median(trial.queries_to_rank(1) or 101 for trial in searches) <= 45
+    assert max(trial.queries[-1].rank for trial in searches) <= 10
+
+
+@pytest.mark.parametrize("dataset", ["cora", "arxiv"])
+def test_beats_random_search_on_nas_bench_graph(dataset):
+    objective = catalog.benchmark(f"nas-bench-graph/{dataset}").objective()
+    searches, random = trials("gp", objective), trials("random", objective)
+    for queries in (30, 50, 100):
+        ours = median_regret(searches, objective, queries)
+        assert ours < median_regret(random, objective, queries), queries
+
+
+def test_lists_and_encodes_all_of_nas_bench_101():
+    space = catalog.space("nb101")
+    X = space.enumerate(dtype=torch.float32)
+    assert len(X) == 423_624
+    features = catalog.encoding("path", space)(X)
+    assert features.shape == (423_624, 364)
+    # A cell is told from others by its paths and its shape together; many share their paths.
+    assert 1_000 < len(features.unique(dim=0)) < 423_624
