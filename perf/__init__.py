@@ -1,1 +1,1 @@
-"""Side-by-side speed runs: ``python -m perf NAME``."""
+"""Side-by-side runs of speed and quality: ``python -m perf NAME``."""

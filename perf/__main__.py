@@ -1,10 +1,10 @@
-"""``python -m perf encodings`` and ``python -m perf search``."""
+"""``python -m perf encodings``, ``ranking`` and ``search``."""
 
 import sys
 
-from perf import encodings, search
+from perf import encodings, ranking, search
 
-RUNS = {"encodings": encodings.main, "search": search.main}
+RUNS = {"encodings": encodings.main, "ranking": ranking.main, "search": search.main}
 
 
 def main() -> None:
