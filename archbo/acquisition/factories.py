@@ -46,6 +46,11 @@ class Observations:
         return Observations(self.predictor, self.X, self.Y, pending, self.seed)
 
     @property
+    def seen(self) -> Tensor:
+        """The rows evaluated or pending."""
+        return torch.cat([self.X, self.X_pending])
+
+    @property
     def model(self) -> Model:
         """The predictor's latent model, on whose scale acquisition functions work."""
         return self.predictor.latent

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from archbo.acquisition.candidates import Candidates
 from archbo.acquisition.factories import AcquisitionFactory, Observations
+from archbo.predictors import marginals
 
 __all__ = ["Acquisition", "Maximize", "ThompsonSampling"]
 
@@ -55,11 +56,7 @@ class Maximize:
         self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         """The next rows, ``q x d``; fewer where fewer candidates are left."""
-        avoid = torch.cat([observations.X, observations.X_pending])
-        choices = candidates.propose(
-            observations.X, observations.Y, avoid=avoid, generator=generator
-        )
-        choices = choices[torch.randperm(len(choices), generator=generator)]
+        choices = _choices(observations, candidates, generator)
         picked = choices[:0]
         for _ in range(min(q, len(choices))):
             if len(picked):
@@ -68,7 +65,8 @@ class Maximize:
             pool = choices
             if not isinstance(function, AnalyticAcquisitionFunction):
                 pool = self._shortlist(observations, choices)
-            best = self._climb(function, pool, candidates, torch.cat([avoid, picked]))
+            avoid = torch.cat([observations.seen, picked])
+            best = self._climb(function, pool, candidates, avoid)
             picked = torch.cat([picked, best])
         return picked
 
@@ -119,13 +117,9 @@ class ThompsonSampling:
         self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         """The next rows, ``q x d``; fewer where fewer candidates are left."""
-        avoid = torch.cat([observations.X, observations.X_pending])
-        choices = candidates.propose(
-            observations.X, observations.Y, avoid=avoid, generator=generator
-        )
-        choices = choices[torch.randperm(len(choices), generator=generator)]
+        choices = _choices(observations, candidates, generator)
         if len(choices) > self.size:
-            mean, std = observations.predictor.predict(choices)
+            mean, std = marginals(observations.model, choices)
             order = (mean + 2 * std).argsort(descending=True)
             rest = order[self.size // 2 :]
             random = rest[torch.randperm(len(rest), generator=generator)[: self.size // 2]]
@@ -135,6 +129,14 @@ class ThompsonSampling:
             torch.manual_seed(observations.seed)
             rows: Tensor = sampling(choices, num_samples=min(q, len(choices)))
         return rows
+
+
+def _choices(observations: Observations, candidates: Candidates, generator: Generator) -> Tensor:
+    """What the candidates propose, in random order: the first of equals must not be the table's first."""
+    choices = candidates.propose(
+        observations.X, observations.Y, avoid=observations.seen, generator=generator
+    )
+    return choices[torch.randperm(len(choices), generator=generator)]
 
 
 def _values(function: AcquisitionFunction, X: Tensor) -> Tensor:

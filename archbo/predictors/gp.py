@@ -7,7 +7,6 @@ from copy import deepcopy
 from functools import partial
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from botorch.acquisition.objective import PosteriorTransform
 from botorch.models import SingleTaskGP
@@ -28,7 +27,7 @@ from archbo.errors import NumericalWarning
 from archbo.predictors.base import Predictor
 from archbo.predictors.kernels import GroupedMaternKernel
 from archbo.predictors.targets import RankWarp, Standardize, Warp
-from archbo.spaces import CategoricalSpace, SearchSpace
+from archbo.spaces import SearchSpace
 
 __all__ = ["GP"]
 
@@ -118,28 +117,16 @@ class GP(Predictor):
     ) -> Posterior:
         """The posterior at rows ``X`` (``b x q x d``), ``b x q x 1`` in the unit of ``Y``.
 
-        Draws are those of the Gaussian, warped back; mean and variance are exact up to a quadrature over
-        the warp.
+        Draws are those of the Gaussian, warped back; so are mean and variance, in closed form.
         """
         self._require_fit()
         posterior: Posterior = TransformedPosterior(
             self.model.posterior(X, observation_noise=observation_noise),
             sample_transform=self.warp.inverse,
-            mean_transform=lambda mean, variance: self._moments(mean, variance)[0],
-            variance_transform=lambda mean, variance: self._moments(mean, variance)[1],
+            mean_transform=lambda mean, variance: self.warp.moments(mean, variance)[0],
+            variance_transform=lambda mean, variance: self.warp.moments(mean, variance)[1],
         )
         return posterior_transform(posterior) if posterior_transform else posterior
-
-    def _moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the warped-back Gaussian, by Gauss-Hermite quadrature."""
-        nodes, weights = (
-            torch.as_tensor(part).to(mean) for part in np.polynomial.hermite_e.hermegauss(32)
-        )
-        weights = weights / weights.sum()
-        points = mean.unsqueeze(-1) + variance.clamp_min(0).sqrt().unsqueeze(-1) * nodes
-        values = self.warp.inverse(points)
-        first = values @ weights
-        return first, (values - first.unsqueeze(-1)).square() @ weights
 
 
 def default_encoding(space: SearchSpace) -> Encoding:
@@ -148,8 +135,8 @@ def default_encoding(space: SearchSpace) -> Encoding:
     Paths are truncated where there would be more than 400: that makes a kernel slow, and hardly better.
     """
     one_hot = OneHotEncoding(space)
-    if isinstance(space, CategoricalSpace):
-        return one_hot
+    if all(len(path) == 3 for path in space.template.paths()):
+        return one_hot  # each path is one decision
     paths = PathEncoding.at_most(space, 400, counts=True, semantic=True)
     return one_hot + paths + OpCountEncoding(space)
 

@@ -1,7 +1,8 @@
 """Monotone warps between a benchmark's unit and a scale on which a Gaussian model fits."""
 
 import math
-from typing import Self
+from abc import ABC, abstractmethod
+from typing import Self, final
 
 import torch
 from torch import Tensor
@@ -9,7 +10,28 @@ from torch import Tensor
 __all__ = ["RankWarp", "Standardize", "Warp"]
 
 
-class Standardize:
+class Warp(ABC):
+    """A strictly increasing map, learned from values."""
+
+    @abstractmethod
+    def fit(self, Y: Tensor) -> Self:
+        """Learn from values ``Y`` (``n``, at least one)."""
+
+    @abstractmethod
+    def forward(self, Y: Tensor) -> Tensor:
+        """From the benchmark's unit (any shape) to the model's scale."""
+
+    @abstractmethod
+    def inverse(self, Z: Tensor) -> Tensor:
+        """From the model's scale (any shape) back."""
+
+    @abstractmethod
+    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (any shape) in the benchmark's unit of Gaussians on the model's scale."""
+
+
+@final
+class Standardize(Warp):
     """Zero mean and unit variance; values that are all equal keep their unit."""
 
     def fit(self, Y: Tensor) -> Self:
@@ -20,54 +42,74 @@ class Standardize:
         return self
 
     def forward(self, Y: Tensor) -> Tensor:
-        """From the benchmark's unit (any shape) to the model's scale."""
         return (Y - self.mean) / self.std
 
     def inverse(self, Z: Tensor) -> Tensor:
-        """From the model's scale back."""
         return Z * self.std + self.mean
 
+    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        return self.inverse(mean), variance * self.std.square()
 
-class RankWarp(Standardize):
+
+@final
+class RankWarp(Warp):
     """Normal scores of the ranks, so that a long tail of bad architectures does not stretch the scale.
 
     Between observed values the warp is linear, and beyond them it goes on with the slope of the quarter of
-    the values next to the end.
+    the values next to the end. Fewer than three distinct values are standardised.
     """
 
     def fit(self, Y: Tensor) -> Self:
         """Learn the quantiles of ``Y`` (``n``)."""
         self.values, counts = Y.unique(return_counts=True)
-        if len(self.values) < 3:  # two points are a line
-            super().fit(Y)
-            scores = super().forward(self.values)
+        m = len(self.values)
+        if m < 3:
+            self.scores = Standardize().fit(Y).forward(self.values)
         else:
             mean_rank = (counts.cumsum(0) - (counts - 1) / 2).to(Y)
-            p = (mean_rank - 0.5) / len(Y)
-            scores = math.sqrt(2) * torch.erfinv(2 * p - 1)
-            scores = scores / (counts * scores.square()).sum().div(len(Y)).sqrt()
-        self.scores = scores.to(Y)
-        m = len(self.values)
-        quarter = min(m - 1, max(1, m // 4))
+            scores = math.sqrt(2) * torch.erfinv(2 * (mean_rank - 0.5) / len(Y) - 1)
+            self.scores = scores / (counts * scores.square()).sum().div(len(Y)).sqrt()
+        quarter = max(1, m // 4)
         if m > 1:
-            gain = (self.values[[quarter, -1]] - self.values[[0, -1 - quarter]]) / (
-                self.scores[[quarter, -1]] - self.scores[[0, -1 - quarter]]
-            )
-            self.slopes = gain
+            rise = self.values[[quarter, -1]] - self.values[[0, -1 - quarter]]
+            run = self.scores[[quarter, -1]] - self.scores[[0, -1 - quarter]]
+            self.slopes = rise / run
         else:
-            self.slopes = torch.ones(2).to(Y)
+            self.slopes = torch.ones_like(self.values).repeat(2)
         return self
 
     def forward(self, Y: Tensor) -> Tensor:
-        """From the benchmark's unit (any shape) to normal scores."""
         return _interpolate(Y, self.values, self.scores, 1 / self.slopes)
 
     def inverse(self, Z: Tensor) -> Tensor:
-        """From normal scores back."""
         return _interpolate(Z, self.scores, self.values, self.slopes)
 
+    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Exact: on each linear piece they are moments of a truncated Gaussian."""
+        std = variance.clamp_min(1e-24).sqrt().unsqueeze(-1)
+        edges = (self.scores - mean.unsqueeze(-1)) / std
+        density = torch.exp(-0.5 * edges.square()) / math.sqrt(2 * math.pi)
+        # Per piece, from below the first knot to above the last: probability, and change of the density
+        # and of edge times density over it.
+        mass = _pad(torch.special.ndtr(edges), 1.0).diff(dim=-1)
+        slide = _pad(density, 0.0).diff(dim=-1)
+        bend = _pad(edges * density, 0.0).diff(dim=-1)
+        inner = self.values.diff() / self.scores.diff()
+        slope = torch.cat([self.slopes[:1], inner, self.slopes[1:]]) * std
+        knot = torch.cat([edges[..., :1], edges], -1)
+        value = torch.cat([self.values[:1], self.values])
+        # The piece is level + slope u for standard normal u.
+        level = value - slope * knot
+        first = (level * mass - slope * slide).sum(-1)
+        level = level - first.unsqueeze(-1)
+        second = level.square() * mass - 2 * level * slope * slide + slope.square() * (mass - bend)
+        return first, second.sum(-1)
 
-Warp = Standardize | RankWarp
+
+def _pad(inner: Tensor, last: float) -> Tensor:
+    """The values at the knots (``... x m``), with those at minus and plus infinity around them."""
+    ends = torch.zeros_like(inner[..., :1])
+    return torch.cat([ends, inner, ends + last], -1)
 
 
 def _interpolate(x: Tensor, knots: Tensor, values: Tensor, slopes: Tensor) -> Tensor:
