@@ -61,13 +61,12 @@ class Maximize:
         for _ in range(min(q, len(choices))):
             if len(picked):
                 choices = candidates.without(choices, picked)
-            function = self.factory(observations.with_pending(picked))
+            here = observations.with_pending(picked)
+            function = self.factory(here)
             pool = choices
             if not isinstance(function, AnalyticAcquisitionFunction):
                 pool = self._shortlist(observations, choices)
-            avoid = torch.cat([observations.seen, picked])
-            best = self._climb(function, pool, candidates, avoid)
-            picked = torch.cat([picked, best])
+            picked = torch.cat([picked, self._climb(function, pool, candidates, here.seen)])
         return picked
 
     def _shortlist(self, observations: Observations, choices: Tensor) -> Tensor:

@@ -267,8 +267,10 @@ class SearchSpace(ABC):
 
     def distinct(self, X: Tensor) -> Tensor:
         """The rows of ``X`` (``n x d``) without those whose ``ids`` came before, in their order."""
-        first = {key: index for index, key in reversed(list(enumerate(self.ids(X))))}
-        return X[sorted(first.values())]
+        _, group = torch.unique(self.identity_keys(X), dim=0, return_inverse=True)
+        index = torch.arange(len(X))
+        first = torch.full_like(index, len(X)).scatter_reduce_(0, group, index, "amin")
+        return X[first[first < len(X)].sort().values]
 
     def to_networkx(self, row: Sequence[int] | Tensor) -> "nx.DiGraph[int]":
         """The architecture as a directed graph whose nodes carry ``op``, the name of their operation."""
