@@ -3,6 +3,7 @@
 __all__ = [
     "ArchboError",
     "DataError",
+    "FitError",
     "InvalidArchitectureError",
     "NothingLeftError",
     "NumericalWarning",
@@ -28,6 +29,10 @@ class UsageError(ArchboError, ValueError):
 
 class NothingLeftError(UsageError):
     """Every architecture of the space or table has been asked for."""
+
+
+class FitError(ArchboError, ArithmeticError):
+    """A surrogate that found no fit to its observations; predictors fall back to a simpler one and warn."""
 
 
 class NumericalWarning(UserWarning):

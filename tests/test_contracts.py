@@ -1,6 +1,7 @@
 """What every space, encoding, predictor and acquisition rule of the catalog keeps to."""
 
 import io
+import warnings
 from itertools import product
 
 import networkx as nx
@@ -13,7 +14,7 @@ from botorch.sampling import SobolQMCNormalSampler
 
 from archbo import Observations, catalog
 from archbo.acquisition import FixedCandidates, LocalCandidates
-from archbo.errors import InvalidArchitectureError, UsageError
+from archbo.errors import InvalidArchitectureError, NumericalWarning, UsageError
 from archbo.spaces import CategoricalSpace
 
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
@@ -437,11 +438,13 @@ def test_posterior_of_a_batch_is_that_of_its_parts(make, space):
 @some_spaces
 def test_predict_is_the_marginal_posterior(make, space):
     predictor, X = fitted(make, space), rows(space, 10)
-    mean, std = predictor.predict(X, batch_size=3)
-    joint = predictor.posterior(X)
-    torch.testing.assert_close(mean, joint.mean.flatten(), rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(std, joint.variance.flatten().sqrt(), rtol=1e-3, atol=1e-5)
-    by_text = predictor.predict([str(arch) for arch in space.archs(X)])
+    for noise in (True, False):
+        mean, std = predictor.predict(X, observation_noise=noise, batch_size=3)
+        joint = predictor.posterior(X, observation_noise=noise)
+        torch.testing.assert_close(mean, joint.mean.flatten(), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(std, joint.variance.flatten().sqrt(), rtol=1e-3, atol=1e-5)
+    assert (predictor.predict(X)[1] >= std).all()
+    by_text = predictor.predict([str(arch) for arch in space.archs(X)], observation_noise=False)
     assert torch.stack(by_text).allclose(torch.stack((mean, std)), rtol=1e-9)
 
 
@@ -493,7 +496,7 @@ def test_draws_have_the_moments_of_the_posterior(make, space):
     assert draws.shape == (n, 6)
     assert draws.equal(predictor.sample(X, n, seed=1))
     assert not draws.equal(predictor.sample(X, n, seed=2))
-    mean, std = predictor.predict(X)
+    mean, std = predictor.predict(X, observation_noise=False)
     assert ((draws.mean(0) - mean).abs() < 0.1 * std).all()
     assert ((draws.std(0) / std - 1).abs() < 0.15).all()
 
@@ -573,7 +576,10 @@ def test_an_unfitted_predictor_says_so(make, space):
 @pytest.mark.parametrize("values", [[3.0], [3.0, 4.0], [3.0] * 5, [0.0] * 3, [1e6, 1e6 + 1, 1e6]])
 def test_few_or_constant_values_are_enough(make, space, values):
     X = distinct_rows(space, len(values))
-    predictor = make(space, None).fit(X, values, seed=0)
+    predictor = make(space, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericalWarning)
+        predictor.fit(X, values, seed=0)
     mean, std = predictor.predict(rows(space, 20, seed=4))
     assert mean.isfinite().all()
     assert std.isfinite().all()
@@ -581,6 +587,27 @@ def test_few_or_constant_values_are_enough(make, space, values):
     margin = 3 * (max(values) - min(values)) + 3
     assert ((mean > min(values) - margin) & (mean < max(values) + margin)).all()
     assert predictor.sample(X, 3, seed=0).isfinite().all()
+
+
+@every_predictor
+@some_spaces
+def test_observations_that_teach_nothing_are_said_to(make, space):
+    """Constant values, and one architecture only: a warning and a posterior that can be used and saved."""
+    X, Y = observed(space)
+    for rows_, values, reason in [
+        (X, torch.full_like(Y, 3.0), "all 12 values are 3"),
+        (X[:1].repeat(12, 1), Y, "all 12 observations are of"),
+    ]:
+        with pytest.warns(NumericalWarning, match=reason):
+            predictor = make(space, None).fit(rows_, values, seed=0)
+        assert predictor.fell_back
+        mean, std = predictor.predict(X)
+        assert mean.isfinite().all()
+        assert (std > 0).all()
+        other = make(space, None)
+        other.load_state_dict(predictor.state_dict())
+        assert torch.stack(other.predict(X)).equal(torch.stack((mean, std)))
+        assert not predictor.fit(*observed(space), seed=0).fell_back
 
 
 @every_predictor

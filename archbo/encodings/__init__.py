@@ -2,6 +2,7 @@
 
 from archbo.encodings.adjacency import CategoricalEncoding, OneHotEncoding
 from archbo.encodings.base import Concatenation, Encoding
+from archbo.encodings.default import default_encoding
 from archbo.encodings.op_counts import OpCountEncoding
 from archbo.encodings.path import PathEncoding
 
@@ -12,4 +13,5 @@ __all__ = [
     "OneHotEncoding",
     "OpCountEncoding",
     "PathEncoding",
+    "default_encoding",
 ]

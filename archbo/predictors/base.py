@@ -1,16 +1,21 @@
 """What every surrogate is: a BoTorch model that is fitted to rows and values."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, final
+from typing import Any, ClassVar, Self, final
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform
 from botorch.models.model import Model
 from botorch.posteriors import Posterior
+from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined] # it is exported
 
-from archbo.errors import UsageError
+from archbo.errors import FitError, NumericalWarning, UsageError
+from archbo.predictors.pool_gp import fixed_gp
+from archbo.predictors.targets import RankWarp, Warp, WarpedPosterior
 from archbo.spaces import ArchLike, SearchSpace
 
 __all__ = ["Predictor", "marginals"]
@@ -19,31 +24,68 @@ __all__ = ["Predictor", "marginals"]
 class Predictor(Model, ABC):
     """A surrogate over one search space, usable wherever BoTorch takes a ``Model``.
 
-    Values are maximised and stay in the benchmark's own unit; whatever scaling a predictor likes is its own
-    affair. A subclass implements ``_fit`` and ``posterior``, and, for saving, ``_prepare``.
+    Values are maximised and stay in the benchmark's own unit. A predictor fits its ``model`` to values on
+    another scale, to which ``warp`` takes them, so that draws, means and variances come back in that unit.
+
+    A subclass implements ``_fit`` and ``_prepare``. It is never asked to fit to fewer than
+    ``min_observations`` values, to values that are all the same, or to architectures that are: then, and
+    where a fit fails, a Gaussian process with fixed hyperparameters takes its place until the next fit,
+    with a ``NumericalWarning`` that says why.
 
     Args:
         space: The space that the rows belong to.
+        warp: From the benchmark's unit to the model's scale; learned with each fit.
 
     Attributes:
         train_X: ``n x d``, the rows fitted last; empty before the first fit.
         train_Y: ``n x 1``, their values.
+        model: What ``_fit`` or ``_prepare`` made, its posterior Gaussian and on the scale of the warped values.
+        fell_back: Whether the fixed Gaussian process stands in.
     """
 
+    min_observations: ClassVar[int] = 2
     train_X: Tensor
     train_Y: Tensor
+    fell_back: Tensor
+    model: Model
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, *, warp: Warp | None = None) -> None:
         super().__init__()
         self.space = space
+        self.warp = warp if warp is not None else RankWarp()
         self.register_buffer("train_X", torch.empty(0, space.n_columns, dtype=torch.double))
         self.register_buffer("train_Y", torch.empty(0, 1, dtype=torch.double))
+        self.register_buffer("fell_back", torch.tensor(False))
 
     @abstractmethod
     def _fit(self, *, seed: int) -> None:
-        """Fit to ``train_X`` and ``train_Y``, which are checked; the same seed gives the same fit."""
+        """Set ``model``, fitted to ``train_X`` and the warped ``train_Y``; the same seed gives the same fit.
+
+        Raises:
+            FitError: There is no fit; so may the errors of linear algebra be left to the caller.
+        """
 
     @abstractmethod
+    def _prepare(self) -> None:
+        """Set ``model`` to one that saved parameters can be loaded into.
+
+        ``train_X`` and ``train_Y`` are loaded and ``warp`` is fitted. Buffers take the shapes of what is loaded.
+        """
+
+    @property
+    def latent(self) -> Model:
+        """The model that acquisition functions see, of monotonely warped values.
+
+        A warp keeps the order of architectures, and the acquisition functions with closed forms want the
+        scale on which the posterior is Gaussian.
+        """
+        self._require_fit()
+        return self.model
+
+    def to_latent(self, Y: Tensor) -> Tensor:
+        """Values (any shape) on the scale of ``latent``."""
+        return self.warp.forward(Y)
+
     def posterior(
         self,
         X: Tensor,
@@ -51,23 +93,13 @@ class Predictor(Model, ABC):
         observation_noise: bool | Tensor = False,
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
-        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1`` in the unit of ``Y``."""
+        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1`` in the unit of ``Y``.
 
-    def _prepare(self) -> None:
-        """Make the parts that saved parameters are loaded into; ``train_X`` and ``train_Y`` are loaded."""
-
-    @property
-    def latent(self) -> Model:
-        """The model that acquisition functions see: this one, or that of monotonely warped values.
-
-        A warp keeps the order of architectures, and the acquisition functions with closed forms want the
-        scale on which the posterior is nearly Gaussian.
+        With ``observation_noise`` it is that of the values which evaluations would give.
         """
-        return self
-
-    def to_latent(self, Y: Tensor) -> Tensor:
-        """Values (any shape) on the scale of ``latent``."""
-        return Y
+        gaussian: Any = self.latent.posterior(X, observation_noise=observation_noise)
+        posterior = WarpedPosterior(gaussian, self.warp)
+        return posterior_transform(posterior) if posterior_transform else posterior
 
     @property
     def num_outputs(self) -> int:
@@ -116,20 +148,59 @@ class Predictor(Model, ABC):
                 "leave failed trainings out, or give them the value of a bad architecture"
             )
         self.train_X, self.train_Y = rows, values
-        self._fit(seed=seed)
+        self.warp.fit(values.flatten())
+        obstacle = self._obstacle()
+        if obstacle is None:
+            try:
+                self._fit(seed=seed)
+                self._check_fit()
+            except (FitError, NanError, NotPSDError, LinAlgError) as error:
+                obstacle = f"it could not be fitted to {len(rows)} observations ({error})"
+        self.fell_back = torch.tensor(obstacle is not None)
+        if obstacle is not None:
+            self.model = fixed_gp(self.space, rows, self.warp.forward(values))
+            if len(rows) > 1:
+                warnings.warn(
+                    f"{type(self).__name__}: {obstacle}; a Gaussian process with fixed hyperparameters "
+                    "stands in until the next fit",
+                    NumericalWarning,
+                    stacklevel=2,
+                )
         self.eval()
         return self
 
+    def _obstacle(self) -> str | None:
+        """What is wrong with the observations, in a few words; nothing if they can be fitted."""
+        n = len(self.train_Y)
+        if n < self.min_observations:
+            return f"{n} observations are too few, it takes {self.min_observations}"
+        if bool((self.train_Y == self.train_Y[0]).all()):
+            return f"all {n} values are {self.train_Y[0].item():g}"
+        if len(self.space.keys(self.train_X).unique(dim=0)) == 1:
+            return f"all {n} observations are of {self.space.format(self.train_X[0])}"
+        return None
+
+    def _check_fit(self) -> None:
+        self.eval()
+        mean, std = marginals(self.model, self.train_X[:100])
+        if not bool((mean.isfinite() & std.isfinite()).all()):
+            raise FitError("its predictions are not finite")
+
     @final
     def predict(
-        self, X: Sequence[ArchLike] | Tensor, *, batch_size: int = 1024
+        self,
+        X: Sequence[ArchLike] | Tensor,
+        *,
+        observation_noise: bool = True,
+        batch_size: int = 1024,
     ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (``n`` each, in the unit of ``Y``) of many architectures one by one.
 
-        Memory stays bounded: the rows (``n x d``) go through ``posterior`` as t-batches of ``q = 1``.
+        They are those of the value that an evaluation would give, or, without observation noise, of its
+        expectation. Memory stays bounded: the rows (``n x d``) go through ``posterior`` as t-batches of ``q = 1``.
         """
         rows = self.space.rows(X).to(self.train_X)
-        return marginals(self, rows, batch_size=batch_size)
+        return marginals(self, rows, observation_noise=observation_noise, batch_size=batch_size)
 
     @final
     def sample(self, X: Sequence[ArchLike] | Tensor, n_samples: int, *, seed: int) -> Tensor:
@@ -146,7 +217,15 @@ class Predictor(Model, ABC):
         self.train_X = state_dict["train_X"].clone()
         self.train_Y = state_dict["train_Y"].clone()
         if self.is_fitted:
-            self._prepare()
+            self.warp.fit(self.train_Y.flatten())
+            if state_dict["fell_back"]:
+                self.model = fixed_gp(self.space, self.train_X, self.warp.forward(self.train_Y))
+            else:
+                self._prepare()
+        for name, buffer in list(self.named_buffers()):
+            if name in state_dict and state_dict[name].shape != buffer.shape:
+                owner, _, leaf = name.rpartition(".")
+                setattr(self.get_submodule(owner), leaf, torch.empty_like(state_dict[name]))
         result = super().load_state_dict(state_dict, strict=strict, assign=assign)
         self.eval()
         return result
@@ -158,12 +237,15 @@ class Predictor(Model, ABC):
             )
 
 
-def marginals(model: Model, X: Tensor, *, batch_size: int = 1024) -> tuple[Tensor, Tensor]:
+def marginals(
+    model: Model, X: Tensor, *, observation_noise: bool = False, batch_size: int = 1024
+) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (``n`` each) of a model's posterior at each row of ``X`` (``n x d``)."""
     means, variances = [], []
     with torch.no_grad():
         for part in X.unsqueeze(-2).split(batch_size):
-            posterior: Any = model.posterior(part)  # not every Posterior has moments, says its type
+            # Not every Posterior has moments, says its type.
+            posterior: Any = model.posterior(part, observation_noise=observation_noise)
             means.append(posterior.mean.flatten())
             variances.append(posterior.variance.flatten())
     return torch.cat(means), torch.cat(variances).clamp_min(0).sqrt()

@@ -2,12 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Self, final
 
 import torch
+from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
 from torch import Tensor
 
-__all__ = ["RankWarp", "Standardize", "Warp"]
+__all__ = ["RankWarp", "Standardize", "Warp", "WarpedPosterior"]
 
 
 class Warp(ABC):
@@ -104,6 +106,33 @@ class RankWarp(Warp):
         level = level - first.unsqueeze(-1)
         second = level.square() * mass - 2 * level * slope * slide + slope.square() * (mass - bend)
         return first, second.sum(-1)
+
+
+class WarpedPosterior(TransformedPosterior):
+    """A posterior on a model's scale, taken back to the benchmark's unit: its draws and its moments.
+
+    Args:
+        posterior: The Gaussian one.
+        warp: From the benchmark's unit to the model's scale.
+    """
+
+    def __init__(self, posterior: GPyTorchPosterior, warp: Warp) -> None:
+        super().__init__(posterior, warp.inverse)
+        self._gaussian, self._warp = posterior, warp
+
+    @cached_property
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        return self._warp.moments(self._gaussian.mean, self._gaussian.variance)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean, ``b x q x 1``."""
+        return self._moments[0]
+
+    @property
+    def variance(self) -> Tensor:
+        """The variance, ``b x q x 1``."""
+        return self._moments[1]
 
 
 def _pad(inner: Tensor, last: float) -> Tensor:

@@ -1,0 +1,102 @@
+"""A Gaussian process that scores large pools quickly."""
+
+from typing import Any
+
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.models import SingleTaskGP
+from botorch.models.kernels import CategoricalKernel
+from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
+from gpytorch.distributions import MultivariateNormal
+from gpytorch.likelihoods import GaussianLikelihood
+from linear_operator.operators import DiagLinearOperator
+from linear_operator.utils.cholesky import psd_safe_cholesky
+from torch import Tensor
+
+from archbo.encodings import CategoricalEncoding
+from archbo.spaces import SearchSpace
+
+__all__ = ["PoolGP", "fixed_gp"]
+
+
+class PoolGP(SingleTaskGP):
+    """A ``SingleTaskGP`` whose marginal posterior at a large pool of rows is closed-form.
+
+    For ``b x 1 x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
+    one factor over the training rows serves all.
+    """
+
+    _factors: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def noise(self) -> Tensor:
+        """The variance of the observation noise, ``1``."""
+        noise: Tensor = self.likelihood.noise
+        return noise
+
+    def train(self, mode: bool = True) -> "PoolGP":
+        """Parameters may change now, so what was computed from them is dropped."""
+        self._factors = None
+        return super().train(mode)
+
+    def posterior(  # type: ignore[override] # the signatures of its bases differ
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as in BoTorch
+    ) -> GPyTorchPosterior | TransformedPosterior:
+        """As BoTorch's, for rows ``X`` (``b x q x d``)."""
+        plain = isinstance(observation_noise, bool) and posterior_transform is None
+        if X.ndim != 3 or X.shape[-2] != 1 or self.train_targets.ndim != 1 or not plain:
+            return super().posterior(
+                X, output_indices, observation_noise, posterior_transform, **kwargs
+            )
+        self.eval()
+        with torch.no_grad():
+            mean, variance = self._marginals(self.transform_inputs(X).squeeze(-2))
+            if observation_noise:
+                variance = variance + self.noise
+        return GPyTorchPosterior(
+            MultivariateNormal(mean.unsqueeze(-1), DiagLinearOperator(variance.unsqueeze(-1)))
+        )
+
+    def _marginals(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (``b`` each) at features ``b x D``; Rasmussen and Williams, algorithm 2.1."""
+        inputs = self.train_inputs[0]
+        if self._factors is None or self._factors[0] is not inputs:
+            covariance = self.covar_module(inputs).to_dense()
+            L = psd_safe_cholesky(covariance + self.noise * torch.eye(len(inputs)).to(covariance))
+            residual = self.train_targets - self.mean_module(inputs)
+            weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)
+            self._factors = (inputs, L, weights)
+        _, L, weights = self._factors
+        cross = self.covar_module(features, inputs).to_dense()
+        mean = self.mean_module(features) + cross @ weights
+        explained = torch.linalg.solve_triangular(L, cross.T, upper=False).square().sum(0)
+        prior = self.covar_module(features, diag=True)
+        return mean, (prior - explained).clamp_min(1e-12)
+
+
+def fixed_gp(space: SearchSpace, X: Tensor, Z: Tensor) -> PoolGP:
+    """The Gaussian process that needs no fit: likeness is the share of equal decisions.
+
+    Its covariance is ``exp(-2 h)``, ``h`` the share of decisions that differ, with noise variance 0.1 and the
+    mean of the values ``Z`` (``n x 1``) of rows ``X`` (``n x d``): positive definite whatever the rows.
+    """
+    kernel = CategoricalKernel()
+    kernel.lengthscale = 0.5
+    likelihood = GaussianLikelihood()
+    likelihood.noise = 0.1
+    model = PoolGP(
+        X,
+        Z,
+        likelihood=likelihood,
+        covar_module=kernel,
+        input_transform=CategoricalEncoding(space),
+        outcome_transform=None,
+    )
+    model.mean_module.initialize(constant=Z.mean())
+    model.eval()
+    return model
