@@ -1,10 +1,15 @@
-"""``python -m perf encodings``, ``ranking`` and ``search``."""
+"""``python -m perf NAME``, where the name is that of a file beside this one."""
 
 import sys
 
-from perf import encodings, ranking, search
+from perf import encodings, ranking, search, surrogates
 
-RUNS = {"encodings": encodings.main, "ranking": ranking.main, "search": search.main}
+RUNS = {
+    "encodings": encodings.main,
+    "ranking": ranking.main,
+    "search": search.main,
+    "surrogates": surrogates.main,
+}
 
 
 def main() -> None:
@@ -15,4 +20,6 @@ def main() -> None:
     RUNS[sys.argv[1]]()
 
 
-main()
+# A measurement may start processes that import this file.
+if __name__ == "__main__":
+    main()

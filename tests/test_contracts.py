@@ -2,9 +2,11 @@
 
 import io
 import warnings
+from functools import cache, partial
 from itertools import product
 
 import networkx as nx
+import numpy as np
 import pytest
 import torch
 from botorch.acquisition import LogExpectedImprovement, qLogExpectedImprovement
@@ -30,7 +32,12 @@ def over(name, table):
 every_space = over("space", SPACES)
 some_spaces = over("space", SOME_SPACES)
 every_encoding = over("make", catalog.ENCODINGS)
-every_predictor = over("make", catalog.PREDICTORS)
+# Smaller than their defaults, so that a fit takes a moment.
+SMALL: dict[str, dict[str, object]] = {}
+PREDICTORS = {
+    name: partial(make, **SMALL.get(name, {})) for name, make in catalog.PREDICTORS.items()
+}
+every_predictor = over("make", PREDICTORS)
 every_acquisition = over("acquisition", catalog.ACQUISITIONS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
@@ -382,8 +389,14 @@ def observed(space, n=12, seed=0, dtype=torch.double):
     return X, 70 + (X @ weights).unsqueeze(-1) + noise
 
 
-def fitted(make, space, **kwargs):
+def fresh_fit(make, space, **kwargs):
     return make(space, None).fit(*observed(space, **kwargs), seed=5)
+
+
+@cache
+def fitted(make, space, dtype=torch.double):
+    """One fit for all tests that only look at it."""
+    return fresh_fit(make, space, dtype=dtype)
 
 
 def unseen(predictor, n, seed=3):
@@ -452,7 +465,8 @@ def test_predict_is_the_marginal_posterior(make, space):
 @some_spaces
 def test_same_seed_gives_the_same_predictor(make, space):
     X = rows(space, 20)
-    first, second = (torch.stack(fitted(make, space).predict(X)) for _ in range(2))
+    first = torch.stack(fitted(make, space).predict(X))
+    second = torch.stack(fresh_fit(make, space).predict(X))
     assert first.equal(second)
 
 
@@ -460,8 +474,8 @@ def test_same_seed_gives_the_same_predictor(make, space):
 @some_spaces
 def test_refit_forgets(make, space):
     X = rows(space, 20)
-    fresh = fitted(make, space, n=9, seed=1)
-    used = fitted(make, space)
+    fresh = fresh_fit(make, space, n=9, seed=1)
+    used = fresh_fit(make, space)
     assert used.fit(*observed(space, n=9, seed=1), seed=5) is used
     assert torch.stack(used.predict(X)).equal(torch.stack(fresh.predict(X)))
 
@@ -506,10 +520,11 @@ def test_draws_have_the_moments_of_the_posterior(make, space):
 def test_sampling_leaves_the_global_generator_alone(make, space):
     predictor = fitted(make, space)
     torch.manual_seed(0)
-    before = torch.get_rng_state()
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002 - the global one
     predictor.sample(rows(space, 3), 2, seed=1)
-    predictor.fit(*observed(space), seed=1)
+    fresh_fit(make, space)
     assert torch.get_rng_state().equal(before)
+    assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
 
 
 @single_precision
@@ -529,7 +544,7 @@ def test_state_round_trips_without_pickle(make, space, dtype):
 
 @every_predictor
 def test_state_of_an_unfitted_predictor_is_unfitted(make):
-    other = fitted(make, TOY)
+    other = fresh_fit(make, TOY)
     other.load_state_dict(make(TOY, None).state_dict(), strict=False)
     assert not other.is_fitted
 
@@ -647,11 +662,17 @@ def pool(space, kind):
     return FixedCandidates(space, distinct_rows(space, 300, seed=9))
 
 
+PLACES = {
+    "nb201": (SPACES["nb201"], "fixed"),
+    "nb101": (SPACES["nb101"], "local"),
+    "toy": (TOY, "fixed"),
+}
+
+
 @every_acquisition
 @every_predictor
-@some_spaces
-@pytest.mark.parametrize("kind", ["local", "fixed"])
-@pytest.mark.parametrize("q", [1, 2, 3])
+@pytest.mark.parametrize(("space", "kind"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("q", [1, 2, 3, 4])
 def test_selection_is_fresh_and_follows_its_generator(acquisition, make, space, kind, q):
     seen = observations(make, space, n_pending=2 if q == 2 else 0)
     candidates = pool(space, kind)

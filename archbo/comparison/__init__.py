@@ -1,5 +1,20 @@
-"""Comparison: searches side by side, in numbers and pictures."""
+"""Comparison: searches and predictors side by side, in numbers and pictures."""
 
+from archbo.comparison.leaderboard import (
+    Evaluation,
+    check_train_sizes,
+    evaluate,
+    training_sample,
+)
+from archbo.comparison.leaderboard_plots import plot_comparison
+from archbo.comparison.metrics import (
+    calibration,
+    coverage,
+    gaussian_nll,
+    kendall_tau,
+    precision_at,
+    spearman,
+)
 from archbo.comparison.plots import (
     check_format,
     draw_arch,
@@ -11,15 +26,26 @@ from archbo.comparison.plots import (
 from archbo.comparison.trials import Query, Trial, check_budget, median_regret, run_trial
 
 __all__ = [
+    "Evaluation",
     "Query",
     "Trial",
+    "calibration",
     "check_budget",
     "check_format",
+    "check_train_sizes",
+    "coverage",
     "draw_arch",
+    "evaluate",
+    "gaussian_nll",
+    "kendall_tau",
     "median_regret",
+    "plot_comparison",
     "plot_predictions",
     "plot_regret",
+    "precision_at",
     "run_trial",
     "save_figure",
     "sparkline",
+    "spearman",
+    "training_sample",
 ]

@@ -10,6 +10,7 @@ from botorch.acquisition.objective import PosteriorTransform
 from botorch.models.ensemble import EnsembleModel
 from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
 from gpytorch.distributions import MultivariateNormal
+from linear_operator import to_linear_operator
 from linear_operator.operators import DiagLinearOperator
 from scipy.optimize import minimize
 from torch import Tensor
@@ -18,6 +19,7 @@ __all__ = ["GaussianEnsemble", "calibrate"]
 
 FLOOR = 1e-4
 """The least variance of an architecture's value, on the scale of warped values."""
+JITTER = 1e-6
 
 
 class GaussianEnsemble(EnsembleModel, ABC):
@@ -83,8 +85,9 @@ class GaussianEnsemble(EnsembleModel, ABC):
             covariance = DiagLinearOperator(deviation.square().sum(-2) + FLOOR + noise)
         else:
             same = (X.unsqueeze(-2) == X.unsqueeze(-3)).all(-1)
-            own = FLOOR * same + noise * torch.eye(X.shape[-2]).to(X)
-            covariance = deviation.mT @ deviation + own
+            # Rows may be equal, and a factor is wanted all the same.
+            own = FLOOR * same + (noise + JITTER) * torch.eye(X.shape[-2]).to(X)
+            covariance = to_linear_operator(deviation.mT @ deviation + own)
         posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
         return posterior_transform(posterior) if posterior_transform else posterior
 

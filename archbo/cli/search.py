@@ -1,118 +1,37 @@
-"""The command line: ``archbo benchmarks`` and ``archbo search``."""
+"""``archbo search``."""
 
-import json
 import statistics
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from archbo.errors import ArchboError, UsageError
+from archbo.cli.common import (
+    ArchColumn,
+    BenchmarkName,
+    JsonFile,
+    Minimize,
+    PlotFile,
+    SpaceName,
+    TableFile,
+    Where,
+    check_files,
+    check_repeats,
+    load_benchmark,
+    out,
+    progress_bar,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, Objective
     from archbo.bo_loop import History, Searcher
     from archbo.comparison import Trial
 
-app = typer.Typer(
-    help="Surrogate predictors and Bayesian optimization for neural architectures.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
-
-def main() -> None:
-    """Run the command line; an error is one line on standard error and exit code 2."""
-    warnings.showwarning = lambda message, *_, **__: err.print(f"warning: {message}", markup=False)
-    try:
-        code = app(standalone_mode=False)
-    except (ArchboError, typer.TyperException) as error:
-        text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        if text:  # a call without arguments has shown the help
-            err.print(f"archbo: {' '.join(text.split())}", markup=False, soft_wrap=True)
-        code = 2 if text else 0
-    except typer.Abort:
-        code = 130
-    sys.exit(code)
-
-
-BenchmarkName = Annotated[
-    str | None,
-    typer.Argument(metavar="BENCH", help="An embedded benchmark; see 'archbo benchmarks'."),
-]
-TableFile = Annotated[
-    Path | None, typer.Option("--table", help="A Parquet or CSV table instead of BENCH.")
-]
-SpaceName = Annotated[
-    str | None, typer.Option("--space", help="The table's space: a name, or a TOML file.")
-]
-ArchColumn = Annotated[
-    str, typer.Option("--arch-column", help="The table's column of architectures.")
-]
-Where = Annotated[
-    str | None,
-    typer.Option("--where", metavar="COLUMN", help="Keep rows where this boolean column is true."),
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw the results to this file.")]
-
-
-@app.command()
-def benchmarks(json_file: JsonFile = None) -> None:
-    """List the embedded benchmarks: sizes, metrics, where the data comes from."""
-    from archbo import catalog
-
-    with err.status("reading benchmarks"):
-        found = {name: catalog.benchmark(name) for name in catalog.BENCHMARKS}
-    table = Table()
-    table.add_column("benchmark", no_wrap=True)
-    table.add_column("architectures", justify="right")
-    table.add_column("metrics, the default objective first", overflow="fold")
-    sources: dict[str, str] = {}
-    for name, benchmark in found.items():
-        metrics = sorted(map(str, benchmark.metrics), key=benchmark.default_objective.__ne__)
-        table.add_row(name, f"{len(benchmark):,}", ", ".join(metrics))
-        sources.setdefault(benchmark.source, name.partition("/")[0])
-    out.print(table)
-    for source, name in sources.items():
-        out.print(f"{name}: {source}", markup=False, soft_wrap=True)
-    spaces = ", ".join(catalog.SPACES)
-    out.print(
-        f"Any other table: --table FILE --space NAME, where NAME is one of {spaces}, or a .toml file.",
-        markup=False,
-        soft_wrap=True,
-    )
-    if json_file:
-        rows = [
-            {
-                "benchmark": name,
-                "space": benchmark.space.name,
-                "architectures": len(benchmark),
-                "metrics": list(benchmark.metrics),
-                "objective": benchmark.default_objective,
-                "source": benchmark.source,
-            }
-            for name, benchmark in found.items()
-        ]
-        _write_json(json_file, {"benchmarks": rows})
-
-
-@app.command()
 def search(
     bench: BenchmarkName = None,
     table: TableFile = None,
@@ -131,7 +50,7 @@ def search(
     objective: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column to maximise.")
     ] = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="Minimise it instead.")] = False,
+    minimize: Minimize = False,
     report: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="A column to report of the best.")
     ] = None,
@@ -143,20 +62,13 @@ def search(
 
     from archbo import catalog
     from archbo.acquisition import FixedCandidates
-    from archbo.comparison import check_budget, check_format, run_trial
+    from archbo.comparison import check_budget, run_trial
 
-    if repeats < 1:
-        raise UsageError(f"--repeats must be at least 1; got {repeats}")
-    if not 0 <= seed < 2**31:
-        raise UsageError(f"--seed must be between 0 and 2^31 - 1; got {seed}")
-    for file in (json_file, plot):
-        if file and not file.absolute().parent.is_dir():
-            raise UsageError(f"there is no folder {file.absolute().parent}; make it first")
-    if plot:
-        check_format(plot)
+    check_repeats(repeats, seed)
+    check_files(json_file, plot)
     # The matrices of a search are small: a second thread costs more than it gives.
     torch.set_num_threads(1)
-    benchmark = _load(bench, table, space, arch_column, where)
+    benchmark = load_benchmark(bench, table, space, arch_column, where)
     goal = benchmark.objective(objective, minimize=minimize)
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
@@ -182,9 +94,9 @@ def search(
             for s in seeds
         ]
     trials: dict[str, list[Trial]] = {method: [] for method in searchers}
-    with _progress() as progress:
+    with progress_bar() as progress:
         for method in searchers:
-            task = progress.add_task(method, total=repeats * queries, best="")
+            task = progress.add_task(method, total=repeats * queries, note="")
             for repeat, searcher in enumerate(searchers[method]):
                 advance = _advance(progress, task, repeat * queries, minimize)
                 trials[method].append(
@@ -192,7 +104,7 @@ def search(
                 )
     _print_search(benchmark, goal, trials, queries, report)
     if json_file:
-        _write_json(
+        write_json(
             json_file,
             {
                 "benchmark": benchmark.name,
@@ -204,31 +116,6 @@ def search(
     if plot:
         _plot_search(plot, benchmark, goal, trials)
         out.print(f"picture: {plot}", markup=False)
-
-
-def _load(
-    bench: str | None, table: Path | None, space: str | None, arch_column: str, where: str | None
-) -> "Benchmark":
-    from archbo import catalog
-    from archbo.benchmarks import read_table
-
-    if (bench is None) == (table is None):
-        raise UsageError(
-            "give either an embedded benchmark (see 'archbo benchmarks') or --table FILE --space NAME"
-        )
-    if bench is not None:
-        if where or space:
-            option = "--where" if where else "--space"
-            raise UsageError(
-                f"{option} belongs to --table FILE; {bench!r} is an embedded benchmark"
-            )
-        return catalog.benchmark(bench)
-    assert table is not None
-    if space is None:
-        raise UsageError(
-            f"--table {table} needs --space: one of {', '.join(catalog.SPACES)}, or a .toml file"
-        )
-    return read_table(table, catalog.space(space), arch_column=arch_column, where=where)
 
 
 def _print_search(
@@ -292,17 +179,6 @@ def _plot_search(
     save_figure(plot_regret(regrets, unit=goal.column, title=benchmark.name), path)
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description:>10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[best]}"),
-        console=err,
-    )
-
-
 def _advance(
     progress: Progress, task: TaskID, done: int, minimize: bool
 ) -> "Callable[[History], None]":
@@ -310,13 +186,6 @@ def _advance(
 
     def advance(history: "History") -> None:
         best = history.best[1] * (-1 if minimize else 1)
-        progress.update(task, completed=done + len(history), best=f"best {best:.6g}")
+        progress.update(task, completed=done + len(history), note=f"best {best:.6g}")
 
     return advance
-
-
-def _write_json(path: Path, content: object) -> None:
-    try:
-        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error

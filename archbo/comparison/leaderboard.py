@@ -1,0 +1,141 @@
+"""Predictors side by side on one benchmark, by encoding and training size."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from archbo.benchmarks import Objective
+from archbo.comparison.metrics import (
+    Values,
+    coverage,
+    gaussian_nll,
+    kendall_tau,
+    precision_at,
+    spearman,
+)
+from archbo.errors import UsageError
+from archbo.predictors import Predictor
+
+__all__ = ["Evaluation", "check_train_sizes", "evaluate", "training_sample"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One predictor, fitted to a sample of a table and scored on all of its other rows.
+
+    Attributes:
+        predictor: Its name.
+        encoding: The name of its encoding, or ``"default"``.
+        train_size: The number of rows in the sample.
+        seed: The seed of the sample and of the fit.
+        kendall: Kendall's tau.
+        spearman: Spearman's rank correlation.
+        precision_at_10: The share of the ten architectures predicted best that are among the ten best.
+        nll: The mean negative log-likelihood, in nats, of values in the objective's unit.
+        coverage: The share of values within their 90 % intervals.
+        coverage_of_best: The same among the better half of the architectures.
+        fit_seconds: The time that the fit took.
+        predict_seconds: The time that all predictions took.
+        mean: ``n`` predictions, higher is better.
+        std: ``n`` standard deviations, observation noise included.
+        truth: ``n`` values.
+    """
+
+    predictor: str
+    encoding: str
+    train_size: int
+    seed: int
+    kendall: float
+    spearman: float
+    precision_at_10: float
+    nll: float
+    coverage: float
+    coverage_of_best: float
+    fit_seconds: float
+    predict_seconds: float
+    mean: Values = field(repr=False)
+    std: Values = field(repr=False)
+    truth: Values = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as the command line writes them."""
+        left_out = ("coverage", "coverage_of_best", "mean", "std", "truth")
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
+
+
+def check_train_sizes(sizes: Sequence[int], objective: Objective) -> None:
+    """Raise unless each sample leaves something to learn from and something to score on.
+
+    Raises:
+        UsageError: One is below 2, or leaves fewer than 10 rows of the table.
+    """
+    for size in sizes:
+        if not 2 <= size <= len(objective) - 10:
+            raise UsageError(
+                f"train sizes must be between 2 and {len(objective) - 10:,}, ten fewer than "
+                f"{objective.benchmark.name} has architectures; got {size}"
+            )
+
+
+def training_sample(n: int, size: int, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of a table of ``n`` that a predictor is fitted to, and all others, for a seed.
+
+    Samples of one seed are nested: a larger one begins with the smaller.
+
+    Example:
+        >>> train, test = training_sample(5, 2, seed=0)
+        >>> train, test
+        (array([2, 4]), array([3, 0, 1]))
+    """
+    order = np.random.default_rng(seed).permutation(n)
+    return order[:size], order[size:]
+
+
+def evaluate(
+    name: str, encoding: str, predictor: Predictor, objective: Objective, size: int, *, seed: int
+) -> Evaluation:
+    """Fit a predictor to a sample of ``size`` rows and score it on the others.
+
+    Args:
+        name: The predictor's name, to record.
+        encoding: The encoding's name, to record.
+        predictor: Its space must be the benchmark's.
+        objective: What it learns to predict.
+        size: The number of rows to fit to.
+        seed: Of the sample and of the fit.
+
+    Raises:
+        UsageError: The size is below 2, or leaves fewer than 10 rows of the table.
+    """
+    check_train_sizes([size], objective)
+    X, Y = objective.benchmark.X, objective.Y
+    train, test = map(torch.from_numpy, training_sample(len(X), size, seed=seed))
+    started = time.perf_counter()
+    predictor.fit(X[train], Y[train], seed=seed)
+    fitted = time.perf_counter()
+    mean, std = (values.double().numpy() for values in predictor.predict(X[test]))
+    done = time.perf_counter()
+    truth = Y[test].flatten().double().numpy()
+    best = truth >= np.median(truth)
+    return Evaluation(
+        predictor=name,
+        encoding=encoding,
+        train_size=size,
+        seed=seed,
+        kendall=kendall_tau(mean, truth),
+        spearman=spearman(mean, truth),
+        precision_at_10=precision_at(10, mean, truth),
+        nll=gaussian_nll(mean, std, truth),
+        coverage=coverage(mean, std, truth),
+        coverage_of_best=coverage(mean[best], std[best], truth[best]),
+        fit_seconds=fitted - started,
+        predict_seconds=done - fitted,
+        mean=mean,
+        std=std,
+        truth=truth,
+    )
