@@ -7,7 +7,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archbo.acquisition import FixedCandidates, Maximize, Observations, ThompsonSampling
+    from archbo.acquisition import (
+        FixedCandidates,
+        Maximize,
+        Observations,
+        PrunedCandidates,
+        ThompsonSampling,
+    )
     from archbo.benchmarks import Benchmark, read_table
     from archbo.bo_loop import (
         History,
@@ -21,12 +27,28 @@ if TYPE_CHECKING:
     from archbo.encodings import (
         CategoricalEncoding,
         Encoding,
+        GraphFeatureEncoding,
         OneHotEncoding,
         OpCountEncoding,
         PathEncoding,
+        WLEncoding,
     )
     from archbo.errors import ArchboError
-    from archbo.predictors import GP, Predictor
+    from archbo.predictors import (
+        BNNHMC,
+        GBDT,
+        GP,
+        SGHMC,
+        AutoGP,
+        DeepEnsemble,
+        DeepKernelGP,
+        LinearisedLaplace,
+        Predictor,
+        RandomForest,
+        RelativisticGNN,
+        SparseGP,
+        Stack,
+    )
     from archbo.spaces import (
         Arch,
         CategoricalSpace,
@@ -40,19 +62,41 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "acquisition": ("FixedCandidates", "Maximize", "Observations", "ThompsonSampling"),
+    "acquisition": (
+        "FixedCandidates",
+        "Maximize",
+        "Observations",
+        "PrunedCandidates",
+        "ThompsonSampling",
+    ),
     "benchmarks": ("Benchmark", "read_table"),
     "bo_loop": ("History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"),
     "catalog": ("benchmark", "space"),
     "encodings": (
         "CategoricalEncoding",
         "Encoding",
+        "GraphFeatureEncoding",
         "OneHotEncoding",
         "OpCountEncoding",
         "PathEncoding",
+        "WLEncoding",
     ),
     "errors": ("ArchboError",),
-    "predictors": ("GP", "Predictor"),
+    "predictors": (
+        "BNNHMC",
+        "GBDT",
+        "GP",
+        "SGHMC",
+        "AutoGP",
+        "DeepEnsemble",
+        "DeepKernelGP",
+        "LinearisedLaplace",
+        "Predictor",
+        "RandomForest",
+        "RelativisticGNN",
+        "SparseGP",
+        "Stack",
+    ),
     "spaces": (
         "Arch",
         "CategoricalSpace",
@@ -66,18 +110,26 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BNNHMC",
+    "GBDT",
     "GP",
+    "SGHMC",
     "Arch",
     "ArchboError",
+    "AutoGP",
     "Benchmark",
     "CategoricalEncoding",
     "CategoricalSpace",
     "DartsSpace",
+    "DeepEnsemble",
+    "DeepKernelGP",
     "EdgeCellSpace",
     "Encoding",
     "FixedCandidates",
     "GnnMacroSpace",
+    "GraphFeatureEncoding",
     "History",
+    "LinearisedLaplace",
     "Maximize",
     "NodeCellSpace",
     "Observations",
@@ -86,11 +138,17 @@ __all__ = [
     "Optimizer",
     "PathEncoding",
     "Predictor",
+    "PrunedCandidates",
+    "RandomForest",
     "RandomSearch",
     "RegularizedEvolution",
+    "RelativisticGNN",
     "SearchSpace",
     "Searcher",
+    "SparseGP",
+    "Stack",
     "ThompsonSampling",
+    "WLEncoding",
     "benchmark",
     "read_table",
     "run",

@@ -25,12 +25,30 @@ from archbo.bo_loop import Optimizer, RandomSearch, RegularizedEvolution, Search
 from archbo.encodings import (
     CategoricalEncoding,
     Encoding,
+    GraphFeatureEncoding,
     OneHotEncoding,
     OpCountEncoding,
     PathEncoding,
+    WLEncoding,
 )
 from archbo.errors import UsageError
-from archbo.predictors import GP, Predictor
+from archbo.predictors import (
+    BNNHMC,
+    GBDT,
+    GP,
+    SGHMC,
+    AutoGP,
+    DeepEnsemble,
+    DeepKernelGP,
+    LinearisedLaplace,
+    Predictor,
+    RandomForest,
+    RelativisticGNN,
+    SparseGP,
+    Stack,
+    kernels,
+)
+from archbo.predictors.gp import relative
 from archbo.spaces import (
     CategoricalSpace,
     DartsSpace,
@@ -85,11 +103,35 @@ ENCODINGS: Mapping[str, Callable[[SearchSpace], Encoding]] = {
     "path-counts": partial(PathEncoding, counts=True),
     "semantic-path-set": partial(PathEncoding, semantic=True),
     "semantic-path": partial(PathEncoding, counts=True, semantic=True),
+    "graph-features": GraphFeatureEncoding,
+    "wl": WLEncoding,
 }
 
-PREDICTORS: Mapping[str, Callable[[SearchSpace, Encoding | None], Predictor]] = {
+PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
+    "auto": AutoGP,
     "gp": GP,
+    "gp-matern-ard": relative(partial(kernels.matern, sharing="feature")),
+    "gp-rbf": relative(kernels.rbf),
+    "gp-hamming": relative(partial(kernels.matern, sharing="feature"), OneHotEncoding),
+    "gp-tanimoto": relative(kernels.tanimoto, partial(PathEncoding, counts=True, semantic=True)),
+    "gp-wl": relative(kernels.subtree, WLEncoding),
+    "gp-sum": relative(kernels.sum_of_parts),
+    "gp-product": relative(kernels.product_of_parts),
+    "ibnn": relative(kernels.infinite_width_bnn),
+    "dkl": DeepKernelGP,
+    "sparse-gp": SparseGP,
+    "bnn-hmc": BNNHMC,
+    "sghmc": SGHMC,
+    "laplace": LinearisedLaplace,
+    "deep-ensemble": DeepEnsemble,
+    "gbdt": GBDT,
+    "gbdt-rank": partial(GBDT, objective="rank"),
+    "gnn": RelativisticGNN,
+    "stack": Stack,
+    "random-forest": RandomForest,
+    "xgboost": GBDT.plain,
 }
+"""From a space and an encoding, or None for the predictor's own."""
 
 ACQUISITIONS: Mapping[str, Acquisition] = {
     "log_ei": Maximize(log_ei),

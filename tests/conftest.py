@@ -14,10 +14,21 @@ settings.load_profile("archbo")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def shared_table(name: str) -> Path:
+    """A real table, where there is one beside the repository."""
+    path = SHARED / name
+    if not path.is_file():
+        pytest.skip(f"the table {name} is not beside this repository")
+    return path
+
+
 @pytest.fixture(scope="session")
 def nb201_table() -> Path:
-    """The real NAS-Bench-201 table, where there is one beside the repository."""
-    path = SHARED / "nb201.parquet"
-    if not path.is_file():
-        pytest.skip("the table nb201.parquet is not beside this repository")
-    return path
+    """NAS-Bench-201 with accuracies by task and epochs."""
+    return shared_table("nb201.parquet")
+
+
+@pytest.fixture(scope="session")
+def flexibert_table() -> Path:
+    """500 trained encoders of the FlexiBERT space."""
+    return shared_table("bert_nasbench.parquet")

@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 import warnings
+from itertools import product
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kendalltau
 
 from archbo import catalog, cli
 from archbo.benchmarks import read_table
@@ -112,6 +115,7 @@ def test_help_names_the_commands_and_options(archbo):
     assert code == 0
     assert "benchmarks" in printed
     assert "search" in printed
+    assert "compare" in printed
     code, printed, _ = archbo("search", "--help")
     assert code == 0
     for option in ("--predictor", "--queries", "--repeats", "--table", "--json", "--plot"):
@@ -240,6 +244,40 @@ def test_without_json_people_get_a_summary(archbo, folder):
     assert re.search(r"rank +1 of 24\b", printed)
 
 
+COMPARE = ("compare", "--table", "toy.csv", "--space", "toy.toml", "--objective", "latency")
+SCORES = "kendall spearman precision_at_10 nll fit_seconds predict_seconds"
+
+
+def test_comparison_scores_each_combination_on_all_other_rows(archbo, folder):
+    options = ["--predictors", "gp,gbdt", "--encodings", "default,one-hot", "--train-sizes", "8,12"]
+    options += ["--repeats", 2, "--seed", 5, "--json", "c.json", "--plot", "c.png"]
+    code, printed, complaint = archbo(*COMPARE, *options)
+    assert code == 0, complaint
+    assert "gbdt" in printed
+    assert (folder / "c.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    found = json.loads((folder / "c.json").read_text())
+    assert list(found) == ["benchmark", "objective", "results"]
+    assert (found["benchmark"], found["objective"]) == ("toy", "latency")
+    key = ("predictor", "encoding", "train_size", "seed")
+    assert {tuple(result[k] for k in key) for result in found["results"]} == set(
+        product(("gp", "gbdt"), ("default", "one-hot"), (8, 12), (5, 6))
+    )
+    assert len(found["results"]) == 16
+    assert all(list(result) == [*key, *SCORES.split()] for result in found["results"])
+    benchmark = read_table("toy.csv", CategoricalSpace.from_toml("toy.toml"))
+    Y = benchmark.values("latency")
+    for result in found["results"]:
+        if result["predictor"] != "gp" or result["encoding"] != "one-hot":
+            continue
+        order = np.random.default_rng(result["seed"]).permutation(24)
+        train, test = order[: result["train_size"]], order[result["train_size"] :]
+        gp = catalog.predictor("gp", benchmark.space, catalog.encoding("one-hot", benchmark.space))
+        gp.fit(benchmark.X[train], Y[train], seed=result["seed"])
+        mean, _ = gp.predict(benchmark.X[test])
+        tau = kendalltau(mean, Y[test].flatten()).statistic
+        assert result["kendall"] == pytest.approx(tau)
+
+
 # What it refuses.
 
 
@@ -320,6 +358,17 @@ BAD = [
     (("search", "nb202"), r"unknown benchmark 'nb202', did you mean 'nb201'\?"),
     (("search", "nb201", "--where", "ok"), r"--where belongs to --table FILE"),
     (("search", "nb201", "--space", "nb201"), r"--space belongs to --table FILE"),
+    (("compare", "nb202"), r"unknown benchmark 'nb202', did you mean 'nb201'\?"),
+    ((*COMPARE, "--predictors", "gp,gbd"), r"unknown predictor 'gbd', did you mean 'gbdt'\?"),
+    ((*COMPARE, "--predictors", "gp,"), r"--predictors takes names joined with commas; got 'gp,'"),
+    ((*COMPARE, "--predictors", "gp,gp"), r"--predictors names gp twice"),
+    ((*COMPARE, "--encodings", "one-hut"), r"unknown encoding 'one-hut', did you mean 'one-hot'"),
+    ((*COMPARE, "--train-sizes", "8,many"), r"--train-sizes takes whole numbers .*; got 'many'"),
+    ((*COMPARE, "--train-sizes", "1"), r"between 2 and 14, .* toy has architectures; got 1"),
+    ((*COMPARE, "--train-sizes", "15"), r"between 2 and 14, .* toy has architectures; got 15"),
+    ((*COMPARE, "--repeats", "0"), r"--repeats must be at least 1; got 0"),
+    ((*COMPARE, "--json", "no/such/c.json"), r"there is no folder .*no/such; make it first"),
+    ((*COMPARE, "--plot", "c.docx"), r"c\.docx.*png"),
     (("find",), r"No such command 'find'"),
 ]
 

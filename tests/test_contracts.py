@@ -33,7 +33,14 @@ every_space = over("space", SPACES)
 some_spaces = over("space", SOME_SPACES)
 every_encoding = over("make", catalog.ENCODINGS)
 # Smaller than their defaults, so that a fit takes a moment.
-SMALL: dict[str, dict[str, object]] = {}
+SMALL: dict[str, dict[str, object]] = {
+    "bnn-hmc": {"warmup": 30, "samples": 25},
+    "sghmc": {"burn_in": 300, "steps": 300},
+    "deep-ensemble": {"n_steps": 100},
+    "laplace": {"n_steps": 100},
+    "gnn": {"n_members": 6, "n_epochs": 20},
+    "random-forest": {"n_trees": 30},
+}
 PREDICTORS = {
     name: partial(make, **SMALL.get(name, {})) for name, make in catalog.PREDICTORS.items()
 }
@@ -324,6 +331,20 @@ def test_encoding_tells_rows_apart_only_if_they_differ(make, space):
     features = encoding(X)
     assert len(features.unique(dim=0)) > 1
     assert encoding(X.flip(0)).flip(0).equal(features)
+
+
+@every_encoding
+@some_spaces
+def test_encoding_remembers_what_it_has_seen(make, space):
+    """Looked up, features are the same; and rows that were not remembered are encoded."""
+    encoding, X = make(space), rows(space, 30)
+    wanted = make(space)(X)
+    encoding.remember(distinct_rows(space, 15))
+    both = torch.cat([distinct_rows(space, 15).flip(0), X])
+    assert encoding(both).equal(make(space)(both))
+    assert encoding(X.reshape(10, 3, -1)).equal(wanted.reshape(10, 3, -1))
+    assert encoding(X.float()).equal(make(space)(X.float()))
+    assert encoding(X[:0]).shape == (0, encoding.n_features)
 
 
 @every_encoding

@@ -7,6 +7,7 @@ from archbo.acquisition.candidates import (
     candidates_for,
 )
 from archbo.acquisition.factories import AcquisitionFactory, Observations, log_ei, qlog_nei, ucb
+from archbo.acquisition.pruning import PrunedCandidates
 from archbo.acquisition.select import Acquisition, Maximize, ThompsonSampling
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "LocalCandidates",
     "Maximize",
     "Observations",
+    "PrunedCandidates",
     "ThompsonSampling",
     "candidates_for",
     "log_ei",

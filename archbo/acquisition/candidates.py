@@ -42,6 +42,11 @@ class Candidates(ABC):
         """Rows ``m x d`` next to ``row`` (``d``) that a local search may move to."""
         return row.new_empty(0, len(row))
 
+    @property
+    def pool(self) -> Tensor | None:
+        """The rows ``m x d`` that are all that is ever proposed; nothing where there is no such list."""
+        return None
+
     @final
     def propose(self, X: Tensor, Y: Tensor, *, avoid: Tensor, generator: Generator) -> Tensor:
         """Distinct rows ``m x d`` to choose from.
@@ -104,6 +109,11 @@ class FixedCandidates(Candidates):
 
     def _random(self, n: int, generator: Generator) -> Tensor:
         return self.X[torch.randperm(len(self.X), generator=generator)[:n]]
+
+    @property
+    def pool(self) -> Tensor:
+        """The fixed rows."""
+        return self.X
 
     def contains(self, X: Tensor) -> Tensor:
         """Which rows stand for one of the fixed architectures."""

@@ -58,10 +58,14 @@ class Optimizer(Searcher):
             )
         self.acquisition = acquisition if acquisition is not None else Maximize(log_ei)
         self.n_initial = n_initial
+        self._pool_is_known = False
 
     def _next(self, q: int) -> Tensor:
         if len(self.seen) < self.n_initial or len(self.X) == 0:
             return self.candidates.random(q, avoid=self.seen, generator=self.generator)
+        if self.candidates.pool is not None and not self._pool_is_known:
+            self.predictor.remember(self.candidates.pool)
+            self._pool_is_known = True
         seed = int(torch.randint(2**31, (), generator=self.generator))
         self.predictor.fit(self.X, self.Y, seed=seed)
         observations = Observations(self.predictor, self.X, self.Y, self.X_pending, seed)

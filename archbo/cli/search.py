@@ -73,34 +73,41 @@ def search(
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     candidates = FixedCandidates(benchmark.space, benchmark.X)
-    # All are made before any runs, so that a wrong name costs no time.
-    seeds = range(seed, seed + repeats)
-    searchers: dict[str, list[Searcher]] = {
-        predictor: [
-            catalog.optimizer(
-                benchmark.space,
-                predictor,
-                acquisition,
-                encoding_names=encoding,
-                candidates=candidates,
-                seed=s,
-            )
-            for s in seeds
-        ]
-    }
+
+    def ours(seed: int) -> Searcher:
+        return catalog.optimizer(
+            benchmark.space,
+            predictor,
+            acquisition,
+            encoding_names=encoding,
+            candidates=candidates,
+            seed=seed,
+        )
+
+    def theirs(seed: int) -> Searcher:
+        return catalog.baseline(baseline, benchmark.space, candidates=candidates, seed=seed)
+
+    methods: dict[str, Callable[[int], Searcher]] = {predictor: ours}
     if baseline != "none":
-        searchers[baseline] = [
-            catalog.baseline(baseline, benchmark.space, candidates=candidates, seed=s)
-            for s in seeds
-        ]
-    trials: dict[str, list[Trial]] = {method: [] for method in searchers}
+        methods[baseline] = theirs
+    # Each is made once before any runs, so that a wrong name costs no time.
+    for make in methods.values():
+        make(seed)
+    trials: dict[str, list[Trial]] = {method: [] for method in methods}
     with progress_bar() as progress:
-        for method in searchers:
+        for method, make in methods.items():
             task = progress.add_task(method, total=repeats * queries, note="")
-            for repeat, searcher in enumerate(searchers[method]):
+            for repeat in range(repeats):
                 advance = _advance(progress, task, repeat * queries, minimize)
                 trials[method].append(
-                    run_trial(method, searcher, goal, queries, report=reported, callback=advance)
+                    run_trial(
+                        method,
+                        make(seed + repeat),
+                        goal,
+                        queries,
+                        report=reported,
+                        callback=advance,
+                    )
                 )
     _print_search(benchmark, goal, trials, queries, report)
     if json_file:

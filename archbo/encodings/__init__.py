@@ -3,15 +3,19 @@
 from archbo.encodings.adjacency import CategoricalEncoding, OneHotEncoding
 from archbo.encodings.base import Concatenation, Encoding
 from archbo.encodings.default import default_encoding
+from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.encodings.op_counts import OpCountEncoding
 from archbo.encodings.path import PathEncoding
+from archbo.encodings.weisfeiler_lehman import WLEncoding
 
 __all__ = [
     "CategoricalEncoding",
     "Concatenation",
     "Encoding",
+    "GraphFeatureEncoding",
     "OneHotEncoding",
     "OpCountEncoding",
     "PathEncoding",
+    "WLEncoding",
     "default_encoding",
 ]

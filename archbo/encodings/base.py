@@ -13,6 +13,9 @@ from archbo.spaces import SearchSpace
 
 __all__ = ["Concatenation", "Encoding"]
 
+MEMORY = 50_000_000
+"""The most features that an encoding remembers."""
+
 
 class Encoding(InputTransform, ABC):
     """A map from rows to features, row by row; ``a + b`` puts two side by side.
@@ -32,6 +35,7 @@ class Encoding(InputTransform, ABC):
     transform_on_fantasize = True
     feature_names: Sequence[str]
     groups: Sequence[int]
+    _memory: tuple[Tensor, Tensor] | None = None
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
@@ -58,8 +62,32 @@ class Encoding(InputTransform, ABC):
                 f"{self!r} takes rows of {self.space.n_columns} columns, got {tuple(X.shape)}"
             )
         with torch.no_grad():
-            flat = self._encode(X.reshape(-1, X.shape[-1]))
+            flat = self._recall(X.reshape(-1, X.shape[-1]))
         return flat.reshape(*X.shape[:-1], self.n_features)
+
+    @final
+    def remember(self, X: Tensor) -> None:
+        """Encode rows ``X`` (``n x d``) once and look their features up from then on.
+
+        A search scores the same pool after each observation, and features of a graph take longer to count than
+        to look up. A pool is not remembered if it would take more than 400 MB.
+        """
+        keys = self.space.row_keys(X)
+        if keys.ndim == 1 and len(X) * self.n_features <= MEMORY:
+            keys, order = keys.sort()
+            self._memory = (keys, self._encode(X[order]))
+
+    def _recall(self, X: Tensor) -> Tensor:
+        if self._memory is None or len(X) == 0:
+            return self._encode(X)
+        keys, features = self._memory
+        wanted = self.space.row_keys(X)
+        place = torch.searchsorted(keys, wanted).clamp_max(len(keys) - 1)
+        found = features[place].to(X.dtype)
+        unknown = keys[place] != wanted
+        if bool(unknown.any()):
+            found[unknown] = self._encode(X[unknown])
+        return found
 
     def equals(self, other: InputTransform) -> bool:
         """Whether the other transform is the same encoding of the same space."""

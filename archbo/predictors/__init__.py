@@ -1,7 +1,34 @@
 """Predictors: surrogates that are BoTorch models."""
 
 from archbo.predictors.base import Predictor, marginals
+from archbo.predictors.bnn_hmc import BNNHMC
+from archbo.predictors.deep_ensemble import DeepEnsemble
+from archbo.predictors.deep_kernel import DeepKernelGP
 from archbo.predictors.ensemble import GaussianEnsemble, calibrate
+from archbo.predictors.forest import RandomForest
+from archbo.predictors.gbdt import GBDT
 from archbo.predictors.gp import GP
+from archbo.predictors.laplace import LinearisedLaplace
+from archbo.predictors.relativistic_gnn import RelativisticGNN
+from archbo.predictors.sghmc import SGHMC
+from archbo.predictors.sparse_gp import AutoGP, SparseGP
+from archbo.predictors.stacking import Stack
 
-__all__ = ["GP", "GaussianEnsemble", "Predictor", "calibrate", "marginals"]
+__all__ = [
+    "BNNHMC",
+    "GBDT",
+    "GP",
+    "SGHMC",
+    "AutoGP",
+    "DeepEnsemble",
+    "DeepKernelGP",
+    "GaussianEnsemble",
+    "LinearisedLaplace",
+    "Predictor",
+    "RandomForest",
+    "RelativisticGNN",
+    "SparseGP",
+    "Stack",
+    "calibrate",
+    "marginals",
+]

@@ -13,6 +13,7 @@ from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined] # it is exported
 
+from archbo.encodings import Encoding
 from archbo.errors import FitError, NumericalWarning, UsageError
 from archbo.predictors.pool_gp import fixed_gp
 from archbo.predictors.targets import RankWarp, Warp, WarpedPosterior
@@ -185,6 +186,17 @@ class Predictor(Model, ABC):
         mean, std = marginals(self.model, self.train_X[:100])
         if not bool((mean.isfinite() & std.isfinite()).all()):
             raise FitError("its predictions are not finite")
+
+    @final
+    def remember(self, X: Tensor) -> None:
+        """Encode rows ``X`` (``n x d``) once; to be called with a pool that is scored again and again."""
+        rest: list[torch.nn.Module] = [self]
+        while rest:
+            for child in rest.pop().children():
+                if isinstance(child, Encoding):
+                    child.remember(X)
+                else:
+                    rest.append(child)
 
     @final
     def predict(

@@ -2,45 +2,48 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from gpytorch.constraints import GreaterThan
-from gpytorch.kernels import Kernel, ScaleKernel
+from gpytorch.kernels import Kernel
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.priors import NormalPrior
-from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 
 from archbo.encodings import Encoding, default_encoding
-from archbo.errors import NumericalWarning
+from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import Predictor
-from archbo.predictors.kernels import GroupedMaternKernel
+from archbo.predictors.kernels import matern
+from archbo.predictors.map_fit import fit_posterior_mode
 from archbo.predictors.pool_gp import PoolGP
 from archbo.predictors.targets import RankWarp, Standardize
-from archbo.spaces import SearchSpace
+from archbo.spaces import ArchLike, SearchSpace
 
-__all__ = ["GP"]
+__all__ = ["GP", "KernelFactory", "fit_or_keep", "relative"]
 
-MAX_ITERATIONS = 50
 MIN_NOISE = 1e-5
+
+KernelFactory: TypeAlias = Callable[[Encoding], Kernel]
+"""Makes a kernel for an encoding."""
 
 
 class GP(Predictor):
     """An exact Gaussian process, its hyperparameters at their maximum a posteriori.
 
-    The default kernel is a Matern-5/2 with a weight per operation, per length of the semantic paths and per
-    decision of the row: from a handful of architectures it learns which operations pay, from more which
-    paths do, and the row tells near twins apart.
+    The default kernel is a Matern-5/2 with a weight per decision of the row, per kind of graph feature and per
+    length of the semantic paths: from a handful of architectures it learns which operations pay, from more
+    where in the graph, and the row tells near twins apart. Other kernels are in ``archbo.predictors.kernels``.
 
     Args:
         space: The space that the rows belong to.
-        encoding: What the kernel sees; one-hot rows, semantic path counts and operation counts unless given.
-        kernel: A GPyTorch kernel on the encoding's features; each fit starts from a copy of it.
+        encoding: What the kernel sees; one-hot rows, graph features and semantic path counts unless given.
+        kernel: A GPyTorch kernel on the encoding's features, or what makes one for an encoding, such as those in
+            ``archbo.predictors.kernels``; each fit starts from a copy of it.
         targets: ``"rank"`` fits to normal scores of the ranks, ``"standardize"`` to standardised values.
 
     Example:
@@ -57,22 +60,23 @@ class GP(Predictor):
         space: SearchSpace,
         encoding: Encoding | None = None,
         *,
-        kernel: Kernel | None = None,
+        kernel: Kernel | KernelFactory = matern,
         targets: Literal["rank", "standardize"] = "rank",
     ) -> None:
         super().__init__(space, warp=RankWarp() if targets == "rank" else Standardize())
         self.encoding = encoding if encoding is not None else default_encoding(space)
-        prototype = kernel if kernel is not None else default_kernel(self.encoding)
+        prototype = kernel if isinstance(kernel, Kernel) else kernel(self.encoding)
         self._new_kernel: Callable[[], Kernel] = partial(deepcopy, prototype)
 
     def _fit(self, *, seed: int) -> None:
         self.model = model = self._untrained()
-        _maximise_posterior(model)
+        fit_or_keep(model)
 
     def _prepare(self) -> None:
         self.model = self._untrained()
 
-    def _untrained(self) -> PoolGP:
+    def _untrained(self, every: int = 1) -> PoolGP:
+        """A Gaussian process with its hyperparameters at their prior modes, on every so many-th observation."""
         likelihood = GaussianLikelihood(
             noise_constraint=GreaterThan(
                 MIN_NOISE, transform=torch.exp, inv_transform=torch.log, initial_value=math.exp(-4)
@@ -82,77 +86,66 @@ class GP(Predictor):
             "noise_prior", NormalPrior(-4.0, 1.0), lambda module: module.raw_noise
         )
         return PoolGP(
-            self.train_X,
-            self.warp.forward(self.train_Y),
+            self.train_X[::every],
+            self.warp.forward(self.train_Y)[::every],
             likelihood=likelihood,
             covar_module=self._new_kernel(),
             input_transform=self.encoding,
             outcome_transform=None,
         )
 
+    def effects(self, X: Sequence[ArchLike] | Tensor | None = None) -> dict[str, float]:
+        """How the latent mean changes with each feature: its derivative, where the feature is not zero.
 
-def default_kernel(encoding: Encoding) -> Kernel:
-    """A scaled Matern-5/2 kernel with a weight per group of features."""
-    kernel = ScaleKernel(GroupedMaternKernel.for_encoding(encoding))
-    kernel.outputscale = 1.0
-    kernel.register_prior(
-        "outputscale_prior", NormalPrior(0.0, 1.0), lambda module: module.outputscale.log()
-    )
-    return kernel
+        For the counts of a ``WLEncoding`` these are the motifs that pay and those that hurt (NAS-BOWL, arXiv
+        2006.07556, section 3.2).
+
+        Args:
+            X: ``n x d`` rows, or architectures in any form, to average over; those fitted last unless given.
+
+        Returns:
+            For each feature's name the mean over the architectures that have it; no entry if none has.
+
+        Raises:
+            UsageError: Nothing is fitted, or a fixed Gaussian process stands in that does not see the encoding.
+        """
+        self._require_fit()
+        if self.fell_back:
+            raise UsageError(
+                "the fit fell back to a fixed Gaussian process; give more observations"
+            )
+        rows = self.train_X if X is None else self.space.rows(X).to(self.train_X)
+        features = self.encoding(rows).requires_grad_()
+        mean_at: Any = self.model.mean_at
+        (slope,) = torch.autograd.grad(mean_at(features).sum(), features)
+        present = features.detach() != 0
+        mean = slope.where(present, 0.0).sum(0) / present.sum(0).clamp_min(1)
+        found = present.any(0).tolist()
+        names = zip(self.encoding.feature_names, mean.tolist(), found, strict=True)
+        return {name: value for name, value, there in names if there}
 
 
-def _maximise_posterior(model: PoolGP) -> None:
-    """Set the hyperparameters to their maximum a posteriori, the constant mean to its closed form.
+def relative(
+    kernel: KernelFactory, encoding: Callable[[SearchSpace], Encoding] = default_encoding
+) -> Callable[[SearchSpace, Encoding | None], GP]:
+    """A Gaussian process with another kernel, and with the encoding that suits it unless one is given."""
 
-    Small dense matrices straight through autograd and L-BFGS; GPyTorch's general machinery takes some ten
-    times as long at a hundred observations.
+    def make(space: SearchSpace, given: Encoding | None = None) -> GP:
+        return GP(space, given if given is not None else encoding(space), kernel=kernel)
+
+    return make
+
+
+def fit_or_keep(model: PoolGP, observations: slice = slice(None)) -> None:
+    """Fit the hyperparameters to some of the observations.
+
+    Where that fails they stay as they are, with a ``NumericalWarning``.
     """
-    model.train()
-    parameters = [
-        parameter
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and not name.startswith("mean_module")
-    ]
-    with torch.no_grad():
-        features = model.transform_inputs(model.train_inputs[0])
-    targets = model.train_targets
-    identity = torch.eye(len(targets)).to(targets)
-    ones_and_targets = torch.stack([torch.ones_like(targets), targets], -1)
-
-    def solve() -> tuple[Tensor, Tensor]:
-        """The negative log posterior and the generalised-least-squares mean."""
-        L = psd_safe_cholesky(model.covar_module(features).to_dense() + model.noise * identity)
-        half = torch.linalg.solve_triangular(L, ones_and_targets, upper=False)
-        mean = (half[:, 0] @ half[:, 1]) / half[:, 0].square().sum()
-        residual = half[:, 1] - mean * half[:, 0]
-        value = 0.5 * residual.square().sum() + L.diagonal().log().sum()
-        for _, module, prior, value_of, _ in model.named_priors():  # type: ignore[operator]
-            value = value - prior.log_prob(value_of(module)).sum()
-        return value, mean
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value, _ = solve()
-        value.backward()
-        return value.detach()
-
-    optimizer = torch.optim.LBFGS(
-        parameters,
-        max_iter=MAX_ITERATIONS,
-        tolerance_grad=1e-3,
-        tolerance_change=1e-5,
-        line_search_fn="strong_wolfe",
-    )
-    start = [parameter.detach().clone() for parameter in parameters]
     try:
-        optimizer.step(closure)
+        fit_posterior_mode(model, observations)
     except (NanError, NotPSDError) as error:
         warnings.warn(
             f"the GP's hyperparameters could not be fitted ({error}); it keeps their prior modes",
             NumericalWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-        for parameter, value in zip(parameters, start, strict=True):
-            parameter.data.copy_(value)
-    with torch.no_grad():
-        model.mean_module.initialize(constant=solve()[1])

@@ -18,12 +18,16 @@ from archbo.spaces import SearchSpace
 
 __all__ = ["PoolGP", "fixed_gp"]
 
+OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
+"""What keeps a Cholesky factor from failing for rounding errors."""
+
 
 class PoolGP(SingleTaskGP):
     """A ``SingleTaskGP`` whose marginal posterior at a large pool of rows is closed-form.
 
     For ``b x 1 x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
-    one factor over the training rows serves all.
+    one factor over the training rows serves all. Joint posteriors can be drawn from even where the kernel
+    cannot tell architectures apart: each value has a tiny variance of its own.
     """
 
     _factors: tuple[Tensor, Tensor, Tensor] | None = None
@@ -50,9 +54,10 @@ class PoolGP(SingleTaskGP):
         """As BoTorch's, for rows ``X`` (``b x q x d``)."""
         plain = isinstance(observation_noise, bool) and posterior_transform is None
         if X.ndim != 3 or X.shape[-2] != 1 or self.train_targets.ndim != 1 or not plain:
-            return super().posterior(
-                X, output_indices, observation_noise, posterior_transform, **kwargs
-            )
+            joint: Any = super().posterior(X, output_indices, observation_noise, **kwargs)
+            own = OWN_VARIANCE[joint.dtype]
+            posterior = GPyTorchPosterior(joint.distribution.add_jitter(own))
+            return posterior_transform(posterior) if posterior_transform else posterior
         self.eval()
         with torch.no_grad():
             mean, variance = self._marginals(self.transform_inputs(X).squeeze(-2))
@@ -62,17 +67,30 @@ class PoolGP(SingleTaskGP):
             MultivariateNormal(mean.unsqueeze(-1), DiagLinearOperator(variance.unsqueeze(-1)))
         )
 
-    def _marginals(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (``b`` each) at features ``b x D``; Rasmussen and Williams, algorithm 2.1."""
+    def mean_at(self, features: Tensor) -> Tensor:
+        """The posterior mean (``b``) at features ``b x D``, differentiable in them."""
+        _, weights = self._solved()
+        cross = self.covar_module(features, self.train_inputs[0]).to_dense()
+        mean: Tensor = self.mean_module(features) + cross @ weights
+        return mean
+
+    def _solved(self) -> tuple[Tensor, Tensor]:
+        """The Cholesky factor of the training covariance (``n x n``), and ``K^-1 (z - mean)`` (``n``)."""
         inputs = self.train_inputs[0]
         if self._factors is None or self._factors[0] is not inputs:
-            covariance = self.covar_module(inputs).to_dense()
-            L = psd_safe_cholesky(covariance + self.noise * torch.eye(len(inputs)).to(covariance))
-            residual = self.train_targets - self.mean_module(inputs)
-            weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)
+            with torch.no_grad():
+                covariance = self.covar_module(inputs).to_dense()
+                noise = self.noise * torch.eye(len(inputs)).to(covariance)
+                L = psd_safe_cholesky(covariance + noise)
+                residual = self.train_targets - self.mean_module(inputs)
+                weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)
             self._factors = (inputs, L, weights)
-        _, L, weights = self._factors
-        cross = self.covar_module(features, inputs).to_dense()
+        return self._factors[1:]
+
+    def _marginals(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (``b`` each) at features ``b x D``; Rasmussen and Williams, algorithm 2.1."""
+        L, weights = self._solved()
+        cross = self.covar_module(features, self.train_inputs[0]).to_dense()
         mean = self.mean_module(features) + cross @ weights
         explained = torch.linalg.solve_triangular(L, cross.T, upper=False).square().sum(0)
         prior = self.covar_module(features, diag=True)

@@ -9,8 +9,10 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.spatial.distance import cdist
 
 from archbo import GP, catalog
-from archbo.encodings import OneHotEncoding, OpCountEncoding, PathEncoding
+from archbo.encodings import OneHotEncoding, PathEncoding
+from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.errors import NumericalWarning
+from archbo.predictors import map_fit
 from archbo.predictors.kernels import TYPICAL, GroupedMaternKernel
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
@@ -180,11 +182,11 @@ def test_observation_noise_adds_variance():
 
 
 @pytest.mark.parametrize("make", catalog.SPACES.values(), ids=catalog.SPACES)
-def test_default_encoding_joins_rows_semantic_paths_and_operation_counts(make):
+def test_default_encoding_joins_rows_graph_features_and_semantic_path_counts(make):
     space = make()
-    rows, paths, counts = GP(space).encoding.parts
+    rows, features, paths = GP(space).encoding.parts
     assert rows.equals(OneHotEncoding(space))
-    assert counts.equals(OpCountEncoding(space))
+    assert features.equals(GraphFeatureEncoding(space))
     assert (paths.counts, paths.semantic) == (True, True)
     assert paths.n_features <= 400
     longer = PathEncoding(space, semantic=True, max_length=paths.max_length + 1)
@@ -234,3 +236,40 @@ def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
     with pytest.warns(NumericalWarning, match="could not be fitted .* keeps their prior modes"):
         gp = fitted(TOY, kernel=kernel)
     assert gp.predict(fresh(TOY))[0].isfinite().all()
+
+
+@pytest.mark.parametrize("part", [1000, 25])
+def test_gradient_vanishes_at_the_fit(part, monkeypatch):
+    """With few observations and with so many that a part of them goes first."""
+    monkeypatch.setattr(map_fit, "PART", part)
+    n = 80
+    X = NB201.enumerate()[::190][:n]
+    paths = PathEncoding(NB201, counts=True, semantic=True)(X)
+    Y = -(paths.sum(-1) - 2).square() + torch.sin(7 * X.sum(-1))
+    gp = GP(NB201, OneHotEncoding(NB201)).fit(X, Y, seed=0)
+    start = GP(NB201, OneHotEncoding(NB201))
+    start.train_X, start.train_Y, start.warp = gp.train_X, gp.train_Y, gp.warp
+    start._prepare()
+    found, before = log_posterior(gp.model), log_posterior(start.model)
+    gp.model.train()
+    parameters = [p for name, p in gp.model.named_parameters() if "mean_module" not in name]
+    mll = ExactMarginalLogLikelihood(gp.model.likelihood, gp.model)
+    value = mll(gp.model(*gp.model.train_inputs), gp.model.train_targets)
+    gradients = torch.autograd.grad(n * value, parameters)
+    slope = torch.cat([g.flatten() for g in gradients]).norm()
+    assert found > before + 1
+    assert slope**2 < 0.1 * (found - before)
+
+
+def test_architectures_that_look_the_same_can_be_drawn_jointly():
+    """Two ways to write one cell: their joint posterior is singular but for their own variance."""
+    X = NB201.rows(
+        [
+            "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|",
+            "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|skip_connect~2|",
+        ]
+    )
+    gp = fitted(NB201, encoding=PathEncoding(NB201, counts=True, semantic=True))
+    first, second = gp.sample(X, 50, seed=0).T
+    assert torch.corrcoef(torch.stack([first, second]))[0, 1] > 0.999
+    assert not first.equal(second)

@@ -1,0 +1,286 @@
+"""Several predictors in one."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.models.model import Model
+from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
+from gpytorch.distributions import MultivariateNormal
+from linear_operator.operators import DiagLinearOperator
+from numpy.typing import NDArray
+from scipy.optimize import LinearConstraint, minimize
+from torch import Tensor
+
+from archbo.encodings import Encoding
+from archbo.errors import NumericalWarning
+from archbo.predictors.base import Predictor, marginals
+from archbo.predictors.ensemble import calibrate
+from archbo.predictors.gbdt import GBDT
+from archbo.predictors.gp import GP
+from archbo.predictors.held_out import folds
+from archbo.predictors.targets import RankWarp
+from archbo.spaces import SearchSpace
+
+__all__ = ["Stack", "simplex_weights"]
+
+FOLDS = 3
+PRIOR_OBSERVATIONS = 10.0
+
+Part: TypeAlias = Callable[[SearchSpace, Encoding | None], Predictor]
+
+
+class Stack(Predictor):
+    """A weighted combination of predictors, as sure as held-out observations allow.
+
+    The posterior has the mean and the covariance of the mixture of the parts' posteriors: what each is unsure
+    of, and what they disagree on. It is scaled by what parts fitted to two thirds of the observations say
+    of the rest.
+
+    Args:
+        space: The space that the rows belong to.
+        encoding: What all parts see; their own encodings unless given.
+        parts: What makes each part from space and encoding; a Gaussian process and boosted trees unless given.
+        combine: ``"stack"`` learns weights from held-out predictions (stacked regressions, Breiman 1996);
+            ``"rank"`` averages normal scores of the ranks of what the parts predict.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
+        >>> X = space.enumerate()
+        >>> stack = Stack(space).fit(X, X[:, 0], seed=0)
+        >>> mean, std = stack.predict(["width=32,depth=2", "width=8,depth=2"])
+        >>> bool(mean[0] > mean[1])
+        True
+    """
+
+    min_observations = 5
+    model: "Mixture"
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        encoding: Encoding | None = None,
+        *,
+        parts: Sequence[Part] = (GP, GBDT),
+        combine: Literal["stack", "rank"] = "stack",
+    ) -> None:
+        super().__init__(space)
+        self.encoding, self.parts, self.combine = encoding, parts, combine
+        # Encodings are made once, and may then remember a pool from fit to fit.
+        self._encodings = [encoding or _encoding_of(make(space, None)) for make in parts]
+        self.encodings = torch.nn.ModuleList(part for part in self._encodings if part is not None)
+        self._saved: Mapping[str, Any] = {}
+
+    def _fit(self, *, seed: int) -> None:
+        X, Y = self.train_X, self.train_Y
+        mean = X.new_empty(len(self.parts), len(X))
+        variance, Z = torch.empty_like(mean), X.new_empty(len(X))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", NumericalWarning
+            )  # a fold may have little to learn from
+            for held in map(torch.from_numpy, folds(len(X), FOLDS, np.random.default_rng(seed))):
+                for index, part in enumerate(self._fitted(X[~held], Y[~held], seed)):
+                    mean[index, held], std = marginals(part.latent, X[held])
+                    variance[index, held] = std.square()
+                    Z[held] = part.to_latent(Y[held]).flatten()
+        self.model = model = Mixture(self._fitted(X, Y, seed), mean, ranks=self.combine == "rank")
+        if self.combine == "stack":
+            model.weights = simplex_weights(mean, Z)
+        centre, total = model.mix(mean, variance)
+        if self.combine == "rank":
+            # Scores have no unit: a line, of slope 1 a priori, takes them to the scale of values.
+            offset = centre.mean()
+            model.slope = ((centre - offset) @ Z + 1) / ((centre - offset).square().sum() + 1)
+            model.slope = model.slope.clamp_min(0.1)
+            model.shift = Z.mean() - model.slope * offset
+            centre, total = model.mix(mean, variance)
+        spread, noise = calibrate(centre, total, Z)
+        model.spread, model.noise = mean.new_tensor(spread), mean.new_tensor(noise)
+
+    def _fitted(self, X: Tensor, Y: Tensor, seed: int) -> list[Predictor]:
+        """All parts, on the scale of the same warp."""
+        parts = self._made()
+        for part in parts:
+            part.fit(X, Y, seed=seed)
+        return parts
+
+    def _made(self) -> list[Predictor]:
+        parts = [
+            make(self.space, encoding)
+            for make, encoding in zip(self.parts, self._encodings, strict=True)
+        ]
+        for part in parts:
+            part.warp = RankWarp()
+        return parts
+
+    def _prepare(self) -> None:
+        parts = self._made()
+        for index, part in enumerate(parts):
+            prefix = f"model.parts.{index}."
+            part.load_state_dict(
+                {
+                    name.removeprefix(prefix): value
+                    for name, value in self._saved.items()
+                    if name.startswith(prefix)
+                }
+            )
+        self.model = Mixture(parts, self._saved["model.reference"], ranks=self.combine == "rank")
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:  # noqa: ANN401 - torch's own type is private
+        # Which models its parts have is known to the state alone: some may have fallen back.
+        self._saved = state_dict
+        result = super().load_state_dict(state_dict, strict=strict, assign=assign)
+        self._saved = {}
+        return result
+
+
+class Mixture(Model):
+    """The Gaussian with the moments of a mixture of predictors' posteriors.
+
+    Args:
+        parts: ``k`` fitted predictors, their latent models on one scale.
+        reference: ``k x n``, held-out predictions of each.
+        ranks: Whether predictions are taken to normal scores of their ranks among these.
+
+    Attributes:
+        weights: ``k``, of the parts; they sum to one.
+        shift: What a mean on the mixture's scale is added to.
+        slope: What it is multiplied by before.
+        spread: The factor on standard deviations.
+        noise: The variance of the observation noise.
+    """
+
+    weights: Tensor
+    reference: Tensor
+    shift: Tensor
+    slope: Tensor
+    spread: Tensor
+    noise: Tensor
+
+    def __init__(self, parts: Sequence[Predictor], reference: Tensor, *, ranks: bool) -> None:
+        super().__init__()
+        self.parts = torch.nn.ModuleList(parts)
+        self.ranks = ranks
+        self.register_buffer("reference", reference.clone())
+        self.register_buffer("weights", reference.new_full((len(parts),), 1 / len(parts)))
+        for name, value in {"shift": 0.0, "slope": 1.0, "spread": 1.0, "noise": 1e-4}.items():
+            self.register_buffer(name, reference.new_tensor(value))
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of outputs ``m``: one."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The batch shape of the model: none."""
+        return torch.Size([])
+
+    def mix(self, means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (``n``, before ``spread``) of a mixture of ``k x n`` means and variances."""
+        means, factor = self._scores(means)
+        mean = self.weights @ means
+        deviation = self.slope * (means - mean)
+        within = (self.slope * factor).square().unsqueeze(-1) * variances
+        return self.shift + self.slope * mean, self.weights @ (within + deviation.square())
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+    ) -> GPyTorchPosterior | TransformedPosterior:
+        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
+        single = X.shape[-2] == 1
+        with torch.no_grad():
+            parts: Any = self.parts  # a ModuleList does not say of what
+            posteriors = [part.latent.posterior(X) for part in parts]
+            means = torch.stack([posterior.mean.squeeze(-1) for posterior in posteriors])
+            noise = self.noise.to(X) if observation_noise is not False else X.new_zeros(())
+            covariance: Any
+            if single:
+                variances = torch.stack([p.variance.squeeze(-1) for p in posteriors])
+                mean, variance = self.mix(means.flatten(1), variances.flatten(1))
+                mean = mean.reshape(X.shape[:-1])
+                variance = self.spread.square() * variance.reshape(X.shape[:-1])
+                covariance = DiagLinearOperator(variance + noise)
+            else:
+                mean, covariance = self._joint(
+                    means, [p.distribution.covariance_matrix for p in posteriors]
+                )
+                covariance = covariance + noise * torch.eye(X.shape[-2]).to(X)
+        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
+        return posterior_transform(posterior) if posterior_transform else posterior
+
+    def _joint(self, means: Tensor, covariances: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean ``b x q`` and covariance ``b x q x q`` of the mixture of ``k`` of them."""
+        means, factor = self._scores(means)
+        mean = torch.einsum("k,k...->...", self.weights, means)
+        total = torch.zeros_like(covariances[0])
+        for weight, scale, part, covariance in zip(
+            self.weights, factor, means, covariances, strict=True
+        ):
+            off = (part - mean).unsqueeze(-1)
+            total = total + weight * (scale.square() * covariance + off * off.mT)
+        return self.shift + self.slope * mean, (self.slope * self.spread).square() * total
+
+    def _scores(self, means: Tensor) -> tuple[Tensor, Tensor]:
+        """Means (``k x ...``) on the scale on which they are mixed, and the factors (``k``) it takes to get there."""
+        if not self.ranks:
+            return means, torch.ones_like(self.weights)
+        scores = [
+            RankWarp().fit(known).forward(mean)
+            for known, mean in zip(self.reference, means, strict=True)
+        ]
+        return torch.stack(scores), 1 / self.reference.std(1).clamp_min(1e-3)
+
+
+def _encoding_of(part: Predictor) -> Encoding | None:
+    return next((child for child in part.children() if isinstance(child, Encoding)), None)
+
+
+def simplex_weights(predictions: Tensor, Z: Tensor) -> Tensor:
+    """The weights (``k``, none negative, of sum one) of the least squared error.
+
+    They are drawn to equal ones as by ten observations: a handful says little of which predictor is best.
+
+    Args:
+        predictions: ``k x n``, held-out predictions.
+        Z: ``n``, the values.
+
+    Example:
+        >>> Z = torch.linspace(-1, 1, 200)
+        >>> simplex_weights(torch.stack([Z, torch.zeros(200)]), Z).round(decimals=1)
+        tensor([1., 0.])
+    """
+    errors = (predictions - Z).double().numpy()
+    k, n = errors.shape
+    gram = errors @ errors.T
+    gram = gram / max(gram.trace() / k, 1e-12) * n
+    gram = gram + PRIOR_OBSERVATIONS * np.eye(k)
+
+    def loss(w: NDArray[np.float64]) -> float:
+        return float(w @ gram @ w / n)
+
+    def gradient(w: NDArray[np.float64]) -> NDArray[np.float64]:
+        slope: NDArray[np.float64] = 2 * gram @ w / n
+        return slope
+
+    found = minimize(
+        loss,
+        np.full(k, 1 / k, dtype=np.float64),
+        jac=gradient,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * k,
+        constraints=LinearConstraint(np.ones((1, k)), 1.0, 1.0),
+    )
+    weights = torch.from_numpy(found.x.clip(0)).to(predictions)
+    return weights / weights.sum()

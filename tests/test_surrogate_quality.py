@@ -1,0 +1,101 @@
+"""What each surrogate reaches with its defaults on tables that it was not tuned on; an hour long."""
+
+from statistics import fmean, median
+
+import pytest
+from flexibert import flexibert
+
+from archbo import catalog
+from archbo.acquisition import FixedCandidates
+from archbo.benchmarks import read_table
+from archbo.comparison import evaluate, median_regret, run_trial
+
+pytestmark = pytest.mark.slow
+SIZES = (78, 156, 469, 781, 1563)
+SURROGATES = ("gp", "bnn-hmc", "gbdt", "gnn")
+EVERYONE = (0.68, 0.75, 0.80, 0.84, 0.86)
+THE_BEST = (0.75, 0.81, 0.86, 0.88, 0.90)
+every_surrogate = pytest.mark.parametrize("name", SURROGATES)
+
+
+def scores(name, goal, size, encoding=None):
+    space = goal.benchmark.space
+    made = catalog.predictor(name, space, catalog.encoding(encoding, space) if encoding else None)
+    return [evaluate(name, str(encoding), made, goal, size, seed=seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def accuracy(nb201_table):
+    return read_table(nb201_table, catalog.space("nb201")).objective("c10_val_200")
+
+
+@pytest.fixture(scope="module")
+def found(accuracy):
+    """Every surrogate at every size, and the baselines, fitted once."""
+    return {(name, size): scores(name, accuracy, size) for name in SURROGATES for size in SIZES}
+
+
+@every_surrogate
+@pytest.mark.parametrize(("size", "least"), list(zip(SIZES, EVERYONE, strict=True)))
+def test_ranks_as_well_as_its_paper(found, name, size, least):
+    assert fmean(score.kendall for score in found[name, size]) >= least
+
+
+@pytest.mark.parametrize(("size", "least"), list(zip(SIZES, THE_BEST, strict=True)))
+def test_the_best_ranks_better_than_what_is_published_and_than_trees(found, accuracy, size, least):
+    best = max(fmean(score.kendall for score in found[name, size]) for name in SURROGATES)
+    assert best >= least
+    for name in ("random-forest", "xgboost"):
+        for encoding in ("one-hot", "graph-features"):
+            tree = fmean(s.kendall for s in scores(name, accuracy, size, encoding))
+            assert best > tree, (name, encoding)
+
+
+@every_surrogate
+@pytest.mark.parametrize("size", SIZES)
+def test_error_bars_hold_what_they_promise(found, name, size):
+    assert 0.80 <= fmean(score.coverage_of_best for score in found[name, size]) <= 0.97
+
+
+@pytest.fixture(
+    scope="module", params=["nas-bench-graph/cora", "nas-bench-graph/arxiv", "flexibert"]
+)
+def elsewhere(request, tmp_path_factory):
+    if request.param != "flexibert":
+        return catalog.benchmark(request.param).objective()
+    space, table = flexibert(request.getfixturevalue("flexibert_table"))
+    path = tmp_path_factory.mktemp("flexibert") / "flexibert.parquet"
+    table.to_parquet(path)
+    return read_table(path, space).objective("score_glue")
+
+
+@every_surrogate
+def test_defaults_hold_up_elsewhere(name, elsewhere):
+    """On other spaces and tasks: no worse than a random forest on one-hot rows, and honest."""
+    ours = scores(name, elsewhere, 156)
+    forest = scores("random-forest", elsewhere, 156, "one-hot")
+    assert fmean(s.kendall for s in ours) > fmean(s.kendall for s in forest)
+    assert 0.80 <= fmean(score.coverage for score in ours) <= 0.98
+
+
+def regrets(make, objective):
+    candidates = FixedCandidates(objective.benchmark.space, objective.benchmark.X)
+    return [run_trial("", make(candidates, seed), objective, 100) for seed in range(10)]
+
+
+@every_surrogate
+def test_searches_better_than_evolution(accuracy, name):
+    space = accuracy.benchmark.space
+    ours = regrets(
+        lambda candidates, seed: catalog.optimizer(space, name, candidates=candidates, seed=seed),
+        accuracy,
+    )
+    evolution = regrets(
+        lambda candidates, seed: catalog.baseline(
+            "evolution", space, candidates=candidates, seed=seed
+        ),
+        accuracy,
+    )
+    for queries in range(50, 101):
+        assert median_regret(ours, accuracy, queries) < median_regret(evolution, accuracy, queries)
+    assert median(trial.queries[-1].rank for trial in ours) <= 10
