@@ -128,6 +128,8 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
     "gbdt-rank": partial(GBDT, objective="rank"),
     "gnn": RelativisticGNN,
     "stack": Stack,
+    "stack-gnn": partial(Stack, parts=(GBDT, RelativisticGNN)),
+    "rank-average": partial(Stack, combine="rank"),
     "random-forest": RandomForest,
     "xgboost": GBDT.plain,
 }

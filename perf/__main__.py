@@ -2,9 +2,10 @@
 
 import sys
 
-from perf import encodings, ranking, search, surrogates
+from perf import bnn, encodings, ranking, search, surrogates
 
 RUNS = {
+    "bnn": bnn.main,
     "encodings": encodings.main,
     "ranking": ranking.main,
     "search": search.main,

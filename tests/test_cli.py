@@ -245,6 +245,7 @@ def test_without_json_people_get_a_summary(archbo, folder):
 
 
 COMPARE = ("compare", "--table", "toy.csv", "--space", "toy.toml", "--objective", "latency")
+COMPARE = (*COMPARE, "--train-sizes", "8")
 SCORES = "kendall spearman precision_at_10 nll fit_seconds predict_seconds"
 
 
@@ -340,7 +341,10 @@ BAD = [
     ((*TOY, "--queries", "many"), r"'--queries': .*valid integer"),
     ((*TOY, "--repeats", "0"), r"--repeats must be at least 1; got 0"),
     ((*TOY, "--seed", "-1"), r"--seed must be between 0 and 2\^31 - 1; got -1"),
-    ((*TOY, "--queries", "12", "--predictor", "gb"), r"unknown predictor 'gb'.* There are gp"),
+    (
+        (*TOY, "--queries", "12", "--predictor", "gb"),
+        r"unknown predictor 'gb'.* There are auto, gp",
+    ),
     (
         (*TOY, "--queries", "12", "--acquisition", "ei"),
         r"unknown acquisition 'ei'.* There are log_ei",

@@ -14,7 +14,7 @@ from botorch.models import SingleTaskGP
 from botorch.optim import optimize_acqf_discrete
 from botorch.sampling import SobolQMCNormalSampler
 
-from archbo import Observations, catalog
+from archbo import GBDT, Observations, RelativisticGNN, catalog
 from archbo.acquisition import FixedCandidates, LocalCandidates
 from archbo.errors import InvalidArchitectureError, NumericalWarning, UsageError
 from archbo.spaces import CategoricalSpace
@@ -39,6 +39,7 @@ SMALL: dict[str, dict[str, object]] = {
     "deep-ensemble": {"n_steps": 100},
     "laplace": {"n_steps": 100},
     "gnn": {"n_members": 6, "n_epochs": 20},
+    "stack-gnn": {"parts": (GBDT, partial(RelativisticGNN, n_members=6, n_epochs=20))},
     "random-forest": {"n_trees": 30},
 }
 PREDICTORS = {
@@ -692,8 +693,15 @@ PLACES = {
 
 @every_acquisition
 @every_predictor
-@pytest.mark.parametrize(("space", "kind"), PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("q", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("space", "kind", "q"),
+    [
+        pytest.param(*place, q, id=f"{name}-{q}")
+        for name, place in PLACES.items()
+        # A local search for each pick takes its time.
+        for q in ([2] if place[1] == "local" else [1, 2, 3, 4])
+    ],
+)
 def test_selection_is_fresh_and_follows_its_generator(acquisition, make, space, kind, q):
     seen = observations(make, space, n_pending=2 if q == 2 else 0)
     candidates = pool(space, kind)

@@ -42,6 +42,8 @@ def test_runs_with_a_small_budget(script, tmp_path):
         notebook,
         ARCHBO_NOTEBOOK_QUERIES="14",
         ARCHBO_NOTEBOOK_REPEATS="1",
+        ARCHBO_NOTEBOOK_SIZES="12",
+        ARCHBO_NOTEBOOK_PREDICTORS="gp,gbdt",
     )
     kinds = [output["output_type"] for output in outputs(notebook)]
     assert "error" not in kinds

@@ -74,7 +74,7 @@ def search(
     check_budget(queries, goal)
     candidates = FixedCandidates(benchmark.space, benchmark.X)
 
-    def ours(seed: int) -> Searcher:
+    def ours(seed: int) -> "Searcher":
         return catalog.optimizer(
             benchmark.space,
             predictor,
@@ -84,7 +84,7 @@ def search(
             seed=seed,
         )
 
-    def theirs(seed: int) -> Searcher:
+    def theirs(seed: int) -> "Searcher":
         return catalog.baseline(baseline, benchmark.space, candidates=candidates, seed=seed)
 
     methods: dict[str, Callable[[int], Searcher]] = {predictor: ours}

@@ -33,6 +33,13 @@ class SemanticGraphs:
     ops: Tensor
     mask: Tensor
 
+    def codes(self) -> Tensor:
+        """``n`` int64 hashes: equal for equal graphs, and for different ones with a probability of about 2^-62."""
+        numbers = torch.cat([self.edges.flatten(1), (self.ops + 1) * self.mask], -1)
+        generator = torch.Generator().manual_seed(0)
+        weights = torch.randint(-(2**62), 2**62, numbers.shape[1:], generator=generator)
+        return (numbers * weights).sum(-1)
+
 
 def semantic_graphs(space: SearchSpace, X: Tensor) -> SemanticGraphs:
     """Contract the graphs of rows ``X`` (``n x d``): two networks that compute the same look alike more often.

@@ -52,7 +52,7 @@ class DeepEnsemble(Predictor):
         True
     """
 
-    min_observations = 3
+    min_observations = 4
 
     def __init__(
         self,

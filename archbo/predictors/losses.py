@@ -25,7 +25,7 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def hinge(prediction: Tensor, target: Tensor, *, margin: float = 0.1) -> Tensor:
-    """ReNAS's margin loss (arXiv 1910.01523, eq. 2): pairs are apart by a margin, in the right order.
+    """ReNAS's margin loss (arXiv 1910.01523): pairs are apart by a margin, in the right order.
 
     Args:
         prediction: ``... x n``.
@@ -85,7 +85,7 @@ def list_mle(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def diff_kendall(prediction: Tensor, target: Tensor, *, alpha: float = 1.0) -> Tensor:
-    """DiffKendall (arXiv 2307.15317, eq. 4): Kendall's correlation with ``tanh`` in place of the sign of a pair.
+    """DiffKendall (arXiv 2307.15317): Kendall's correlation with ``tanh`` in place of the sign of a pair.
 
     Args:
         prediction: ``... x n``.

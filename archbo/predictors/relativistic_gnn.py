@@ -186,8 +186,15 @@ class _Networks(GaussianEnsemble):
 
     def members(self, X: Tensor) -> Tensor:
         # In double throughout: batches of any size then agree, and so do rows of both precisions.
-        values = self.utilities(self.inputs(X.double()))
-        return interpolate(values, self.knots, self.levels).to(X)
+        rows, index = X.double(), torch.arange(len(X))
+        if self.encoding is None and self.node_features is None:
+            # Architectures with the same graph have the same utility.
+            _, index = semantic_graphs(self.space, rows).codes().unique(return_inverse=True)
+            place = torch.arange(len(X))
+            first = torch.full_like(place, len(X)).scatter_reduce_(0, index, place, "amin")
+            rows = rows[first[first < len(X)]]
+        values = interpolate(self.utilities(self.inputs(rows)), self.knots, self.levels)
+        return values[:, index].to(X)
 
     def map_utilities(self, inputs: GraphInputs, Z: Tensor, held_out: Tensor) -> Tensor:
         """Fit each member's map to the values ``Z`` (``n``) that it has seen; mapped utilities, ``s x n``."""
