@@ -22,6 +22,10 @@
 # %%
 # %matplotlib inline
 import os
+import warnings
+
+# A library asks for a widget that nothing here needs.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 import torch
 

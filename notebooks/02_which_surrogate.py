@@ -25,16 +25,16 @@
 import os
 import warnings
 
+# A library asks for a widget that nothing here needs. Surrogates' own warnings are shown, without the code's path.
+warnings.filterwarnings("ignore", message="IProgress not found")
+warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
 import pandas as pd
 import torch
 
 import archbo
 from archbo import catalog
 from archbo.comparison import evaluate, plot_comparison
-
-# A library asks for a widget that nothing here needs. Surrogates' own warnings are shown, without the code's path.
-warnings.filterwarnings("ignore", message="IProgress not found")
-warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
 # The matrices here are small: one thread is faster than several.
 torch.set_num_threads(1)
