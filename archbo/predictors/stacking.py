@@ -84,11 +84,14 @@ class Stack(Predictor):
                 "ignore", NumericalWarning
             )  # a fold may have little to learn from
             for held in map(torch.from_numpy, folds(len(X), FOLDS, np.random.default_rng(seed))):
-                for index, part in enumerate(self._fitted(X[~held], Y[~held], seed)):
-                    mean[index, held], std = marginals(part.latent, X[held])
-                    variance[index, held] = std.square()
-                    Z[held] = part.to_latent(Y[held]).flatten()
-        self.model = model = Mixture(self._fitted(X, Y, seed), mean, ranks=self.combine == "rank")
+                fold = self._mixture(X[~held], Y[~held], seed)
+                means, stds = zip(
+                    *[marginals(part.latent, X[held]) for part in fold.predictors], strict=True
+                )
+                mean[:, held], factor = fold.scores(torch.stack(means))
+                variance[:, held] = (factor.unsqueeze(-1) * torch.stack(stds)).square()
+                Z[held] = fold.predictors[0].to_latent(Y[held]).flatten()
+        self.model = model = self._mixture(X, Y, seed)
         if self.combine == "stack":
             model.weights = simplex_weights(mean, Z)
         centre, total = model.mix(mean, variance)
@@ -102,12 +105,13 @@ class Stack(Predictor):
         spread, noise = calibrate(centre, total, Z)
         model.spread, model.noise = mean.new_tensor(spread), mean.new_tensor(noise)
 
-    def _fitted(self, X: Tensor, Y: Tensor, seed: int) -> list[Predictor]:
-        """All parts, on the scale of the same warp."""
+    def _mixture(self, X: Tensor, Y: Tensor, seed: int) -> "Mixture":
+        """All parts, fitted on the scale of the same warp."""
         parts = self._made()
         for part in parts:
             part.fit(X, Y, seed=seed)
-        return parts
+        reference = torch.stack([marginals(part.latent, X)[0] for part in parts])
+        return Mixture(parts, reference, ranks=self.combine == "rank")
 
     def _made(self) -> list[Predictor]:
         parts = [
@@ -146,7 +150,7 @@ class Mixture(Model):
 
     Args:
         parts: ``k`` fitted predictors, their latent models on one scale.
-        reference: ``k x n``, held-out predictions of each.
+        reference: ``k x n``, what each predicts of the observations that it was fitted to.
         ranks: Whether predictions are taken to normal scores of their ranks among these.
 
     Attributes:
@@ -174,6 +178,12 @@ class Mixture(Model):
             self.register_buffer(name, reference.new_tensor(value))
 
     @property
+    def predictors(self) -> list[Predictor]:
+        """The parts."""
+        parts: Any = self.parts  # a ModuleList does not say of what
+        return list(parts)
+
+    @property
     def num_outputs(self) -> int:
         """The number of outputs ``m``: one."""
         return 1
@@ -184,12 +194,10 @@ class Mixture(Model):
         return torch.Size([])
 
     def mix(self, means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (``n``, before ``spread``) of a mixture of ``k x n`` means and variances."""
-        means, factor = self._scores(means)
+        """Mean and variance (``n``, before ``spread``) of a mixture of ``k x n`` scores and variances of them."""
         mean = self.weights @ means
-        deviation = self.slope * (means - mean)
-        within = (self.slope * factor).square().unsqueeze(-1) * variances
-        return self.shift + self.slope * mean, self.weights @ (within + deviation.square())
+        total = self.weights @ (variances + (means - mean).square())
+        return self.shift + self.slope * mean, self.slope.square() * total
 
     def posterior(
         self,
@@ -201,46 +209,51 @@ class Mixture(Model):
         """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
         single = X.shape[-2] == 1
         with torch.no_grad():
-            parts: Any = self.parts  # a ModuleList does not say of what
-            posteriors = [part.latent.posterior(X) for part in parts]
+            posteriors: list[Any] = [part.latent.posterior(X) for part in self.predictors]
             means = torch.stack([posterior.mean.squeeze(-1) for posterior in posteriors])
+            means, factor = self.scores(means)
             noise = self.noise.to(X) if observation_noise is not False else X.new_zeros(())
             covariance: Any
             if single:
-                variances = torch.stack([p.variance.squeeze(-1) for p in posteriors])
-                mean, variance = self.mix(means.flatten(1), variances.flatten(1))
+                variances = torch.stack([p.variance.flatten() for p in posteriors])
+                variances = factor.square().unsqueeze(-1) * variances
+                mean, variance = self.mix(means.flatten(1), variances)
                 mean = mean.reshape(X.shape[:-1])
                 variance = self.spread.square() * variance.reshape(X.shape[:-1])
                 covariance = DiagLinearOperator(variance + noise)
             else:
-                mean, covariance = self._joint(
-                    means, [p.distribution.covariance_matrix for p in posteriors]
-                )
+                covariances = [
+                    scale.square() * p.distribution.covariance_matrix
+                    for scale, p in zip(factor, posteriors, strict=True)
+                ]
+                mean, covariance = self._joint(means, covariances)
                 covariance = covariance + noise * torch.eye(X.shape[-2]).to(X)
         posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
         return posterior_transform(posterior) if posterior_transform else posterior
 
     def _joint(self, means: Tensor, covariances: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Mean ``b x q`` and covariance ``b x q x q`` of the mixture of ``k`` of them."""
-        means, factor = self._scores(means)
         mean = torch.einsum("k,k...->...", self.weights, means)
         total = torch.zeros_like(covariances[0])
-        for weight, scale, part, covariance in zip(
-            self.weights, factor, means, covariances, strict=True
-        ):
+        for weight, part, covariance in zip(self.weights, means, covariances, strict=True):
             off = (part - mean).unsqueeze(-1)
-            total = total + weight * (scale.square() * covariance + off * off.mT)
+            total = total + weight * (covariance + off * off.mT)
         return self.shift + self.slope * mean, (self.slope * self.spread).square() * total
 
-    def _scores(self, means: Tensor) -> tuple[Tensor, Tensor]:
-        """Means (``k x ...``) on the scale on which they are mixed, and the factors (``k``) it takes to get there."""
+    def scores(self, means: Tensor) -> tuple[Tensor, Tensor]:
+        """Means (``k x ...``) on the scale on which they are mixed, and the factors (``k``) that take deviations there."""
         if not self.ranks:
             return means, torch.ones_like(self.weights)
-        scores = [
-            RankWarp().fit(known).forward(mean)
-            for known, mean in zip(self.reference, means, strict=True)
-        ]
-        return torch.stack(scores), 1 / self.reference.std(1).clamp_min(1e-3)
+        factor = 1 / self.reference.std(1).clamp_min(1e-3)
+        scores = []
+        for known, mean, scale in zip(self.reference, means, factor, strict=True):
+            inside = mean.clamp(known.min(), known.max())
+            # No rank tells how far beyond all others something is.
+            beyond = scale * (mean - inside)
+            scores.append(
+                RankWarp().fit(known).forward(inside) + beyond.sign() * beyond.abs().log1p()
+            )
+        return torch.stack(scores), factor
 
 
 def _encoding_of(part: Predictor) -> Encoding | None:
