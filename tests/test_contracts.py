@@ -539,6 +539,23 @@ def test_draws_have_the_moments_of_the_posterior(make, space):
 
 @every_predictor
 @some_spaces
+def test_quantiles_are_those_of_draws_and_invert_probabilities(make, space):
+    predictor = fitted(make, space)
+    X, levels = unseen(predictor, 4), (0.05, 0.5, 0.95)
+    quantiles = predictor.quantile(X, levels, observation_noise=False)
+    assert quantiles.shape == (4, 3)
+    assert (quantiles.diff(dim=-1) > 0).all()
+    draws = predictor.sample(X, 4000, seed=1)
+    below = (draws.unsqueeze(-1) <= quantiles).double().mean(0)
+    assert (below - torch.tensor(levels)).abs().max() < 0.04
+    wider = predictor.quantile(X, levels)
+    assert (wider[:, 2] - wider[:, 0] >= quantiles[:, 2] - quantiles[:, 0]).all()
+    for level, values in zip(levels, wider.T, strict=True):
+        assert predictor.cdf(X, values) == pytest.approx(level, abs=1e-6)
+
+
+@every_predictor
+@some_spaces
 def test_sampling_leaves_the_global_generator_alone(make, space):
     predictor = fitted(make, space)
     torch.manual_seed(0)

@@ -37,12 +37,13 @@ class Evaluation:
         spearman: Spearman's rank correlation.
         precision_at_10: The share of the ten architectures predicted best that are among the ten best.
         nll: The mean negative log-likelihood, in nats, of values in the objective's unit.
-        coverage: The share of values within their 90 % intervals.
+        coverage: The share of values between their 5 % and 95 % quantiles.
         coverage_of_best: The same among the better half of the architectures.
         fit_seconds: The time that the fit took.
         predict_seconds: The time that all predictions took.
         mean: ``n`` predictions, higher is better.
         std: ``n`` standard deviations, observation noise included.
+        cdf: ``n`` probabilities of at most the value.
         truth: ``n`` values.
     """
 
@@ -60,11 +61,12 @@ class Evaluation:
     predict_seconds: float
     mean: Values = field(repr=False)
     std: Values = field(repr=False)
+    cdf: Values = field(repr=False)
     truth: Values = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as the command line writes them."""
-        left_out = ("coverage", "coverage_of_best", "mean", "std", "truth")
+        left_out = ("coverage", "coverage_of_best", "mean", "std", "cdf", "truth")
         return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
@@ -121,6 +123,7 @@ def evaluate(
     mean, std = (values.double().numpy() for values in predictor.predict(X[test]))
     done = time.perf_counter()
     truth = Y[test].flatten().double().numpy()
+    cdf = predictor.cdf(X[test], Y[test]).double().numpy()
     best = truth >= np.median(truth)
     return Evaluation(
         predictor=name,
@@ -131,11 +134,12 @@ def evaluate(
         spearman=spearman(mean, truth),
         precision_at_10=precision_at(10, mean, truth),
         nll=gaussian_nll(mean, std, truth),
-        coverage=coverage(mean, std, truth),
-        coverage_of_best=coverage(mean[best], std[best], truth[best]),
+        coverage=coverage(cdf),
+        coverage_of_best=coverage(cdf[best]),
         fit_seconds=fitted - started,
         predict_seconds=done - fitted,
         mean=mean,
         std=std,
+        cdf=cdf,
         truth=truth,
     )

@@ -95,7 +95,7 @@ def _draw_calibration(
 ) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     for label, group in final.items():
-        curves = [calibration(e.mean, e.std, e.truth, LEVELS) for e in group]
+        curves = [calibration(e.cdf, LEVELS) for e in group]
         axes.plot(LEVELS, np.mean(curves, axis=0), color=colours[label], label=label)
     axes.set_xlabel("nominal coverage")
     axes.set_ylabel("observed coverage")

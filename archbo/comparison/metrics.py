@@ -49,11 +49,20 @@ def gaussian_nll(mean: Values, std: Values, truth: Values) -> float:
     return -float(np.mean(stats.norm.logpdf(truth, mean, std)))
 
 
-def coverage(mean: Values, std: Values, truth: Values, *, level: float = 0.9) -> float:
-    """The share of values (``n``) within the central Gaussian intervals of probability ``level``."""
-    return float(np.mean(np.abs(truth - mean) <= stats.norm.ppf(0.5 + level / 2) * std))
+def coverage(cdf: Values, *, level: float = 0.9) -> float:
+    """The share of values within their central intervals of probability ``level``.
+
+    Args:
+        cdf: ``n``, the probability of at most the value that each prediction gave (``Predictor.cdf``).
+        level: The nominal coverage.
+
+    Example:
+        >>> coverage(np.array([0.01, 0.3, 0.8, 0.94]))
+        0.75
+    """
+    return float(np.mean(np.abs(2 * cdf - 1) <= level))
 
 
-def calibration(mean: Values, std: Values, truth: Values, levels: Values) -> Values:
-    """The coverage at each nominal level (``m``): the same numbers, if the error bars are right."""
-    return np.array([coverage(mean, std, truth, level=float(level)) for level in levels])
+def calibration(cdf: Values, levels: Values) -> Values:
+    """The coverage at each nominal level (``m``): the same numbers, if the intervals are right."""
+    return np.array([coverage(cdf, level=float(level)) for level in levels])

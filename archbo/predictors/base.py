@@ -215,6 +215,49 @@ class Predictor(Model, ABC):
         return marginals(self, rows, observation_noise=observation_noise, batch_size=batch_size)
 
     @final
+    def quantile(
+        self,
+        X: Sequence[ArchLike] | Tensor,
+        levels: Sequence[float],
+        *,
+        observation_noise: bool = True,
+        batch_size: int = 1024,
+    ) -> Tensor:
+        """Quantiles (``n x k``, in the unit of ``Y``) of the values of architectures, for ``k`` levels in (0, 1).
+
+        The 0.05 and the 0.95 quantile bound the central interval of 90 %. It is not symmetric around the mean
+        where the warp bends: an architecture may turn out much worse, but only a little better.
+        """
+        mean, std = self._latent_marginals(X, observation_noise, batch_size)
+        scores = torch.special.ndtri(torch.as_tensor(levels, dtype=mean.dtype))
+        return self.warp.inverse(mean.unsqueeze(-1) + std.unsqueeze(-1) * scores)
+
+    @final
+    def cdf(
+        self,
+        X: Sequence[ArchLike] | Tensor,
+        Y: Sequence[float] | Tensor,
+        *,
+        observation_noise: bool = True,
+        batch_size: int = 1024,
+    ) -> Tensor:
+        """The probability (``n``) that an evaluation of each architecture gives at most its value in ``Y`` (``n``).
+
+        Over held-out values these are uniform on (0, 1) if the posterior is right.
+        """
+        mean, std = self._latent_marginals(X, observation_noise, batch_size)
+        values = torch.as_tensor(Y, dtype=mean.dtype).flatten()
+        return torch.special.ndtr((self.to_latent(values) - mean) / std)
+
+    def _latent_marginals(
+        self, X: Sequence[ArchLike] | Tensor, observation_noise: bool, batch_size: int
+    ) -> tuple[Tensor, Tensor]:
+        rows = self.space.rows(X).to(self.train_X)
+        return marginals(
+            self.latent, rows, observation_noise=observation_noise, batch_size=batch_size
+        )
+
+    @final
     def sample(self, X: Sequence[ArchLike] | Tensor, n_samples: int, *, seed: int) -> Tensor:
         """Joint draws ``n_samples x n`` from the posterior over architectures or rows ``X`` (``n x d``)."""
         rows = self.space.rows(X).to(self.train_X)

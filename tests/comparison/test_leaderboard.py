@@ -51,7 +51,8 @@ def test_scores_are_those_of_the_predictor_on_all_other_rows(goal, scored):
     (found,) = [e for e in scored if (e.encoding, e.train_size, e.seed) == ("one-hot", 40, 1)]
     assert found.kendall == pytest.approx(kendalltau(mean, truth).statistic)
     assert found.nll == pytest.approx(-norm.logpdf(truth, mean, std).mean())
-    inside = (truth - mean).abs() <= norm.ppf(0.95) * std
+    lower, upper = gp.quantile(X[order[40:]], (0.05, 0.95)).T
+    inside = (lower <= truth) & (truth <= upper)
     assert found.coverage == pytest.approx(inside.double().mean().item())
     better = truth >= truth.median()
     assert found.coverage_of_best == pytest.approx(inside[better].double().mean().item())

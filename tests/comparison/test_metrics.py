@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from archbo.comparison import (
     calibration,
@@ -73,8 +74,9 @@ def test_coverage_of_a_true_model_is_nominal():
     mean, std = generator.normal(size=20_000), generator.uniform(0.5, 2, size=20_000)
     truth = generator.normal(mean, std)
     levels = np.array([0.1, 0.5, 0.9, 0.99])
-    observed = calibration(mean, std, truth, levels)
+    cdf = norm.cdf(truth, mean, std)
+    observed = calibration(cdf, levels)
     np.testing.assert_allclose(observed, levels, atol=0.015)
-    assert coverage(mean, std, truth) == observed[2]
-    assert coverage(mean, std / 3, truth) < 0.5
-    assert coverage(mean, 3 * std, truth) > 0.99
+    assert coverage(cdf) == observed[2]
+    assert coverage(norm.cdf(truth, mean, std / 3)) < 0.5
+    assert coverage(norm.cdf(truth, mean, 3 * std)) > 0.99
