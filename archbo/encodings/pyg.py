@@ -44,10 +44,6 @@ class SemanticGraphs:
 def semantic_graphs(space: SearchSpace, X: Tensor) -> SemanticGraphs:
     """Contract the graphs of rows ``X`` (``n x d``): two networks that compute the same look alike more often.
 
-    A node between inputs and outputs whose operation is an identity gives way to an edge from each node
-    before it to each node behind it. There may then be several edges between two nodes, so that the powers of
-    ``edges`` count the paths.
-
     Example:
         >>> from archbo.spaces import EdgeCellSpace
         >>> space = EdgeCellSpace.nas_bench_201()
@@ -56,21 +52,10 @@ def semantic_graphs(space: SearchSpace, X: Tensor) -> SemanticGraphs:
         >>> graphs.edges[0].nonzero().tolist(), int(graphs.edges.max())
         ([[0, 6], [6, 7]], 2)
     """
-    graphs, template = space.graphs(X), space.template
-    alive = graphs.connected()
-    # With the batch last, a slice per pair of nodes is contiguous.
-    mask = alive.T.contiguous()
-    edges = graphs.adjacency.permute(1, 2, 0) & mask.unsqueeze(0) & mask.unsqueeze(1)
-    edges = edges.long()
-    identity = torch.tensor([op in space.identity_ops for op in template.op_names])
-    gone = identity[graphs.ops].T & mask
-    for node in range(template.n_nodes):
-        if bool(gone[node].any()):
-            into, out = edges[:node, node] * gone[node], edges[node, node + 1 :]
-            edges[:node, node + 1 :] += into.unsqueeze(1) * out.unsqueeze(0)
-            edges[node] *= ~gone[node]
-            edges[:, node] *= ~gone[node]
-    return SemanticGraphs(edges.permute(2, 0, 1).contiguous(), graphs.ops, (mask & ~gone).T)
+    graphs = space.graphs(X)
+    identity = torch.tensor([op in space.identity_ops for op in space.template.op_names])
+    edges, mask = graphs.contracted(identity)
+    return SemanticGraphs(edges.permute(2, 0, 1).contiguous(), graphs.ops, mask.T)
 
 
 def to_pyg(

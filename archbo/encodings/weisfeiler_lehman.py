@@ -71,7 +71,9 @@ class WLEncoding(Encoding):
             )
         self.iterations, self.semantic, self.successors = iterations, semantic, successors
         self.max_labels = max_labels
-        self._identity = torch.tensor([op in space.identity_ops for op in space.template.op_names])
+        self._identity = torch.tensor(
+            [semantic and op in space.identity_ops for op in space.template.op_names]
+        )
         X = (
             space.enumerate()
             if space.size <= LISTED
@@ -96,17 +98,7 @@ class WLEncoding(Encoding):
         )
 
     def _graph(self, graphs: GraphBatch) -> "_Graph":
-        live = graphs.connected().T.contiguous()
-        edges = (graphs.adjacency.permute(1, 2, 0) & live.unsqueeze(0) & live.unsqueeze(1)).long()
-        ops = graphs.ops.T.contiguous()
-        if self.semantic and bool(self._identity.any()):
-            gone = self._identity[ops] & live
-            for node in range(len(edges)):
-                through = edges[:, node] * gone[node]
-                edges += through.unsqueeze(1) * edges[node].unsqueeze(0)
-            live = live & ~gone
-            edges = edges * live.unsqueeze(0) * live.unsqueeze(1)
-        return _Graph(edges, live, ops)
+        return _Graph(*graphs.contracted(self._identity), graphs.ops.T.contiguous())
 
     def _labels(self, graph: "_Graph") -> Iterator[Tensor]:
         """For each iteration the nodes' labels, ``V x n`` int64 hashes of 64 bits."""

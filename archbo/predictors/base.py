@@ -247,7 +247,8 @@ class Predictor(Model, ABC):
         """
         mean, std = self._latent_marginals(X, observation_noise, batch_size)
         values = torch.as_tensor(Y, dtype=mean.dtype).flatten()
-        return torch.special.ndtr((self.to_latent(values) - mean) / std)
+        probability: Tensor = torch.special.ndtr((self.to_latent(values) - mean) / std)
+        return probability
 
     def _latent_marginals(
         self, X: Sequence[ArchLike] | Tensor, observation_noise: bool, batch_size: int

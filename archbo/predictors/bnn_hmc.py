@@ -83,9 +83,9 @@ class BNNHMC(Predictor):
         hidden: Sequence[int] = (32, 16),
         sampler: Literal["batched", "nuts", "hmc"] = "batched",
         chains: int = 4,
-        warmup: int = 100,
-        samples: int = 100,
-        max_steps: int = 64,
+        warmup: int = 60,
+        samples: int = 60,
+        max_steps: int = 48,
         target_acceptance: float = 0.75,
     ) -> None:
         super().__init__(space)

@@ -23,8 +23,8 @@ from archbo.spaces import SearchSpace
 
 __all__ = ["AutoGP", "SparseGP", "SparseModel"]
 
-EXACT = 2000
-"""Up to so many observations ``AutoGP`` is exact: beyond, a fit takes minutes and gains nothing."""
+EXACT = 3000
+"""Up to so many observations ``AutoGP`` is exact, which ranks a little better; beyond, a fit takes minutes."""
 
 JITTER = 1e-6
 MAX_ITERATIONS = 8
@@ -248,7 +248,7 @@ class SparseGP(GP):
 
 
 class AutoGP(SparseGP):
-    """A ``GP`` up to 2,000 observations, a ``SparseGP`` with the same kernel beyond.
+    """A ``GP`` up to 3,000 observations, a ``SparseGP`` with the same kernel beyond.
 
     Args:
         space: The space that the rows belong to.

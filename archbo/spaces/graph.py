@@ -104,3 +104,26 @@ class GraphBatch:
             for successor in self.template.successors[node]:
                 backward[node] |= backward[successor] & adjacency[node, successor]
         return (forward & backward).T & self.mask
+
+    def contracted(self, identity: Tensor) -> tuple[Tensor, Tensor]:
+        """What is left of the graphs without nodes on no path, and with identities turned into edges.
+
+        A node whose operation is an identity gives way to an edge from each node before it to each node behind
+        it. There may then be several edges between two nodes, so that powers of the matrices count paths.
+
+        Args:
+            identity: Bool by label, the operations to contract.
+
+        Returns:
+            The number of edges, ``V x V x n`` int64, and the nodes that are left, ``V x n`` bool. The batch comes
+            last, so that what belongs to a node or a pair of them is contiguous.
+        """
+        live = self.connected().T.contiguous()
+        edges = (self.adjacency.permute(1, 2, 0) & live.unsqueeze(0) & live.unsqueeze(1)).long()
+        gone = identity[self.ops].T & live
+        for node in gone.any(-1).nonzero().flatten().tolist():
+            into, out = edges[:node, node] * gone[node], edges[node, node + 1 :]
+            edges[:node, node + 1 :] += into.unsqueeze(1) * out.unsqueeze(0)
+            edges[node] *= ~gone[node]
+            edges[:, node] *= ~gone[node]
+        return edges, live & ~gone
