@@ -74,6 +74,9 @@ def elsewhere(request, tmp_path_factory):
 
 
 @every_surrogate
+@pytest.mark.filterwarnings(
+    "ignore::archbo.errors.NumericalWarning"
+)  # chains may say that they disagree
 def test_defaults_hold_up_elsewhere(name, elsewhere):
     """On other spaces and tasks: no worse than a random forest on one-hot rows, and honest."""
     ours = scores(name, elsewhere, 156)
