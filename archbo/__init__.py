@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         OpCountEncoding,
         PathEncoding,
         WLEncoding,
+        ZeroCostEncoding,
     )
     from archbo.errors import ArchboError
     from archbo.predictors import (
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         SparseGP,
         Stack,
     )
+    from archbo.proxies import ProxyTable
     from archbo.spaces import (
         Arch,
         CategoricalSpace,
@@ -80,6 +82,7 @@ _HOMES = {
         "OpCountEncoding",
         "PathEncoding",
         "WLEncoding",
+        "ZeroCostEncoding",
     ),
     "errors": ("ArchboError",),
     "predictors": (
@@ -97,6 +100,7 @@ _HOMES = {
         "SparseGP",
         "Stack",
     ),
+    "proxies": ("ProxyTable",),
     "spaces": (
         "Arch",
         "CategoricalSpace",
@@ -138,6 +142,7 @@ __all__ = [
     "Optimizer",
     "PathEncoding",
     "Predictor",
+    "ProxyTable",
     "PrunedCandidates",
     "RandomForest",
     "RandomSearch",
@@ -149,6 +154,7 @@ __all__ = [
     "Stack",
     "ThompsonSampling",
     "WLEncoding",
+    "ZeroCostEncoding",
     "benchmark",
     "read_table",
     "run",

@@ -30,6 +30,8 @@ from archbo.encodings import (
     OpCountEncoding,
     PathEncoding,
     WLEncoding,
+    ZeroCostEncoding,
+    default_encoding,
 )
 from archbo.errors import UsageError
 from archbo.predictors import (
@@ -49,6 +51,7 @@ from archbo.predictors import (
     kernels,
 )
 from archbo.predictors.gp import relative
+from archbo.proxies import ProxyTable
 from archbo.spaces import (
     CategoricalSpace,
     DartsSpace,
@@ -170,13 +173,28 @@ def benchmark(name: str) -> Benchmark:
     return _pick(BENCHMARKS, name, "benchmark", "give one of these, or --table FILE --space NAME")()
 
 
-def encoding(names: str, space: SearchSpace) -> Encoding:
+def encoding(names: str, space: SearchSpace, proxies: ProxyTable | None = None) -> Encoding:
     """The encoding of that name; several are joined with ``+``.
 
+    Args:
+        names: Keys of ``ENCODINGS``, or ``default``, or ``zero-cost``.
+        space: The space to encode.
+        proxies: What ``zero-cost`` looks scores up in.
+
     Raises:
-        UsageError: There is no such encoding.
+        UsageError: There is no such encoding, or there are no proxies for ``zero-cost``.
     """
-    first, *others = (_pick(ENCODINGS, name, "encoding")(space) for name in names.split("+"))
+
+    def zero_cost(space: SearchSpace) -> Encoding:
+        if proxies is None:
+            raise UsageError(
+                "the encoding zero-cost needs scores; name columns of the table, "
+                "such as --proxies 'c10_zc_*'"
+            )
+        return ZeroCostEncoding(space, proxies)
+
+    known = {"default": default_encoding, **ENCODINGS, "zero-cost": zero_cost}
+    first, *others = (_pick(known, name, "encoding")(space) for name in names.split("+"))
     for other in others:
         first = first + other
     return first
@@ -206,15 +224,16 @@ def optimizer(
     acquisition_name: str = "log_ei",
     *,
     encoding_names: str | None = None,
+    proxies: ProxyTable | None = None,
     candidates: Candidates | None = None,
     seed: int,
 ) -> Optimizer:
     """An optimizer from names.
 
     Raises:
-        UsageError: One of the names is unknown.
+        UsageError: One of the names is unknown, or there are no proxies for ``zero-cost``.
     """
-    features = encoding(encoding_names, space) if encoding_names else None
+    features = encoding(encoding_names, space, proxies) if encoding_names else None
     surrogate = predictor(predictor_name, space, features)
     rule = acquisition(acquisition_name)
     return Optimizer(space, surrogate, rule, candidates=candidates, seed=seed)

@@ -279,6 +279,25 @@ def test_comparison_scores_each_combination_on_all_other_rows(archbo, folder):
         assert result["kendall"] == pytest.approx(tau)
 
 
+def test_proxies_are_columns_of_the_table(archbo, folder):
+    table = pd.read_csv(folder / "toy.csv")
+    table.assign(zc_a=table["latency"] ** 2, zc_b=-table["depth"]).to_csv("zc.csv", index=False)
+    zc = ("--table", "zc.csv", "--space", "toy.toml", "--objective", "latency", "--proxies", "zc_*")
+    options = ["--predictors", "gp", "--encodings", "one-hot,zero-cost", "--train-sizes", "10"]
+    code, _, complaint = archbo("compare", *zc, *options, "--json", "c.json")
+    assert code == 0, complaint
+    # One of them orders the table as the latency does.
+    tau = {"one-hot": 0.0, "zero-cost": 0.0}
+    for result in json.loads((folder / "c.json").read_text())["results"]:
+        tau[result["encoding"]] += result["kendall"] / 3
+    assert tau["zero-cost"] > tau["one-hot"]
+    search = ["--encoding", "one-hot+zero-cost", "--queries", 14, "--baseline", "none"]
+    code, _, complaint = archbo("search", *zc, *search, "--json", "s.json")
+    assert code == 0, complaint
+    (run,) = json.loads((folder / "s.json").read_text())["runs"]
+    assert run["queries"][-1]["rank"] == 1
+
+
 # What it refuses.
 
 
@@ -367,6 +386,8 @@ BAD = [
     ((*COMPARE, "--predictors", "gp,"), r"--predictors takes names joined with commas; got 'gp,'"),
     ((*COMPARE, "--predictors", "gp,gp"), r"--predictors names gp twice"),
     ((*COMPARE, "--encodings", "one-hut"), r"unknown encoding 'one-hut', did you mean 'one-hot'"),
+    ((*COMPARE, "--encodings", "zero-cost"), r"zero-cost needs scores; .*--proxies"),
+    ((*COMPARE, "--proxies", "zc_*"), r"toy has no numeric column 'zc_\*' for a proxy; it has acc"),
     ((*COMPARE, "--train-sizes", "8,many"), r"--train-sizes takes whole numbers .*; got 'many'"),
     ((*COMPARE, "--train-sizes", "1"), r"between 2 and 14, .* toy has architectures; got 1"),
     ((*COMPARE, "--train-sizes", "15"), r"between 2 and 14, .* toy has architectures; got 15"),

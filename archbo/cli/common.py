@@ -12,6 +12,7 @@ from archbo.errors import UsageError
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark
+    from archbo.proxies import ProxyTable
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
@@ -31,6 +32,14 @@ ArchColumn = Annotated[
 Where = Annotated[
     str | None,
     typer.Option("--where", metavar="COLUMN", help="Keep rows where this boolean column is true."),
+]
+Proxies = Annotated[
+    str | None,
+    typer.Option(
+        "--proxies",
+        metavar="COLUMNS",
+        help="Columns of the table that the encoding zero-cost sees, such as 'c10_zc_*'; joined with commas.",
+    ),
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw the results to this file.")]
@@ -92,6 +101,19 @@ def load_benchmark(
             f"--table {table} needs --space: one of {', '.join(catalog.SPACES)}, or a .toml file"
         )
     return read_table(table, catalog.space(space), arch_column=arch_column, where=where)
+
+
+def load_proxies(benchmark: "Benchmark", columns: str | None) -> "ProxyTable | None":
+    """The columns of a benchmark's table that ``--proxies`` names.
+
+    Raises:
+        DataError: There is no such column.
+    """
+    from archbo.proxies import ProxyTable
+
+    if columns is None:
+        return None
+    return ProxyTable.from_benchmark(benchmark, [name.strip() for name in columns.split(",")])
 
 
 def progress_bar() -> Progress:

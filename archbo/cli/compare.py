@@ -13,12 +13,14 @@ from archbo.cli.common import (
     JsonFile,
     Minimize,
     PlotFile,
+    Proxies,
     SpaceName,
     TableFile,
     Where,
     check_files,
     check_repeats,
     load_benchmark,
+    load_proxies,
     out,
     progress_bar,
     write_json,
@@ -48,6 +50,7 @@ def compare(
         str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
     ] = None,
     minimize: Minimize = False,
+    proxies: Proxies = None,
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
@@ -65,9 +68,10 @@ def compare(
     benchmark = load_benchmark(bench, table, space, arch_column, where)
     goal = benchmark.objective(objective, minimize=minimize)
     check_train_sizes(sizes, goal)
+    scores = load_proxies(benchmark, proxies)
     # All are made before any is fitted, so that a wrong name costs no time.
     features = {
-        name: None if name == "default" else catalog.encoding(name, benchmark.space)
+        name: None if name == "default" else catalog.encoding(name, benchmark.space, scores)
         for name in _names(encodings, "--encodings")
     }
     made = {

@@ -15,12 +15,14 @@ from archbo.cli.common import (
     JsonFile,
     Minimize,
     PlotFile,
+    Proxies,
     SpaceName,
     TableFile,
     Where,
     check_files,
     check_repeats,
     load_benchmark,
+    load_proxies,
     out,
     progress_bar,
     write_json,
@@ -51,6 +53,7 @@ def search(
         str | None, typer.Option(metavar="COLUMN", help="The column to maximise.")
     ] = None,
     minimize: Minimize = False,
+    proxies: Proxies = None,
     report: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="A column to report of the best.")
     ] = None,
@@ -72,6 +75,7 @@ def search(
     goal = benchmark.objective(objective, minimize=minimize)
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
+    scores = load_proxies(benchmark, proxies)
     candidates = FixedCandidates(benchmark.space, benchmark.X)
 
     def ours(seed: int) -> "Searcher":
@@ -80,6 +84,7 @@ def search(
             predictor,
             acquisition,
             encoding_names=encoding,
+            proxies=scores,
             candidates=candidates,
             seed=seed,
         )

@@ -7,6 +7,7 @@ from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.encodings.op_counts import OpCountEncoding
 from archbo.encodings.path import PathEncoding
 from archbo.encodings.weisfeiler_lehman import WLEncoding
+from archbo.encodings.zero_cost import ZeroCostEncoding
 
 __all__ = [
     "CategoricalEncoding",
@@ -17,5 +18,6 @@ __all__ = [
     "OpCountEncoding",
     "PathEncoding",
     "WLEncoding",
+    "ZeroCostEncoding",
     "default_encoding",
 ]

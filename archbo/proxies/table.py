@@ -1,0 +1,177 @@
+"""Zero-cost proxies that were computed before, by architecture."""
+
+import fnmatch
+import json
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+from archbo.benchmarks import Benchmark
+from archbo.errors import ArchboError, DataError
+from archbo.spaces import SearchSpace
+
+__all__ = ["ProxyTable", "read_suite_zero"]
+
+
+class ProxyTable:
+    """Scores of architectures by several proxies.
+
+    An architecture that is not in the table takes the scores of its canonical twin: what cannot be reached
+    does not count.
+
+    Args:
+        space: The space that the rows belong to.
+        X: ``n x d``, the architectures as rows.
+        scores: ``n x P``. NaN and infinities are failures, which rank below all else; an architecture of
+            which all are NaN counts as not in the table.
+        names: Of the ``P`` proxies.
+
+    Raises:
+        DataError: There are no scores, or not as many as rows and names.
+
+    Example:
+        >>> from archbo.spaces import EdgeCellSpace
+        >>> space = EdgeCellSpace.nas_bench_201()
+        >>> cells = ["(2, 1, 1, 1, 1, 2)", "(2, 1, 1, 1, 1, 1)"]  # in the second nothing follows the convolution
+        >>> table = ProxyTable(space, space.rows(cells[:1]), torch.tensor([[3.0]]), ["params"])
+    """
+
+    def __init__(self, space: SearchSpace, X: Tensor, scores: Tensor, names: Sequence[str]) -> None:
+        if scores.shape != (len(X), len(names)) or not names:
+            raise DataError(
+                f"{len(X)} architectures and {len(names)} proxies, but scores of shape "
+                f"{tuple(scores.shape)}; give one row per architecture and one column per proxy"
+            )
+        known = ~scores.isnan().all(-1)
+        if not bool(known.any()):
+            raise DataError(f"no architecture of {space.name} has a score by {', '.join(names)}")
+        self.space, self.names = space, tuple(names)
+        self.X, self._scores = X[known], scores[known].double()
+
+    @classmethod
+    def from_benchmark(cls, benchmark: Benchmark, patterns: Iterable[str]) -> Self:
+        """The columns of a benchmark's table that match a pattern such as ``c10_zc_*``.
+
+        Raises:
+            DataError: A pattern matches no column, or the columns hold no scores.
+        """
+        columns = list(benchmark.metrics.columns)
+        names: list[str] = []
+        for pattern in patterns:
+            found = fnmatch.filter(columns, pattern)
+            if not found:
+                raise DataError(
+                    f"{benchmark.name} has no numeric column {pattern!r} for a proxy; "
+                    f"it has {', '.join(columns[:12])}{', ...' if len(columns) > 12 else ''}"
+                )
+            names.extend(name for name in found if name not in names)
+        scores = torch.tensor(benchmark.metrics[names].to_numpy().copy())
+        return cls(benchmark.space, benchmark.X, scores, names)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def scores(self, X: Tensor) -> Tensor:
+        """Each proxy's own numbers, ``m x P``, of rows ``X`` (``m x d``); they may be NaN or infinite.
+
+        Raises:
+            DataError: An architecture is not in the table, and neither is its canonical twin.
+        """
+        return self._scores[self._find(X)]
+
+    def ranks(self, X: Tensor) -> Tensor:
+        """The ranks of the scores of rows ``X`` (``m x d``) in the table, ``m x P`` in [-1, 1], 1 for the highest.
+
+        Raises:
+            DataError: An architecture is not in the table, and neither is its canonical twin.
+        """
+        return self._ranks[self._find(X)]
+
+    @cached_property
+    def _ranks(self) -> Tensor:
+        # A failure is not a high score, whatever its sign.
+        failed = ~self._scores.isfinite()
+        ranks = torch.from_numpy(rankdata(self._scores.masked_fill(failed, -torch.inf), axis=0))
+        return 2 * (ranks - 1) / max(len(self) - 1, 1) - 1
+
+    @cached_property
+    def _places(self) -> Mapping[Hashable, int]:
+        """Where an architecture is, by row and by canonical row, the table's own rows before their twins."""
+        own, twins = self.space.row_keys(self.X), self.space.keys(self.X)
+        places: dict[Hashable, int] = {}
+        for place, key in enumerate(_hashable(own)):
+            places.setdefault((False, key), place)
+        for place, key in enumerate(_hashable(twins)):
+            places.setdefault((True, key), place)
+        return places
+
+    def _find(self, X: Tensor) -> Tensor:
+        found: list[int] = []
+        own, twins = _hashable(self.space.row_keys(X)), _hashable(self.space.keys(X))
+        for row, key, twin in zip(X, own, twins, strict=True):
+            place = self._places.get((False, key), self._places.get((True, twin)))
+            if place is None:
+                raise DataError(
+                    f"{self.space.format(row)} has no scores by {', '.join(self.names)}, "
+                    f"and neither has its canonical twin; the table holds {len(self):,} architectures"
+                )
+            found.append(place)
+        return torch.tensor(found, dtype=torch.int64)
+
+
+def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> ProxyTable:
+    """Read a file of NAS-Bench-Suite-Zero (arXiv 2210.03230), ``zc_<space>.json``.
+
+    It maps each dataset's architectures, as NASLib writes them, to ``{"score", "time"}`` by proxy, with an
+    architecture's accuracy beside them.
+
+    Args:
+        path: The file.
+        space: The space of its architectures.
+        dataset: Such as ``cifar10``.
+
+    Raises:
+        DataError: The file is no such file, has not that dataset, or an architecture of another space.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path} as JSON: {error}") from error
+    if not isinstance(content, dict) or dataset not in content:
+        known = ", ".join(map(str, content)) if isinstance(content, dict) else "none"
+        raise DataError(f"{path} has no dataset {dataset!r}; it has {known}")
+    by_arch: dict[str, dict[str, Any]] = content[dataset]
+    names = list(
+        dict.fromkeys(
+            name
+            for entry in by_arch.values()
+            for name, value in entry.items()
+            if isinstance(value, dict)
+        )
+    )
+    rows, scores = [], []
+    for text, entry in by_arch.items():
+        try:
+            rows.append(space.parse(text))
+            scores.append(
+                [float(entry[name]["score"]) if name in entry else torch.nan for name in names]
+            )
+        except (ArchboError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path}, {dataset}, {text}: {error}") from error
+    if not rows:
+        raise DataError(f"{path} holds no architecture of {dataset!r}")
+    return ProxyTable(
+        space,
+        torch.tensor(rows, dtype=torch.double),
+        torch.tensor(scores, dtype=torch.double).reshape(len(rows), len(names)),
+        names,
+    )
+
+
+def _hashable(keys: Tensor) -> list[Hashable]:
+    return list(keys.tolist() if keys.ndim == 1 else map(tuple, keys.tolist()))
