@@ -170,7 +170,7 @@ class Evidence:
     def layers(self) -> list[Layer]:
         """All layers with the gradients of the loss."""
         return [
-            Layer(name, weights, detached(gradients), self._saliencies(name, outputs))
+            Layer(name, detached(weights), detached(gradients), self._saliencies(name, outputs))
             for name, weights, gradients, outputs in self._gradients
         ]
 
@@ -221,7 +221,7 @@ class Evidence:
         flat = [weight for _, weights, _, _ in self._gradients for weight in weights]
         found = iter(derivatives(squares, flat))
         return [
-            Layer(name, weights, tuple(next(found) for _ in weights))
+            Layer(name, detached(weights), tuple(next(found) for _ in weights))
             for name, weights, _, _ in self._gradients
         ]
 
@@ -293,7 +293,8 @@ class Evidence:
         flat = [weight for group in weights.values() for weight in group]
         found = iter(derivatives(output.sum(), flat))
         return [
-            Layer(name, group, tuple(next(found) for _ in group)) for name, group in weights.items()
+            Layer(name, detached(group), tuple(next(found) for _ in group))
+            for name, group in weights.items()
         ]
 
 

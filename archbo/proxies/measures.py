@@ -105,7 +105,7 @@ def zico(name_and_gradients: tuple[str, Tensor]) -> Tensor:
     """
     gradients = name_and_gradients[1].double()
     deviation = gradients.std(0, correction=0)
-    varies = deviation > 0
+    varies = deviation != 0
     ratio = gradients.abs().mean(0)[varies] / deviation[varies]
     signal = ratio.sum()
     return signal.log() if bool(signal != 0) else signal
@@ -291,7 +291,7 @@ def _summed(
     """A sum over layers, or its logarithm."""
 
     def layers(evidence: Evidence) -> dict[str, float]:
-        return {layer.name: float(part(layer).detach()) for layer in look(evidence)}
+        return {layer.name: float(part(layer)) for layer in look(evidence)}
 
     def score(evidence: Evidence) -> float:
         value = torch.tensor([*layers(evidence).values()], dtype=torch.double).sum()
