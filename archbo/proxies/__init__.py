@@ -1,5 +1,6 @@
 """Zero-cost proxies: what an untrained network tells about the trained one."""
 
+from archbo.proxies.images import random_images
 from archbo.proxies.measures import (
     LAYERWISE,
     MEASURES,
@@ -19,11 +20,14 @@ from archbo.proxies.networks import (
     TransNASSkeleton,
     network,
 )
+from archbo.proxies.nodewise import NODEWISE, compute_nodes
+from archbo.proxies.scores import nodes_of, score
 
 __all__ = [
     "LAYERWISE",
     "MEASURES",
     "NAS_BENCH_SUITE_ZERO",
+    "NODEWISE",
     "DartsSkeleton",
     "EdgeCellSkeleton",
     "GnnSkeleton",
@@ -34,6 +38,10 @@ __all__ = [
     "TransNASSkeleton",
     "compute",
     "compute_layers",
+    "compute_nodes",
     "network",
+    "nodes_of",
+    "random_images",
     "ranks",
+    "score",
 ]
