@@ -37,22 +37,8 @@ def main() -> None:
         return
     table = pd.read_parquet(TABLE)
     sample = table[table.is_valid_net].sample(NETS, random_state=0)
-    ours = []
     with Progress(console=console) as progress:
-        for seed in SEEDS:
-            bar = progress.add_task(f"seed {seed}", total=NETS)
-            images, labels = random_images(64, resolution=32, seed=seed)
-            ours.append(
-                score(
-                    space,
-                    sample.arch_str.tolist(),
-                    images,
-                    labels,
-                    seed=seed,
-                    workers=WORKERS,
-                    progress=lambda done, _, bar=bar: progress.update(bar, completed=done),
-                )
-            )
+        ours = [scores(space, sample.arch_str.tolist(), seed, progress) for seed in SEEDS]
     shown = Table("measure", "published", "ours, other seed", "accuracy: ours", "published")
     for name in NAS_BENCH_SUITE_ZERO:
         published, accuracy = sample[f"c10_zc_{name}"], sample.c10_val_200
@@ -67,6 +53,17 @@ def main() -> None:
         f"Spearman's correlation over {NETS} networks of 16 channels and 5 cells per stage"
     )
     console.print(shown)
+
+
+def scores(space: EdgeCellSpace, archs: list[str], seed: int, progress: Progress) -> pd.DataFrame:
+    """All thirteen measures of each architecture, on images drawn with the same seed as the weights."""
+    bar = progress.add_task(f"seed {seed}", total=len(archs))
+    images, labels = random_images(64, resolution=32, seed=seed)
+
+    def show(done: int, total: int) -> None:
+        progress.update(bar, completed=done, total=total)
+
+    return score(space, archs, images, labels, seed=seed, workers=WORKERS, progress=show)
 
 
 def seconds(console: Console, space: EdgeCellSpace) -> None:
