@@ -130,7 +130,7 @@ class Evidence:
 
         def compare(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
             if len(arguments[0]) == N:
-                on = (arguments[0] > 0).flatten(1).to(first.dtype)
+                on = (arguments[0] > 0).flatten(1).float()
                 both, ones = (on @ on.T).double(), on.sum(-1).double()
                 agreement.add_(2 * both - ones - ones.unsqueeze(-1) + on.shape[1])
 
@@ -286,9 +286,9 @@ class Evidence:
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.abs_()
-        first = self.inputs[0][:1] if self.one_input else self.inputs[0]
-        ones = torch.ones_like(first, dtype=torch.double if first.is_floating_point() else None)
-        output = network(ones, *self.inputs[1:])
+        first, *others = (t.double() if t.is_floating_point() else t for t in self.inputs)
+        ones = torch.ones_like(first[:1] if self.one_input else first)
+        output = network(ones, *others)
         weights = weights_of(network)
         flat = [weight for group in weights.values() for weight in group]
         found = iter(derivatives(output.sum(), flat))

@@ -18,7 +18,13 @@ from torch.nn.functional import cross_entropy
 
 from archbo.errors import DataError, UsageError
 from archbo.proxies.evidence import Inputs, Loss
-from archbo.proxies.measures import LAYERWISE, MEASURES, NAS_BENCH_SUITE_ZERO, gather, layer_parts
+from archbo.proxies.measures import (
+    MEASURES,
+    NAS_BENCH_SUITE_ZERO,
+    check_measures,
+    gather,
+    layer_parts,
+)
 from archbo.proxies.networks import Skeleton, default_skeleton, network
 from archbo.proxies.nodewise import place
 from archbo.spaces import ArchLike, SearchSpace
@@ -148,17 +154,14 @@ def score(
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}; give at least 1")
+    check_measures(measures)
     for name in nodes:
-        if name not in LAYERWISE:
-            raise UsageError(
-                f"{name!r} has no parts by decision; give some of {', '.join(LAYERWISE)}"
-            )
-    one_input = isinstance(inputs, Tensor)
+        layer_parts(name)
     task = _Task(
         space=space,
         skeleton=skeleton or default_skeleton(space),
         inputs=(inputs,) if isinstance(inputs, Tensor) else inputs,
-        one_input=one_input,
+        one_input=isinstance(inputs, Tensor),
         targets=targets,
         measures=tuple(measures),
         nodes=tuple(nodes),
@@ -166,10 +169,9 @@ def score(
         loss=loss,
         device=device,
     )
-    gather(torch.nn.Identity(), inputs, targets, measures)  # unknown names fail before any work
-
-    rows = {str(arch): arch.row for arch in space.archs(space.rows(archs))}
-    names = [str(arch) for arch in space.archs(space.rows(archs))]
+    wanted = space.archs(space.rows(archs))
+    names = [str(arch) for arch in wanted]
+    rows = {name: arch.row for name, arch in zip(names, wanted, strict=True)}
     file = _File(Path(path), task) if path is not None else None
     done = file.read() if file else {}
     left = [(name, row) for name, row in rows.items() if name not in done]
