@@ -303,6 +303,30 @@ def test_parameters_and_operations_are_as_published(nb201_table):
         assert scores["flops"] == pytest.approx(row.c10_zc_flops - 64 * 17e-6, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("module", "shape", "wanted"),
+    [
+        (nn.Conv2d(4, 6, 3, padding=1, bias=False), (4, 5, 5), 4 * 6 * 9 * 25),
+        (nn.Conv2d(4, 6, 3, stride=2, padding=1), (4, 5, 5), 4 * 6 * 9 * 9 + 6 * 9),
+        (nn.Conv2d(4, 8, 3, groups=4, bias=False), (4, 5, 5), 8 * 9 * 9),
+        (nn.Conv1d(4, 6, 3, bias=False), (4, 5), 4 * 6 * 3 * 3),
+        (nn.Linear(7, 5), (7,), 35),
+        (nn.Linear(7, 5), (3, 7), 3 * 35),
+        (nn.BatchNorm2d(4), (4, 5, 5), 2 * 100),
+        (nn.BatchNorm2d(4, affine=False), (4, 5, 5), 100),
+        (nn.ReLU(), (4, 5, 5), 100),
+        (nn.MaxPool2d(3, stride=2), (4, 5, 5), 4 * 4 * 9),
+        (nn.AvgPool2d((1, 2)), (4, 5, 4), 4 * 5 * 2 * 2),
+        (nn.AdaptiveAvgPool2d(1), (4, 5, 5), 100),
+        (nn.Identity(), (4,), 0),
+        (nn.Sequential(nn.Linear(7, 5), nn.ReLU()), (7,), 40),
+    ],
+)
+def test_operations_of_a_module(module, shape, wanted):
+    inputs = torch.randn(2, *shape)
+    assert one(module, "flops", inputs, torch.zeros(2)) == pytest.approx(wanted / 1e6)
+
+
 # What holds for all.
 
 
