@@ -1,10 +1,13 @@
 """Tables of scores: equal to single scores, by any number of workers, resumed where they stopped."""
 
 import json
+from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from archbo import catalog, read_table
@@ -12,6 +15,8 @@ from archbo.errors import DataError, UsageError
 from archbo.proxies import (
     EdgeCellSkeleton,
     NodeCellSkeleton,
+    Skeleton,
+    SpaceNetwork,
     compute,
     compute_nodes,
     network,
@@ -19,6 +24,7 @@ from archbo.proxies import (
     random_images,
     score,
 )
+from archbo.spaces import CategoricalSpace
 
 NB201 = catalog.space("nb201")
 SMALL = EdgeCellSkeleton(channels=4, cells=1)
@@ -175,6 +181,50 @@ def test_bad_requests_fail_before_any_work():
         scored(rows(1), workers=0, progress=never)
     with pytest.raises(UsageError, match="NodeCellSkeleton is for"):
         scored(rows(1), skeleton=NodeCellSkeleton(), progress=never)
+
+
+class Stack(SpaceNetwork):
+    """A chain of layers of chosen widths."""
+
+    def __init__(self, widths):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten())
+        self.columns = {}
+        for column, (fed, width) in enumerate(pairwise([192, *widths])):
+            self.columns[f"layers.{len(self.layers)}"] = column
+            self.layers.extend([nn.Linear(fed, width), nn.ReLU()])
+        self.layers.append(nn.Linear(widths[-1], 10))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+@dataclass(frozen=True)
+class StackSkeleton(Skeleton):
+    space_type = CategoricalSpace
+    classes: int = 10
+
+    def build(self, space, row):
+        return Stack(
+            [
+                int(space.choices[column][code])
+                for column, code in zip(space.columns, row, strict=True)
+            ]
+        )
+
+
+def test_a_space_of_ones_own_with_a_skeleton_of_ones_own():
+    space = CategoricalSpace("mlp", {"first": [8, 16], "second": [4, 8, 12]})
+    archs = [{"first": 8, "second": 12}, {"first": 16, "second": 4}]
+    X = space.rows([space.row_of(arch) for arch in archs])
+    table = score(
+        space, X, IMAGES, LABELS, ["snip", "params"], nodes=["snip"], skeleton=StackSkeleton()
+    )
+    wanted = [193 * 8 + 9 * 12 + 13 * 10, 193 * 16 + 17 * 4 + 5 * 10]
+    assert (table.params * 1e6).round().tolist() == wanted
+    inside = table["first.snip"] + table["second.snip"]
+    assert (inside < table.snip).all()  # the classifier has its part
+    assert (table["first.snip"] > 0).all()
 
 
 def test_an_empty_request_gives_an_empty_table():

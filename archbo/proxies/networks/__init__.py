@@ -48,7 +48,7 @@ def default_skeleton(space: SearchSpace) -> Skeleton:
         if isinstance(space, kind):
             return skeleton()
     raise UsageError(
-        f"{space.name} has no networks; build the torch module of an architecture yourself and score it "
+        f"{space.name} has no networks; give a Skeleton that builds them, or score torch modules of your own "
         "with archbo.proxies.compute"
     )
 

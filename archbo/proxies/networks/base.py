@@ -33,7 +33,8 @@ class SpaceNetwork(nn.Module):
 class Skeleton(ABC):
     """The part of a network that is the same for all architectures of a space.
 
-    A subclass is a frozen dataclass of plain values: its ``repr`` says all there is to know.
+    A subclass is a frozen dataclass of plain values: its ``repr`` says all there is to know. Write one to score
+    architectures of a space of your own.
 
     Attributes:
         space_type: The kind of space whose architectures it builds.
