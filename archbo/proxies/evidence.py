@@ -103,6 +103,17 @@ class Evidence:
         """Draws that are the same for every pass, whichever came before."""
         return seeded(self.seed, self.inputs[0].device)
 
+    def require_real(self, measures: str) -> None:
+        """Refuse inputs that are integers, such as tokens.
+
+        Raises:
+            UsageError: The first input is no tensor of real numbers.
+        """
+        if not self.inputs[0].is_floating_point():
+            raise UsageError(
+                f"{measures} need inputs that are real numbers, got {self.inputs[0].dtype}"
+            )
+
     # The pass that most measures share.
 
     @cached_property
@@ -232,8 +243,7 @@ class Evidence:
         Raises:
             UsageError: The inputs are no real numbers.
         """
-        if not self.forward.first.requires_grad:
-            raise UsageError("jacov and epe_nas need inputs that are real numbers")
+        self.require_real("jacov and epe_nas")
         (gradient,) = derivatives(self.forward.logits.sum(), [self.forward.first])
         return gradient.flatten(1).double()
 

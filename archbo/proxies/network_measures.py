@@ -63,6 +63,7 @@ def zen(evidence: Evidence) -> float:
     The features are what enters the last adaptive average pooling; without one the last feature map that a
     module gives, or what enters the last layer.
     """
+    evidence.require_real("zen")
     network = evidence.copy()
     with evidence.seeded(), torch.no_grad():
         for name in weights_of(network):
@@ -94,13 +95,14 @@ def flops(evidence: Evidence) -> float:
 def ntk(evidence: Evidence) -> float:
     """Condition number of the neural tangent kernel, its largest by its smallest eigenvalue (arXiv 2102.11535).
 
-    The kernel is that of the sum of a sample's outputs, as in the code of TE-NAS. Lower is better.
+    The kernel is that of the sum of a sample's outputs, as in the code of TE-NAS. Lower is better; a singular kernel
+    has infinity.
     """
     kernel = evidence.tangent_kernel
     if not bool(kernel.isfinite().all()):
         return math.nan
     v = torch.linalg.eigvalsh(kernel)
-    return float(v[-1] / v[0])
+    return float(v[-1] / v[0]) if float(v[0]) > 0 else math.inf
 
 
 def lga(evidence: Evidence) -> float:

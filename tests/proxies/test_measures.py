@@ -267,6 +267,13 @@ def test_tangent_kernel_scores(net):
     assert one(net, "lga") == pytest.approx(np.corrcoef(K.ravel(), same.ravel())[0, 1], abs=1e-5)
 
 
+def test_a_singular_tangent_kernel_is_as_bad_as_can_be():
+    net = nn.Linear(2, 1, bias=False)  # two weights for three samples
+    for seed in range(8):  # rounding takes the smallest eigenvalue to either side of zero
+        x = torch.randn(3, 2, generator=torch.Generator().manual_seed(seed))
+        assert one(net, "ntk", x, torch.zeros(3)) > 1e9
+
+
 def test_zico_is_the_signal_to_noise_of_two_batches(net):
     x, y = batch()
     halves = [gradients(net.train(), x[half], y[half]) for half in (slice(0, 6), slice(6, 12))]
@@ -477,8 +484,9 @@ def test_jacobians_by_integers_are_refused():
     net = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(12, 3))
     tokens = torch.arange(18).reshape(6, 3) % 5
     assert math.isfinite(one(net, "snip", tokens, torch.arange(6) % 3))
-    with pytest.raises(UsageError, match="real numbers"):
-        one(net, "jacov", tokens, torch.arange(6) % 3)
+    for name in ("jacov", "zen"):
+        with pytest.raises(UsageError, match="real numbers"):
+            one(net, name, tokens, torch.arange(6) % 3)
 
 
 # Helpers.
