@@ -7,6 +7,9 @@ from torch import Tensor
 
 __all__ = ["random_images"]
 
+FALL = 1.8
+"""How fast amplitudes of natural images fall with the frequency; between 1.4 and 2.2 it matters little."""
+
 
 def random_images(
     n: int = 64,
@@ -25,9 +28,13 @@ def random_images(
         classes: Of the labels.
         channels: Of the images.
         seed: Of everything drawn.
-        kind: ``natural`` has amplitudes that fall with the inverse of the frequency, mostly grey, as photographs do, and
-            normalised to mean 0 and variance 1 over the batch; ``normal`` is white noise from N(0, 1),
+        kind: ``natural`` is mostly grey and has amplitudes that fall with the frequency, as ``f^-1.8``; all pixels
+            of the batch together have mean 0 and variance 1. ``normal`` is white noise from N(0, 1),
             ``uniform`` from [0, 1].
+
+    Photographs shrunk to a few pixels look most like the first: with it scores of NAS-Bench-201 agree best with those
+    published for CIFAR-10 (``python -m perf proxies``), above all epe_nas, jacov and fisher. With white noise
+    Spearman's correlation of fisher is lower by .1, of epe_nas by .15.
 
     Returns:
         Images ``n x channels x resolution x resolution`` and labels ``n`` int64.
@@ -49,6 +56,6 @@ def random_images(
         rows = torch.fft.fftfreq(resolution).unsqueeze(-1)
         columns = torch.fft.rfftfreq(resolution)
         frequency = (rows**2 + columns**2).sqrt().clamp(min=1 / resolution)
-        images = torch.fft.irfft2(images / frequency, s=(resolution, resolution))
+        images = torch.fft.irfft2(images / frequency**FALL, s=(resolution, resolution))
         images = (images - images.mean()) / images.std()
     return images, labels
