@@ -49,6 +49,9 @@ def main() -> None:
             (published, accuracy),
         ]
         shown.add_row(name, *(f"{spearmanr(a, b).statistic:.3f}" for a, b in pairs))
+    # Networks with as many convolutions differ in the norm of their weights by the draw alone, a few tenths.
+    tens = (ours[0].l2_norm / 10).round()
+    shown.add_row("l2_norm in tens", f"{spearmanr(tens, sample.c10_zc_l2_norm).statistic:.3f}")
     console.print(
         f"Spearman's correlation over {NETS} networks of 16 channels and 5 cells per stage"
     )
