@@ -32,3 +32,15 @@ def nb201_table() -> Path:
 def flexibert_table() -> Path:
     """500 trained encoders of the FlexiBERT space."""
     return shared_table("bert_nasbench.parquet")
+
+
+@pytest.fixture(scope="session")
+def nb101_energy_table() -> Path:
+    """4,310 cells of NAS-Bench-101 with their numbers of parameters."""
+    return shared_table("nb101_energy_ecnas.parquet")
+
+
+@pytest.fixture(scope="session")
+def darts_table() -> Path:
+    """545 genotypes of DARTS with their numbers of parameters."""
+    return shared_table("oncenas_darts545.parquet")

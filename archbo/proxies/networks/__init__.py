@@ -1,0 +1,90 @@
+"""Trainable networks of architectures."""
+
+from collections.abc import Callable, Mapping
+
+from archbo.errors import UsageError
+from archbo.proxies.networks.base import Skeleton, SpaceNetwork
+from archbo.proxies.networks.darts import DartsSkeleton
+from archbo.proxies.networks.edge_cell import EdgeCellSkeleton, TransNASSkeleton
+from archbo.proxies.networks.gnn_macro import GnnSkeleton
+from archbo.proxies.networks.node_cell import NodeCellSkeleton
+from archbo.proxies.seeds import seeded
+from archbo.spaces import (
+    ArchLike,
+    DartsSpace,
+    EdgeCellSpace,
+    GnnMacroSpace,
+    NodeCellSpace,
+    SearchSpace,
+)
+
+__all__ = [
+    "DartsSkeleton",
+    "EdgeCellSkeleton",
+    "GnnSkeleton",
+    "NodeCellSkeleton",
+    "Skeleton",
+    "SpaceNetwork",
+    "TransNASSkeleton",
+    "default_skeleton",
+    "network",
+]
+
+DEFAULTS: Mapping[type[SearchSpace], Callable[[], Skeleton]] = {
+    EdgeCellSpace: EdgeCellSkeleton,
+    NodeCellSpace: NodeCellSkeleton,
+    DartsSpace: DartsSkeleton,
+    GnnMacroSpace: GnnSkeleton,
+}
+
+
+def default_skeleton(space: SearchSpace) -> Skeleton:
+    """The skeleton of the paper that a space comes from, in its published size.
+
+    Raises:
+        UsageError: Nothing is known of how this space's architectures become networks.
+    """
+    for kind, skeleton in DEFAULTS.items():
+        if isinstance(space, kind):
+            return skeleton()
+    raise UsageError(
+        f"{space.name} has no networks; give a Skeleton that builds them, or score torch modules of your own "
+        "with archbo.proxies.compute"
+    )
+
+
+def network(
+    space: SearchSpace, arch: ArchLike, skeleton: Skeleton | None = None, *, seed: int = 0
+) -> SpaceNetwork:
+    """The trainable network of an architecture.
+
+    It is built as it is given, not as its canonical twin: operations that no path uses are there, as in the
+    published networks. The weights follow from the seed alone; torch's generators stay as they are.
+
+    Args:
+        space: The space of the architecture.
+        arch: An architecture in any form.
+        skeleton: The part around it; by default that of the space's paper.
+        seed: Of the weights.
+
+    Raises:
+        InvalidArchitectureError: It is no architecture of this space.
+        UsageError: The skeleton is for other spaces, or the space has none.
+
+    Example:
+        >>> from archbo.spaces import EdgeCellSpace
+        >>> space = EdgeCellSpace.nas_bench_201()
+        >>> small = EdgeCellSkeleton(channels=4, cells=1)
+        >>> net = network(space, "(2, 1, 1, 0, 1, 4)", small)
+        >>> sum(weights.numel() for weights in net.parameters())
+        7974
+    """
+    skeleton = skeleton or default_skeleton(space)
+    if not isinstance(space, skeleton.space_type):
+        raise UsageError(
+            f"{type(skeleton).__name__} is for a {skeleton.space_type.__name__}; "
+            f"{space.name} is a {type(space).__name__}"
+        )
+    row = space.arch(arch).row
+    with seeded(seed):
+        return skeleton.build(space, row)

@@ -1,0 +1,233 @@
+"""Tables of scores: equal to single scores, by any number of workers, resumed where they stopped."""
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, mse_loss
+
+from archbo import catalog, read_table
+from archbo.errors import DataError, UsageError
+from archbo.proxies import (
+    EdgeCellSkeleton,
+    NodeCellSkeleton,
+    Skeleton,
+    SpaceNetwork,
+    compute,
+    compute_nodes,
+    network,
+    nodes_of,
+    random_images,
+    score,
+)
+from archbo.spaces import CategoricalSpace
+
+NB201 = catalog.space("nb201")
+SMALL = EdgeCellSkeleton(channels=4, cells=1)
+IMAGES, LABELS = random_images(8, resolution=8)
+MEASURES = ("snip", "zen", "params")
+
+
+def rows(n, seed=0):
+    return NB201.sample(n, generator=torch.Generator().manual_seed(seed))
+
+
+def scored(X, measures=MEASURES, **options):
+    options = {"skeleton": SMALL, **options}
+    return score(NB201, X, IMAGES, LABELS, measures, **options)
+
+
+def test_a_table_holds_the_scores_of_each_network_in_order():
+    X = rows(3)
+    table = scored(X, seed=4)
+    assert table.columns.tolist() == ["arch_str", *MEASURES]
+    for row, found in zip(X, table.to_dict("records"), strict=True):
+        net = network(NB201, row, SMALL, seed=4)
+        wanted = compute(net, IMAGES, LABELS, MEASURES, seed=4)
+        assert found == {"arch_str": NB201.format(row), **wanted}
+
+
+def test_repeated_architectures_are_scored_once():
+    X = rows(2)
+    calls = []
+    table = scored(X[[0, 1, 0]], progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 2), (2, 2)]
+    assert table.iloc[0].equals(table.iloc[2])
+    assert not table.iloc[0].equals(table.iloc[1])
+
+
+def test_workers_give_the_same_table():
+    X = rows(4)
+    alone = scored(X, nodes=["snip"])
+    threads = torch.get_num_threads()
+    together = scored(X, nodes=["snip"], workers=2)
+    assert torch.get_num_threads() == threads
+    pd.testing.assert_frame_equal(alone, together)
+
+
+def test_parts_by_decision_come_with_the_scores():
+    X = rows(3)
+    table = scored(X, nodes=["snip", "fisher"])
+    wanted = compute_nodes(NB201, X, IMAGES, LABELS, ["snip", "fisher"], skeleton=SMALL)
+    assert nodes_of(table, NB201, ["snip", "fisher"]).equal(wanted)
+    assert nodes_of(table, NB201, ["fisher"])[..., 0].equal(wanted[..., 1])
+    assert "op_0_1.snip" in table
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
+    more, path = rows(7), tmp_path / "new" / "scores.parquet"
+    X = more[:5]
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scored(X, path=path, progress=stop)
+    assert len(pd.read_parquet(path)) == 2
+    calls = []
+    table = scored(X, path=path, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(3, 5), (4, 5), (5, 5)]
+    pd.testing.assert_frame_equal(table, scored(X))
+    assert [file.name for file in path.parent.iterdir()] == ["scores.parquet"]
+    # Nothing is left to do, and more can be added.
+    assert scored(X[:2], path=path, progress=stop).equals(table[:2])
+    assert len(scored(more, path=path)) == 7
+    assert len(pd.read_parquet(path)) == 7
+
+
+def test_a_file_of_scores_is_a_table_for_benchmarks(tmp_path):
+    X, path = rows(3), tmp_path / "scores.parquet"
+    table = scored(X, path=path)
+    goal = read_table(path, NB201).objective("snip")
+    assert goal(NB201.archs(X)[1]) == table.snip[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"skeleton": EdgeCellSkeleton(channels=8, cells=1)}, "skeleton"),
+        ({"measures": ("snip",)}, "measures"),
+        ({"nodes": ("snip",)}, "nodes"),
+        ({"loss": mse_loss}, "loss"),
+    ],
+)
+def test_scores_of_other_settings_are_not_mixed(tmp_path, change, word):
+    path = tmp_path / "scores.parquet"
+    scored(rows(1), path=path)
+    with pytest.raises(UsageError, match=f"holds scores with {word}"):
+        scored(rows(1), path=path, **change)
+
+
+def test_scores_of_other_images_and_spaces_are_not_mixed(tmp_path):
+    path = tmp_path / "scores.parquet"
+    scored(rows(1), path=path)
+    options = {"skeleton": SMALL, "path": path}
+    with pytest.raises(UsageError, match="holds scores with batch"):
+        score(NB201, rows(1), IMAGES + 1, LABELS, MEASURES, **options)
+    with pytest.raises(UsageError, match="holds scores with batch"):
+        score(NB201, rows(1), IMAGES, LABELS.flip(0), MEASURES, **options)
+    other = catalog.space("tnb101-micro")
+    X = other.sample(1, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(UsageError, match="holds scores with space 'nb201'"):
+        score(other, X, IMAGES, LABELS, MEASURES, **options)
+
+
+def test_a_file_says_what_its_scores_were_made_with(tmp_path):
+    path = tmp_path / "scores.parquet"
+    scored(rows(1), path=path)
+    settings = json.loads(pd.read_parquet(path).attrs["archbo"])
+    assert settings["skeleton"] == repr(SMALL)
+    assert settings["measures"] == "snip zen params"
+    assert settings["loss"].endswith(cross_entropy.__name__)
+
+
+def test_no_number_survives_the_file(tmp_path):
+    path = tmp_path / "scores.parquet"
+    images = IMAGES.clone()
+    images[0, 0, 0, 0] = torch.nan
+    options = {"skeleton": SMALL, "path": path}
+    first = score(NB201, rows(1), images, LABELS, ["snip", "synflow"], **options)
+    again = score(NB201, rows(1), images, LABELS, ["snip", "synflow"], **options)
+    assert first.snip.isna().all()
+    pd.testing.assert_frame_equal(first, again)
+
+
+def test_other_files_are_refused_and_stay(tmp_path):
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"arch_str": ["x"]}).to_parquet(path)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="no file of scores"):
+        scored(rows(1), path=path)
+    assert path.read_bytes() == before
+    with pytest.raises(UsageError, match=r"\.parquet"):
+        scored(rows(1), path=tmp_path / "scores.csv")
+
+
+def test_bad_requests_fail_before_any_work():
+    def never(done, total):
+        raise AssertionError
+
+    with pytest.raises(UsageError, match="unknown measure"):
+        scored(rows(1), ["snap"], progress=never)
+    with pytest.raises(UsageError, match="jacov is no sum over layers"):
+        scored(rows(1), nodes=["jacov"], progress=never)
+    with pytest.raises(UsageError, match="workers is 0"):
+        scored(rows(1), workers=0, progress=never)
+    with pytest.raises(UsageError, match="NodeCellSkeleton is for"):
+        scored(rows(1), skeleton=NodeCellSkeleton(), progress=never)
+
+
+class Stack(SpaceNetwork):
+    """A chain of layers of chosen widths."""
+
+    def __init__(self, widths):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten())
+        self.columns = {}
+        for column, (fed, width) in enumerate(pairwise([192, *widths])):
+            self.columns[f"layers.{len(self.layers)}"] = column
+            self.layers.extend([nn.Linear(fed, width), nn.ReLU()])
+        self.layers.append(nn.Linear(widths[-1], 10))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+@dataclass(frozen=True)
+class StackSkeleton(Skeleton):
+    space_type = CategoricalSpace
+    classes: int = 10
+
+    def build(self, space, row):
+        return Stack(
+            [
+                int(space.choices[column][code])
+                for column, code in zip(space.columns, row, strict=True)
+            ]
+        )
+
+
+def test_a_space_of_ones_own_with_a_skeleton_of_ones_own():
+    space = CategoricalSpace("mlp", {"first": [8, 16], "second": [4, 8, 12]})
+    archs = [{"first": 8, "second": 12}, {"first": 16, "second": 4}]
+    X = space.rows([space.row_of(arch) for arch in archs])
+    table = score(
+        space, X, IMAGES, LABELS, ["snip", "params"], nodes=["snip"], skeleton=StackSkeleton()
+    )
+    wanted = [193 * 8 + 9 * 12 + 13 * 10, 193 * 16 + 17 * 4 + 5 * 10]
+    assert (table.params * 1e6).round().tolist() == wanted
+    inside = table["first.snip"] + table["second.snip"]
+    assert (inside < table.snip).all()  # the classifier has its part
+    assert (table["first.snip"] > 0).all()
+
+
+def test_an_empty_request_gives_an_empty_table():
+    table = scored(torch.zeros(0, 6))
+    assert table.columns.tolist() == ["arch_str", *MEASURES]
+    assert table.empty
