@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import torch
-from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from archbo.predictors.pool_gp import PoolGP
+from archbo.predictors.pool_gp import PoolGP, cholesky
 
 __all__ = [
     "Objective",
@@ -142,7 +141,7 @@ class _MarginalLikelihood(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, covariance: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
-        L = psd_safe_cholesky(covariance)
+        L = cholesky(covariance)
         both = torch.stack([torch.ones_like(targets), targets], -1)
         ones, solved = torch.cholesky_solve(both, L).unbind(-1)
         mean = solved.sum() / ones.sum()

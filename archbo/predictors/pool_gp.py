@@ -1,5 +1,6 @@
 """A Gaussian process that scores large pools quickly."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -11,12 +12,13 @@ from gpytorch.distributions import MultivariateNormal
 from gpytorch.likelihoods import GaussianLikelihood
 from linear_operator.operators import DiagLinearOperator
 from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
 from archbo.encodings import CategoricalEncoding
 from archbo.spaces import SearchSpace
 
-__all__ = ["PoolGP", "fixed_gp"]
+__all__ = ["PoolGP", "cholesky", "fixed_gp"]
 
 OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
 """What keeps a Cholesky factor from failing for rounding errors."""
@@ -81,7 +83,7 @@ class PoolGP(SingleTaskGP):
             with torch.no_grad():
                 covariance = self.covar_module(inputs).to_dense()
                 noise = self.noise * torch.eye(len(inputs)).to(covariance)
-                L = psd_safe_cholesky(covariance + noise)
+                L = cholesky(covariance + noise)
                 residual = self.train_targets - self.mean_module(inputs)
                 weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)
             self._factors = (inputs, L, weights)
@@ -95,6 +97,22 @@ class PoolGP(SingleTaskGP):
         explained = torch.linalg.solve_triangular(L, cross.T, upper=False).square().sum(0)
         prior = self.covar_module(features, diag=True)
         return mean, (prior - explained).clamp_min(1e-12)
+
+
+def cholesky(matrix: Tensor) -> Tensor:
+    """The Cholesky factor of a covariance (``n x n``), with a little more variance where it takes that.
+
+    Hyperparameters tried on the way of a fit may bring noise so small that rounding matters: that is not worth
+    linear_operator's warning.
+
+    Raises:
+        NotPSDError: The matrix is not positive definite with jitter either.
+        NanError: It holds a NaN.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A not p.d., added jitter", NumericalWarning)
+        factor: Tensor = psd_safe_cholesky(matrix)
+    return factor
 
 
 def fixed_gp(space: SearchSpace, X: Tensor, Z: Tensor) -> PoolGP:

@@ -11,7 +11,6 @@ from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import Kernel
 from gpytorch.likelihoods import GaussianLikelihood
 from linear_operator.operators import DiagLinearOperator
-from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
@@ -19,6 +18,7 @@ from archbo.encodings import Encoding
 from archbo.predictors.gp import GP, KernelFactory, fit_or_keep
 from archbo.predictors.kernels import matern
 from archbo.predictors.map_fit import PART, climb, gradient_of, log_priors
+from archbo.predictors.pool_gp import cholesky
 from archbo.spaces import SearchSpace
 
 __all__ = ["AutoGP", "SparseGP", "SparseModel"]
@@ -130,10 +130,10 @@ class SparseModel(Model):
         noise = self.noise.squeeze()
         covariance = self.kernel(self.inducing).to_dense()
         jitter = JITTER * covariance.diagonal().mean().detach()
-        root = psd_safe_cholesky(covariance + jitter * torch.eye(len(covariance)).to(covariance))
+        root = cholesky(covariance + jitter * torch.eye(len(covariance)).to(covariance))
         cross = self.kernel(self.inducing, features).to_dense()
         A = torch.linalg.solve_triangular(root, cross, upper=False)
-        inner = psd_safe_cholesky(A @ A.T / noise + torch.eye(len(A)).to(A))
+        inner = cholesky(A @ A.T / noise + torch.eye(len(A)).to(A))
         both = torch.stack([torch.ones_like(targets), targets], -1)
         halves = torch.linalg.solve_triangular(inner, A @ both / noise, upper=False)
         return root, inner, halves, noise, A.square().sum()

@@ -1,11 +1,14 @@
 """The Gaussian process against its textbook formulas and BoTorch's own fit."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
+from linear_operator.utils.errors import NotPSDError
 from scipy.spatial.distance import cdist
 
 from archbo import GP, catalog
@@ -14,6 +17,7 @@ from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.errors import NumericalWarning
 from archbo.predictors import map_fit
 from archbo.predictors.kernels import TYPICAL, GroupedMaternKernel
+from archbo.predictors.pool_gp import cholesky
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -273,3 +277,14 @@ def test_architectures_that_look_the_same_can_be_drawn_jointly():
     first, second = gp.sample(X, 50, seed=0).T
     assert torch.corrcoef(torch.stack([first, second]))[0, 1] > 0.999
     assert not first.equal(second)
+
+
+def test_a_covariance_that_rounding_makes_singular_is_factorised_without_a_word():
+    u = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    covariance = u @ u.T - 1e-9 * torch.eye(50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        L = cholesky(covariance)
+    torch.testing.assert_close(L @ L.T, covariance, atol=1e-7, rtol=0)
+    with pytest.raises(NotPSDError):
+        cholesky(covariance - torch.eye(50))
