@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from archbo.benchmarks import Benchmark
 from archbo.errors import ArchboError, DataError
+from archbo.proxies.measures import ranks
 from archbo.spaces import SearchSpace
 
 __all__ = ["ProxyTable", "read_suite_zero"]
@@ -94,10 +94,8 @@ class ProxyTable:
 
     @cached_property
     def _ranks(self) -> Tensor:
-        # A failure is not a high score, whatever its sign.
-        failed = ~self._scores.isfinite()
-        ranks = torch.from_numpy(rankdata(self._scores.masked_fill(failed, -torch.inf), axis=0))
-        return 2 * (ranks - 1) / max(len(self) - 1, 1) - 1
+        by_proxy = torch.stack([ranks(scores) for scores in self._scores.T], -1)
+        return 2 * (by_proxy - 1) / max(len(self) - 1, 1) - 1
 
     @cached_property
     def _places(self) -> Mapping[Hashable, int]:
