@@ -26,6 +26,7 @@ from archbo.encodings import (
     CategoricalEncoding,
     Encoding,
     GraphFeatureEncoding,
+    NodewiseEncoding,
     OneHotEncoding,
     OpCountEncoding,
     PathEncoding,
@@ -51,7 +52,7 @@ from archbo.predictors import (
     kernels,
 )
 from archbo.predictors.gp import relative
-from archbo.proxies import ProxyTable
+from archbo.proxies import Proxies
 from archbo.spaces import (
     CategoricalSpace,
     DartsSpace,
@@ -67,6 +68,7 @@ __all__ = [
     "BENCHMARKS",
     "ENCODINGS",
     "PREDICTORS",
+    "PROXY_ENCODINGS",
     "SPACES",
     "acquisition",
     "baseline",
@@ -108,6 +110,11 @@ ENCODINGS: Mapping[str, Callable[[SearchSpace], Encoding]] = {
     "semantic-path": partial(PathEncoding, counts=True, semantic=True),
     "graph-features": GraphFeatureEncoding,
     "wl": WLEncoding,
+}
+
+PROXY_ENCODINGS: Mapping[str, Callable[[SearchSpace, Proxies], Encoding]] = {
+    "zero-cost": ZeroCostEncoding,
+    "nodewise": NodewiseEncoding,
 }
 
 PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
@@ -173,27 +180,34 @@ def benchmark(name: str) -> Benchmark:
     return _pick(BENCHMARKS, name, "benchmark", "give one of these, or --table FILE --space NAME")()
 
 
-def encoding(names: str, space: SearchSpace, proxies: ProxyTable | None = None) -> Encoding:
+def encoding(names: str, space: SearchSpace, proxies: Proxies | None = None) -> Encoding:
     """The encoding of that name; several are joined with ``+``.
 
     Args:
-        names: Keys of ``ENCODINGS``, or ``default``, or ``zero-cost``.
+        names: ``default``, or keys of ``ENCODINGS`` or ``PROXY_ENCODINGS``.
         space: The space to encode.
-        proxies: What ``zero-cost`` looks scores up in.
+        proxies: What ``PROXY_ENCODINGS`` show.
 
     Raises:
-        UsageError: There is no such encoding, or there are no proxies for ``zero-cost``.
+        UsageError: There is no such encoding, or there are no proxies for it.
     """
 
-    def zero_cost(space: SearchSpace) -> Encoding:
-        if proxies is None:
-            raise UsageError(
-                "the encoding zero-cost needs scores; name columns of the table, "
-                "such as --proxies 'c10_zc_*'"
-            )
-        return ZeroCostEncoding(space, proxies)
+    def with_proxies(name: str) -> Callable[[SearchSpace], Encoding]:
+        def make(space: SearchSpace) -> Encoding:
+            if proxies is None:
+                raise UsageError(
+                    f"the encoding {name} needs scores; name columns of the table, "
+                    "such as --proxies 'c10_zc_*'"
+                )
+            return PROXY_ENCODINGS[name](space, proxies)
 
-    known = {"default": default_encoding, **ENCODINGS, "zero-cost": zero_cost}
+        return make
+
+    known = {
+        "default": default_encoding,
+        **ENCODINGS,
+        **{name: with_proxies(name) for name in PROXY_ENCODINGS},
+    }
     first, *others = (_pick(known, name, "encoding")(space) for name in names.split("+"))
     for other in others:
         first = first + other
@@ -224,7 +238,7 @@ def optimizer(
     acquisition_name: str = "log_ei",
     *,
     encoding_names: str | None = None,
-    proxies: ProxyTable | None = None,
+    proxies: Proxies | None = None,
     candidates: Candidates | None = None,
     seed: int,
 ) -> Optimizer:

@@ -7,13 +7,14 @@ from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.encodings.op_counts import OpCountEncoding
 from archbo.encodings.path import PathEncoding
 from archbo.encodings.weisfeiler_lehman import WLEncoding
-from archbo.encodings.zero_cost import ZeroCostEncoding
+from archbo.encodings.zero_cost import NodewiseEncoding, ZeroCostEncoding
 
 __all__ = [
     "CategoricalEncoding",
     "Concatenation",
     "Encoding",
     "GraphFeatureEncoding",
+    "NodewiseEncoding",
     "OneHotEncoding",
     "OpCountEncoding",
     "PathEncoding",

@@ -4,25 +4,26 @@ from torch import Tensor
 
 from archbo.encodings.base import Encoding
 from archbo.errors import UsageError
-from archbo.proxies.table import ProxyTable
+from archbo.proxies import Proxies
 from archbo.spaces import SearchSpace
 
-__all__ = ["ZeroCostEncoding"]
+__all__ = ["NodewiseEncoding", "ZeroCostEncoding"]
 
 
 class ZeroCostEncoding(Encoding):
-    """The ranks of an architecture's zero-cost proxies in a table, each between -1 and 1.
+    """The ranks of an architecture's zero-cost proxies, each between -1 and 1.
 
     Proxies differ in unit and by orders of magnitude; their order is what they tell. Each is a group.
 
     Args:
         space: The space that the rows belong to.
-        table: The scores; an architecture without takes its canonical twin's.
+        proxies: The scores; an architecture without takes its canonical twin's.
 
     Raises:
-        UsageError: The table is of another space.
+        UsageError: The proxies are of another space.
 
     Example:
+        >>> from archbo.proxies import ProxyTable
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32]})
         >>> X = space.enumerate()
@@ -30,16 +31,67 @@ class ZeroCostEncoding(Encoding):
         [-1.0, 0.0, 1.0]
     """
 
-    def __init__(self, space: SearchSpace, table: ProxyTable) -> None:
-        if table.space.name != space.name:
-            raise UsageError(f"the proxies are of {table.space.name}, not of {space.name}")
+    def __init__(self, space: SearchSpace, proxies: Proxies) -> None:
+        _check(space, proxies)
         super().__init__(space)
-        self.table = table
-        self.feature_names = table.names
-        self.groups = tuple(range(len(table.names)))
+        self.proxies = proxies
+        self.feature_names = proxies.names
+        self.groups = tuple(range(len(proxies.names)))
 
     def _encode(self, X: Tensor) -> Tensor:
-        return self.table.ranks(X).to(X.dtype)
+        return self.proxies.ranks(X).to(X)
 
     def __repr__(self) -> str:
         return f"ZeroCostEncoding({self.space.name}, {', '.join(self.feature_names)})"
+
+
+class NodewiseEncoding(Encoding):
+    """The parts that each decision has in zero-cost proxies (arXiv 2402.02105), ranked among those of all decisions.
+
+    A decision that brings no weights has none: its features are 0. The parts in one proxy are a group.
+
+    Args:
+        space: The space that the rows belong to.
+        proxies: With parts by decision; an architecture without takes its canonical twin's.
+
+    Raises:
+        UsageError: The proxies are of another space, or have no parts.
+
+    Example:
+        >>> import torch
+        >>> from archbo.proxies import ProxyTable
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"first": ["none", "conv"], "second": ["none", "conv"]})
+        >>> X = space.enumerate()
+        >>> table = ProxyTable(
+        ...     space, X, X.sum(-1, True), ["snip"], nodes=(X * torch.tensor([3.0, 5.0])).unsqueeze(-1), node_names=["snip"]
+        ... )
+        >>> encoding = NodewiseEncoding(space, table)
+        >>> encoding.feature_names, encoding(X[-1:]).tolist()
+        (('first.snip', 'second.snip'), [[0.375, 0.875]])
+    """
+
+    def __init__(self, space: SearchSpace, proxies: Proxies) -> None:
+        _check(space, proxies)
+        if not proxies.node_names:
+            raise UsageError(
+                f"these proxies of {space.name} have no parts by decision; compute some with nodes, or leave "
+                "them to zero-cost"
+            )
+        super().__init__(space)
+        self.proxies = proxies
+        self.feature_names = tuple(
+            f"{column}.{name}" for column in space.columns for name in proxies.node_names
+        )
+        self.groups = tuple(range(len(proxies.node_names))) * space.n_columns
+
+    def _encode(self, X: Tensor) -> Tensor:
+        return self.proxies.node_ranks(X).flatten(1).to(X)
+
+    def __repr__(self) -> str:
+        return f"NodewiseEncoding({self.space.name}, {', '.join(self.proxies.node_names)})"
+
+
+def _check(space: SearchSpace, proxies: Proxies) -> None:
+    if proxies.space.name != space.name:
+        raise UsageError(f"the proxies are of {proxies.space.name}, not of {space.name}")

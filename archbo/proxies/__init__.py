@@ -1,5 +1,7 @@
 """Zero-cost proxies: what an untrained network tells about the trained one."""
 
+from archbo.proxies.base import Proxies
+from archbo.proxies.computed import ComputedProxies
 from archbo.proxies.images import random_images
 from archbo.proxies.measures import (
     LAYERWISE,
@@ -29,11 +31,13 @@ __all__ = [
     "MEASURES",
     "NAS_BENCH_SUITE_ZERO",
     "NODEWISE",
+    "ComputedProxies",
     "DartsSkeleton",
     "EdgeCellSkeleton",
     "GnnSkeleton",
     "Measure",
     "NodeCellSkeleton",
+    "Proxies",
     "ProxyTable",
     "Skeleton",
     "SpaceNetwork",

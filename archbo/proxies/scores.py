@@ -29,13 +29,14 @@ from archbo.proxies.networks import Skeleton, default_skeleton, network
 from archbo.proxies.nodewise import place
 from archbo.spaces import ArchLike, SearchSpace
 
-__all__ = ["Progress", "nodes_of", "score"]
+__all__ = ["ARCH", "Progress", "nodes_of", "score"]
 
 Progress = Callable[[int, int], None]
 """Called with how many architectures are done, and how many there are."""
 
 SAVE_SECONDS = 10.0
 ARCH = "arch_str"
+"""The column of architectures."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ class _File:
         frame.attrs["archbo"] = json.dumps(self.settings)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(f".{os.getpid()}.part")
-        frame.to_parquet(part, index=False)
+        frame.to_parquet(part, index=False, compression="zstd")
         part.replace(self.path)
         self.saved = time.monotonic()
 

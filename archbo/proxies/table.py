@@ -7,19 +7,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from archbo.benchmarks import Benchmark
 from archbo.errors import ArchboError, DataError
-from archbo.proxies.measures import ranks
+from archbo.proxies.base import Proxies
+from archbo.proxies.scores import ARCH, nodes_of
 from archbo.spaces import SearchSpace
 
 __all__ = ["ProxyTable", "read_suite_zero"]
 
 
-class ProxyTable:
-    """Scores of architectures by several proxies.
+class ProxyTable(Proxies):
+    """Scores of architectures by several proxies, computed before.
 
     An architecture that is not in the table takes the scores of its canonical twin: what cannot be reached
     does not count.
@@ -30,6 +33,8 @@ class ProxyTable:
         scores: ``n x P``. NaN and infinities are failures, which rank below all else; an architecture of
             which all are NaN counts as not in the table.
         names: Of the ``P`` proxies.
+        nodes: ``n x d x k``, the parts of measures by decision; there need not be any.
+        node_names: Of their ``k`` measures.
 
     Raises:
         DataError: There are no scores, or not as many as rows and names.
@@ -41,17 +46,68 @@ class ProxyTable:
         >>> table = ProxyTable(space, space.rows(cells[:1]), torch.tensor([[3.0]]), ["params"])
     """
 
-    def __init__(self, space: SearchSpace, X: Tensor, scores: Tensor, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        X: Tensor,
+        scores: Tensor,
+        names: Sequence[str],
+        *,
+        nodes: Tensor | None = None,
+        node_names: Sequence[str] = (),
+    ) -> None:
         if scores.shape != (len(X), len(names)) or not names:
             raise DataError(
                 f"{len(X)} architectures and {len(names)} proxies, but scores of shape "
                 f"{tuple(scores.shape)}; give one row per architecture and one column per proxy"
             )
+        shape = (len(X), space.n_columns, len(node_names))
+        parts = torch.zeros(shape) if nodes is None else nodes
+        if parts.shape != shape:
+            raise DataError(
+                f"{len(X)} architectures of {space.n_columns} decisions and {len(node_names)} measures, "
+                f"but parts of shape {tuple(parts.shape)}"
+            )
         known = ~scores.isnan().all(-1)
         if not bool(known.any()):
             raise DataError(f"no architecture of {space.name} has a score by {', '.join(names)}")
-        self.space, self.names = space, tuple(names)
-        self.X, self._scores = X[known], scores[known].double()
+        self.space, self.names, self.node_names = space, tuple(names), tuple(node_names)
+        self.X = X[known]
+        self._scores, self._nodes = scores[known].double(), parts[known].double()
+
+    @classmethod
+    def read(cls, path: str | Path, space: SearchSpace) -> Self:
+        """Read a Parquet or CSV file of scores, as ``score`` writes it.
+
+        The column ``arch_str`` names the architectures. Columns such as ``op_0_1.snip``, a decision and a measure,
+        are parts; all other columns are proxies.
+
+        Raises:
+            DataError: The file is no such file, or an architecture is of another space.
+        """
+        try:
+            frame = pd.read_csv(path) if Path(path).suffix == ".csv" else pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot read {path} as a table of scores: {error}") from error
+        if ARCH not in frame:
+            raise DataError(f"{path} has no column {ARCH!r}, so it is no file of scores")
+        try:
+            X = space.rows(frame[ARCH].tolist())
+        except ArchboError as error:
+            raise DataError(f"{path}: {error}") from error
+        columns, first = [str(column) for column in frame], f"{space.columns[0]}."
+        node_names = [name.removeprefix(first) for name in columns if name.startswith(first)]
+        parts = {f"{column}.{name}" for column in space.columns for name in node_names}
+        missing = parts.difference(columns)
+        if missing:
+            raise DataError(f"{path} has no column {min(missing)!r}")
+        names = [name for name in columns if name != ARCH and name not in parts]
+        try:
+            scores = torch.from_numpy(frame[names].to_numpy(dtype=np.float64, copy=True))
+            nodes = nodes_of(frame, space, node_names)
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+        return cls(space, X, scores, names, nodes=nodes, node_names=node_names)
 
     @classmethod
     def from_benchmark(cls, benchmark: Benchmark, patterns: Iterable[str]) -> Self:
@@ -60,16 +116,7 @@ class ProxyTable:
         Raises:
             DataError: A pattern matches no column, or the columns hold no scores.
         """
-        columns = list(benchmark.metrics.columns)
-        names: list[str] = []
-        for pattern in patterns:
-            found = fnmatch.filter(columns, pattern)
-            if not found:
-                raise DataError(
-                    f"{benchmark.name} has no numeric column {pattern!r} for a proxy; "
-                    f"it has {', '.join(columns[:12])}{', ...' if len(columns) > 12 else ''}"
-                )
-            names.extend(name for name in found if name not in names)
+        names = _matching(patterns, list(benchmark.metrics.columns), benchmark.name)
         scores = torch.tensor(benchmark.metrics[names].to_numpy().copy())
         return cls(benchmark.space, benchmark.X, scores, names)
 
@@ -84,18 +131,34 @@ class ProxyTable:
         """
         return self._scores[self._find(X)]
 
-    def ranks(self, X: Tensor) -> Tensor:
-        """The ranks of the scores of rows ``X`` (``m x d``) in the table, ``m x P`` in [-1, 1], 1 for the highest.
+    def nodes(self, X: Tensor) -> Tensor:
+        """The parts that each decision has in a measure, ``m x d x k``, of rows ``X`` (``m x d``).
 
         Raises:
             DataError: An architecture is not in the table, and neither is its canonical twin.
         """
-        return self._ranks[self._find(X)]
+        return self._nodes[self._find(X)]
 
-    @cached_property
-    def _ranks(self) -> Tensor:
-        by_proxy = torch.stack([ranks(scores) for scores in self._scores.T], -1)
-        return 2 * (by_proxy - 1) / max(len(self) - 1, 1) - 1
+    @property
+    def reference(self) -> tuple[Tensor, Tensor]:
+        return self._scores, self._nodes
+
+    def select(self, patterns: Iterable[str]) -> Self:
+        """The same with only those proxies that match a pattern such as ``*norm``, in the patterns' order.
+
+        Raises:
+            DataError: A pattern matches none.
+        """
+        names = _matching(patterns, self.names, f"the table of {self.space.name}")
+        columns = [self.names.index(name) for name in names]
+        return type(self)(
+            self.space,
+            self.X,
+            self._scores[:, columns],
+            names,
+            nodes=self._nodes,
+            node_names=self.node_names,
+        )
 
     @cached_property
     def _places(self) -> Mapping[Hashable, int]:
@@ -169,6 +232,20 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> Proxy
         torch.tensor(scores, dtype=torch.double).reshape(len(rows), len(names)),
         names,
     )
+
+
+def _matching(patterns: Iterable[str], columns: Sequence[str], where: str) -> list[str]:
+    """The columns that match a pattern, pattern by pattern, each once."""
+    names: list[str] = []
+    for pattern in patterns:
+        found = fnmatch.filter(columns, pattern)
+        if not found:
+            raise DataError(
+                f"{where} has no numeric column {pattern!r} for a proxy; "
+                f"it has {', '.join(columns[:12])}{', ...' if len(columns) > 12 else ''}"
+            )
+        names.extend(name for name in found if name not in names)
+    return names
 
 
 def _hashable(keys: Tensor) -> list[Hashable]:
