@@ -1,6 +1,5 @@
 """Graph networks on dense batches of small graphs, all members of an ensemble in one pass."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self, TypeAlias, final
@@ -10,6 +9,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import layer_norm, one_hot, silu
 
 from archbo.encodings.pyg import SemanticGraphs
+from archbo.predictors.utilities import Inputs, ReadOut, UtilityNetwork, normal, zeros
 from archbo.spaces.graph import GraphTemplate
 
 __all__ = [
@@ -53,10 +53,6 @@ class GraphInputs(NamedTuple):
     def edges(self) -> Tensor:
         """``... b x V x V``, how often each node feeds each other one."""
         return self.around[..., 2::3, :]
-
-    def take(self, index: Tensor) -> Self:
-        """The graphs of an index (any shape), in its shape."""
-        return type(self)(*(part[index] for part in self))
 
 
 class Pooling(nn.Module, ABC):
@@ -146,7 +142,7 @@ class SagPooling(Pooling):
         return x.sum(-2), x, kept
 
 
-class GraphNetwork(nn.Module):
+class GraphNetwork(UtilityNetwork):
     """Utilities of graphs by message passing along and against the edges, for ``s`` members at once.
 
     Every weight has a leading dimension of members, so that each product is one batched product. In layer ``l``
@@ -168,9 +164,6 @@ class GraphNetwork(nn.Module):
         dropout: The probability with which a feature is left out of the read-out in training.
     """
 
-    centre: Tensor
-    scale: Tensor
-
     def __init__(
         self,
         generators: Sequence[Generator],
@@ -184,7 +177,7 @@ class GraphNetwork(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.generators, self.hidden, self.dropout = list(generators), hidden, dropout
+        self.generators, self.hidden = list(generators), hidden
         self.outputs = list(template.outputs)
         s, n_numbers = len(self.generators), len(template.op_names) + n_node_features
         self.embedding = normal(generators, n_numbers, hidden, std=hidden**-0.5)
@@ -195,23 +188,19 @@ class GraphNetwork(nn.Module):
         self.biases = nn.ParameterList(zeros(s, 1, hidden) for _ in range(n_layers))
         self.poolings = nn.ModuleList(pooling(generators, hidden) for _ in range(n_layers))
         width = (1 + n_layers) * (1 + len(self.outputs)) * hidden + n_flat
-        self.register_buffer("centre", torch.zeros(s, 1, width, dtype=torch.double))
-        self.register_buffer("scale", torch.ones(s, 1, width, dtype=torch.double))
-        self.linear = zeros(s, width, 1)
-        self.first = normal(generators, width, 4 * hidden, std=math.sqrt(2 / width))
-        self.first_bias = zeros(s, 1, 4 * hidden)
-        self.second = normal(generators, 4 * hidden, 1, std=(4 * hidden) ** -0.5)
+        self.read_out = ReadOut(generators, width, 4 * hidden, dropout=dropout)
 
-    def features(self, inputs: GraphInputs) -> Tensor:
+    def features(self, inputs: Inputs) -> Tensor:
         """What is read out of graphs (``b``, or ``s x b`` of each member's own), ``s x b x R``."""
         s, h = len(self.embedding), self.hidden
-        if inputs.mask.ndim == 3:
-            inputs = GraphInputs(*(part.expand(s, *part.shape) for part in inputs))
-        nodes, around, mask, flat = inputs
+        graphs = GraphInputs(*inputs)
+        if graphs.mask.ndim == 3:
+            graphs = GraphInputs(*(part.expand(s, *part.shape) for part in inputs))
+        nodes, around, mask, flat = graphs
         b, V = nodes.shape[1:3]
         x = (nodes.reshape(s, b * V, -1) @ self.embedding).reshape(s, b, V, h)
         parts = [x.sum(-2), x[:, :, self.outputs].flatten(-2)]
-        around, edges = around.reshape(s * b, 3 * V, V), inputs.edges
+        around, edges = around.reshape(s * b, 3 * V, V), graphs.edges
         for weight, bias, pooling in zip(self.weights, self.biases, self.poolings, strict=True):
             messages = (around @ x.reshape(s * b, V, h)).reshape(s, b * V, 3 * h)
             update = torch.baddbmm(bias, messages, weight).reshape(s, b, V, h)
@@ -221,34 +210,12 @@ class GraphNetwork(nn.Module):
             parts.append(pooled)
         return torch.cat([*parts, flat], -1)
 
-    def forward(self, inputs: GraphInputs) -> Tensor:
+    def forward(self, inputs: Inputs) -> Tensor:
         """Utilities ``s x b`` of graphs (``b``, or ``s x b`` of each member's own)."""
-        features = (self.features(inputs) - self.centre) / self.scale
-        if self.training and self.dropout > 0:
-            shape = features.shape[1:]
-            draw = [torch.rand(shape, generator=generator) for generator in self.generators]
-            kept = (torch.stack(draw) >= self.dropout).to(features)
-            features = features * kept / (1 - self.dropout)
-        inner = silu(torch.baddbmm(self.first_bias, features, self.first))
-        return (inner @ self.second + features @ self.linear).squeeze(-1)
+        utilities: Tensor = self.read_out(self.features(inputs))
+        return utilities
 
-    def standardise(self, inputs: GraphInputs) -> None:
+    def standardise(self, inputs: Inputs) -> None:
         """Let each feature of the read-out have mean zero and variance one over graphs (``b`` or ``s x b``)."""
         with torch.no_grad():
-            features = self.features(inputs)
-            std = features.std(1, keepdim=True)
-            self.centre.copy_(features.mean(1, keepdim=True))
-            self.scale.copy_(torch.where(std > 1e-6, std, 1.0))
-
-
-def normal(generators: Sequence[Generator], *shape: int, std: float) -> nn.Parameter:
-    """Normal initial weights ``s x shape``, each member's from its own generator, double."""
-    draws = [
-        torch.randn(shape, generator=generator, dtype=torch.double) for generator in generators
-    ]
-    return nn.Parameter(std * torch.stack(draws))
-
-
-def zeros(*shape: int) -> nn.Parameter:
-    """Initial weights that are zero, double."""
-    return nn.Parameter(torch.zeros(shape, dtype=torch.double))
+            self.read_out.standardise(self.features(inputs))

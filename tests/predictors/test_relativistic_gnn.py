@@ -20,7 +20,8 @@ from archbo.predictors.graph_network import (
     SumPooling,
 )
 from archbo.predictors.losses import diff_kendall, hinge, list_mle, logistic, mse
-from archbo.predictors.relativistic_gnn import RelativisticGNN, interpolate, train
+from archbo.predictors.relativistic_gnn import RelativisticGNN
+from archbo.predictors.utilities import interpolate, train
 from archbo.spaces import CategoricalSpace, DartsSpace, EdgeCellSpace, NodeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -146,7 +147,7 @@ def test_graphs_do_not_know_of_each_other(space, pooling):
         together = net(inputs_of(space, X))
         alone = torch.cat([net(inputs_of(space, row.unsqueeze(0))) for row in X], -1)
         index = torch.stack([torch.arange(5), torch.arange(5, 10), torch.arange(2, 7)])
-        own = net(inputs_of(space, X).take(index))
+        own = net(tuple(part[index] for part in inputs_of(space, X)))
     torch.testing.assert_close(alone, together)
     torch.testing.assert_close(own, together.gather(1, index))
 
@@ -257,7 +258,7 @@ def test_readout_is_standardised():
     inputs, net = inputs_of(NB201, rows(NB201, 50)), network(NB201)
     net.standardise(inputs)
     with torch.no_grad():
-        features = (net.features(inputs) - net.centre) / net.scale
+        features = (net.features(inputs) - net.read_out.centre) / net.read_out.scale
     std = features.std(1)
     assert features.mean(1).abs().max() < 1e-9
     assert ((std - 1).abs() < 1e-9).logical_or(std < 1e-9).all()
@@ -303,7 +304,7 @@ def test_a_member_never_sees_what_is_held_out(task):
 
 
 def test_every_observation_is_held_out_by_three_members():
-    from archbo.predictors.relativistic_gnn import _folds
+    from archbo.predictors.utilities import _folds
 
     for n, n_members in [(5, 12), (23, 12), (8, 6), (100, 9)]:
         held_out, n_folds = _folds(n, n_members, 0), n_members // 3
@@ -374,7 +375,7 @@ def test_calibration_does_not_depend_on_the_unit_of_the_utilities():
 
     before = calibrated()
     with torch.no_grad():
-        for part in (model.network.second, model.network.linear):
+        for part in (model.network.read_out.second, model.network.read_out.linear):
             part *= 7.0
     torch.testing.assert_close(calibrated(), before, rtol=1e-6, atol=1e-6)
 
