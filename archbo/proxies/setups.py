@@ -25,7 +25,7 @@ REDUCED: Mapping[type[Skeleton], Skeleton] = {
     EdgeCellSkeleton: EdgeCellSkeleton(channels=8, cells=3),
     TransNASSkeleton: TransNASSkeleton(channels=8),
     NodeCellSkeleton: NodeCellSkeleton(channels=16, cells=2),
-    DartsSkeleton: DartsSkeleton(channels=8, cells=4),
+    DartsSkeleton: DartsSkeleton(channels=8, cells=3),
     GnnSkeleton: GnnSkeleton(features=128, hidden=64),
 }
 """Of each published skeleton a small one, whose thirteen measures take about 0.3 s or less on one core."""
