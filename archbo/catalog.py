@@ -52,7 +52,7 @@ from archbo.predictors import (
     kernels,
 )
 from archbo.predictors.gp import relative
-from archbo.proxies import Proxies
+from archbo.proxies import Proxies, shipped
 from archbo.spaces import (
     CategoricalSpace,
     DartsSpace,
@@ -186,7 +186,7 @@ def encoding(names: str, space: SearchSpace, proxies: Proxies | None = None) -> 
     Args:
         names: ``default``, or keys of ``ENCODINGS`` or ``PROXY_ENCODINGS``.
         space: The space to encode.
-        proxies: What ``PROXY_ENCODINGS`` show.
+        proxies: What ``PROXY_ENCODINGS`` show; by default those that come with archbo.
 
     Raises:
         UsageError: There is no such encoding, or there are no proxies for it.
@@ -194,12 +194,7 @@ def encoding(names: str, space: SearchSpace, proxies: Proxies | None = None) -> 
 
     def with_proxies(name: str) -> Callable[[SearchSpace], Encoding]:
         def make(space: SearchSpace) -> Encoding:
-            if proxies is None:
-                raise UsageError(
-                    f"the encoding {name} needs scores; name columns of the table, "
-                    "such as --proxies 'c10_zc_*'"
-                )
-            return PROXY_ENCODINGS[name](space, proxies)
+            return PROXY_ENCODINGS[name](space, shipped(space) if proxies is None else proxies)
 
         return make
 

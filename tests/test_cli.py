@@ -11,10 +11,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, rankdata, spearmanr
 
 from archbo import catalog, cli
 from archbo.benchmarks import read_table
+from archbo.proxies import NODEWISE, ProxyTable, score, setup
 from archbo.spaces import CategoricalSpace
 
 SPACE = """kind = "categorical"
@@ -116,6 +117,7 @@ def test_help_names_the_commands_and_options(archbo):
     assert "benchmarks" in printed
     assert "search" in printed
     assert "compare" in printed
+    assert "proxies" in printed
     code, printed, _ = archbo("search", "--help")
     assert code == 0
     for option in ("--predictor", "--queries", "--repeats", "--table", "--json", "--plot"):
@@ -298,6 +300,137 @@ def test_proxies_are_columns_of_the_table(archbo, folder):
     assert run["queries"][-1]["rank"] == 1
 
 
+PROXIES = ("proxies", "compute")
+FEW = ("--sample", 4, "--measures", "params,synflow")
+
+
+def proxies(archbo, *arguments):
+    code, printed, complaint = archbo(*PROXIES, *arguments, "--json", "p.json")
+    assert code == 0, complaint
+    with open("p.json") as file:
+        return printed, json.load(file)["spaces"]
+
+
+def test_proxies_of_a_benchmark_are_measured_and_correlated(archbo, folder):
+    options = ("--measures", "params,synflow,ntk", "--nodes", "snip", "--sample", 5)
+    printed, (found,) = proxies(archbo, "nb201", *options, "--plot", "p.png", "--output", "new")
+    assert "scores: new/nb201.parquet" in printed
+    assert "--proxies new/nb201.parquet --encodings default+zero-cost" in printed
+    assert "baseline_accuracy" in printed
+    assert (folder / "p.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert list(found) == ["space", "architectures", "seconds", "measures", "correlations"]
+    assert (found["space"], found["architectures"]) == ("nb201", 5)
+    frame = pd.read_parquet(folder / "new" / "nb201.parquet")
+    benchmark = catalog.benchmark("nb201")
+    # The same architectures again, measured by hand.
+    made = setup(benchmark.space)
+    again = score(
+        benchmark.space,
+        frame["arch_str"].tolist(),
+        made.inputs,
+        made.targets,
+        ["params", "synflow", "ntk"],
+        nodes=["snip"],
+        skeleton=made.skeleton,
+    )
+    pd.testing.assert_frame_equal(frame, again, check_flags=False)
+    Y = benchmark.objective().Y.flatten()[benchmark.rows_of(frame["arch_str"].tolist())].numpy()
+    # Failures are worst, and a low ntk is good.
+    ntk = np.where(np.isfinite(frame["ntk"]), -frame["ntk"], -np.inf)
+    synflow = np.where(np.isfinite(frame["synflow"]), frame["synflow"], -np.inf)
+    columns = {"params": frame["params"], "synflow": synflow, "ntk": ntk}
+    columns = {name: rankdata(values) for name, values in columns.items()}
+    assert list(found["measures"]) == list(columns)
+    for number, (name, values) in enumerate(columns.items()):
+        good = frame[name][np.isfinite(frame[name])]
+        assert found["measures"][name] == {
+            "failed": 5 - len(good),
+            "median": good.median(),
+            "objective": pytest.approx(spearmanr(values, Y).statistic),
+        }
+        row = [spearmanr(values, other).statistic for other in columns.values()]
+        assert found["correlations"][number] == pytest.approx(row)
+
+
+def test_proxies_of_several_spaces_go_to_a_file_each(archbo, folder):
+    _, found = proxies(archbo, "--spaces", "darts,nas-bench-graph", *FEW, "--plot", "p.svg")
+    assert [entry["space"] for entry in found] == ["darts", "nas-bench-graph"]
+    for entry in found:
+        table = ProxyTable.read(f"{entry['space']}.parquet", catalog.space(entry["space"]))
+        assert len(table) == len(table.space.distinct(table.X)) == 4
+        assert table.X.equal(table.space.canonical(table.X))
+        assert (table.names, table.node_names) == (("params", "synflow"), NODEWISE)
+        assert all(scores["objective"] is None for scores in entry["measures"].values())
+    drawn = (folder / "p.svg").read_text()
+    assert "<!-- darts, n=4 -->" in drawn
+    assert "<!-- synflow -->" in drawn
+
+
+def test_all_distinct_architectures_of_a_space_are_measured(archbo, folder, monkeypatch):
+    # Two parameters are enough to tell that they are all there.
+    seen = []
+
+    def measure(space, X, *arguments, path, **options):
+        seen.append(X)
+        return pd.DataFrame({"arch_str": map(space.format, X), "params": 1.0})
+
+    monkeypatch.setattr("archbo.proxies.score", measure)
+    _, (found,) = proxies(archbo, "--spaces", "nb201", "--measures", "params")
+    space = catalog.space("nb201")
+    assert found["architectures"] == len(space.keys(space.enumerate()).unique()) == 9445
+    assert len(space.keys(seen[-1]).unique()) == 9445
+    assert found["correlations"] == [[0.0]]  # of what is constant
+
+
+def test_a_run_of_proxies_goes_on_where_it_was(archbo, folder):
+    options = ("--spaces", "tnb101-micro", "--measures", "params,synflow", "--nodes", "none")
+    _, (first,) = proxies(archbo, *options, "--sample", 3)
+    before = pd.read_parquet("tnb101-micro.parquet")
+    stamp = (folder / "tnb101-micro.parquet").stat().st_mtime_ns
+    _, (again,) = proxies(archbo, *options, "--sample", 3)
+    assert (folder / "tnb101-micro.parquet").stat().st_mtime_ns == stamp  # nothing was left to do
+    assert first["measures"] == again["measures"]
+    proxies(archbo, *options, "--sample", 5)
+    after = pd.read_parquet("tnb101-micro.parquet")
+    pd.testing.assert_frame_equal(after[:3], before, check_flags=False)
+    assert len(after) == 5
+    code, _, complaint = archbo(*PROXIES, *options, "--sample", 3, "--seed", 1)
+    assert code == 2
+    assert re.search(r"tnb101-micro\.parquet holds scores with seed '0'", complaint)
+
+
+def test_an_interrupted_run_of_proxies_says_how_it_goes_on(archbo, folder, monkeypatch):
+    def stop(space, X, *arguments, **options):
+        if len(X):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("archbo.proxies.score", stop)
+    code, _, complaint = archbo(*PROXIES, "--spaces", "nb201", *FEW)
+    assert code == 130
+    assert "nb201.parquet keeps what is measured, and the same command goes on" in complaint
+
+
+def test_proxies_are_a_file_of_scores(archbo, folder):
+    archs = catalog.benchmark("nb201").space.archs(catalog.benchmark("nb201").X[:40])
+    table = pd.DataFrame({"arch_str": map(str, archs), "accuracy": np.arange(40.0) % 7})
+    table.to_csv("small.csv", index=False)
+    small = ("--table", "small.csv", "--space", "nb201", "--objective", "accuracy")
+    proxies(archbo, *small, "--measures", "params", "--nodes", "snip")
+    options = ["--encodings", "zero-cost,nodewise", "--train-sizes", "12", "--repeats", 1]
+    options += ["--predictors", "gbdt", "--proxies", "nb201.parquet"]
+    code, printed, complaint = archbo("compare", *small, *options)
+    assert code == 0, complaint
+    assert "nodewise" in printed
+    # Scores of another name order the table as its values do.
+    table.assign(right=table.pop("accuracy")).to_csv("right.csv", index=False)
+    search = ["--encoding", "zero-cost", "--predictor", "gbdt", "--queries", 15]
+    search += ["--baseline", "none", "--json", "s.json", "--proxies", "right.csv"]
+    code, _, complaint = archbo("search", *small, *search)
+    assert code == 0, complaint
+    (run,) = json.loads((folder / "s.json").read_text())["runs"]
+    assert run["queries"][-1]["rank"] == 1
+
+
 # What it refuses.
 
 
@@ -386,7 +519,31 @@ BAD = [
     ((*COMPARE, "--predictors", "gp,"), r"--predictors takes names joined with commas; got 'gp,'"),
     ((*COMPARE, "--predictors", "gp,gp"), r"--predictors names gp twice"),
     ((*COMPARE, "--encodings", "one-hut"), r"unknown encoding 'one-hut', did you mean 'one-hot'"),
-    ((*COMPARE, "--encodings", "zero-cost"), r"zero-cost needs scores; .*--proxies"),
+    ((*COMPARE, "--encodings", "zero-cost"), r"no proxies of toy; name columns .*--proxies FILE"),
+    (
+        (*COMPARE, "--proxies", "a.parquet,zc_*"),
+        r"--proxies takes one file .*give a\.parquet alone",
+    ),
+    ((*COMPARE, "--proxies", "no.parquet"), r"cannot read no\.parquet as a table of scores"),
+    ((*COMPARE, "--proxies", "cells.csv"), r"cells\.csv: "),
+    (PROXIES, r"give an embedded benchmark .*, or --spaces NAMES"),
+    ((*PROXIES, "nb202"), r"unknown benchmark 'nb202', did you mean 'nb201'\?"),
+    ((*PROXIES, "nb201", "--spaces", "nb201"), r"--spaces goes without a benchmark"),
+    ((*PROXIES, "--spaces", "nb201", "--objective", "x"), r"--spaces goes without a benchmark"),
+    ((*PROXIES, "--spaces", "nb202"), r"unknown space 'nb202', did you mean 'nb201'\?"),
+    ((*PROXIES, "--spaces", "darts,darts"), r"--spaces names darts twice"),
+    ((*PROXIES, "--spaces", "darts"), r"darts has more than 50,000 architectures; give --sample"),
+    ((*PROXIES, "--spaces", "darts", "--sample", "0"), r"--sample must be at least 1; got 0"),
+    ((*PROXIES, "--spaces", "nb201", "--sample", "9446"), r"between 1 and 9,445.* nb201; got 9446"),
+    ((*PROXIES, "nb201", "--sample", "0"), r"between 1 and [\d,]+, .* of nb201; got 0"),
+    ((*PROXIES, "--table", "toy.csv", "--space", "toy.toml"), r"toy has no networks"),
+    ((*PROXIES, "nb201", "--measures", "snap"), r"unknown measure 'snap'; give some of grad_norm"),
+    ((*PROXIES, "nb201", "--nodes", "jacov"), r"jacov is no sum over layers; give some of"),
+    ((*PROXIES, "nb201", "--workers", "0"), r"workers is 0; give at least 1"),
+    ((*PROXIES, "nb201", "--seed", "-1"), r"--seed must be between 0 .*; got -1"),
+    ((*PROXIES, "nb201", "--device", "abacus"), r"--device abacus cannot be used: "),
+    ((*PROXIES, "nb201", "--output", "toy.csv"), r"cannot make the folder toy\.csv: .*--output"),
+    ((*PROXIES, "nb201", "--plot", "c.docx"), r"c\.docx.*png"),
     ((*COMPARE, "--proxies", "zc_*"), r"toy has no numeric column 'zc_\*' for a proxy; it has acc"),
     ((*COMPARE, "--train-sizes", "8,many"), r"--train-sizes takes whole numbers .*; got 'many'"),
     ((*COMPARE, "--train-sizes", "1"), r"between 2 and 14, .* toy has architectures; got 1"),

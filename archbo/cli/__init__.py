@@ -8,6 +8,7 @@ import typer
 from archbo.cli.benchmarks import benchmarks
 from archbo.cli.common import err
 from archbo.cli.compare import compare
+from archbo.cli.proxies import proxies
 from archbo.cli.search import search
 from archbo.errors import ArchboError
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 for command in (benchmarks, search, compare):
     app.command()(command)
+app.add_typer(proxies, name="proxies")
 
 
 def main() -> None:

@@ -37,13 +37,29 @@ Proxies = Annotated[
     str | None,
     typer.Option(
         "--proxies",
-        metavar="COLUMNS",
-        help="Columns of the table that the encoding zero-cost sees, such as 'c10_zc_*'; joined with commas.",
+        metavar="COLUMNS|FILE",
+        help="What the encoding zero-cost sees: columns of the table, such as 'c10_zc_*', joined with commas; "
+        "or a file of 'archbo proxies compute', whose parts by decision nodewise sees.",
     ),
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw the results to this file.")]
 Minimize = Annotated[bool, typer.Option("--minimize", help="Minimise it instead.")]
+
+
+def names_of(text: str, option: str) -> list[str]:
+    """The names that an option joins with commas.
+
+    Raises:
+        UsageError: One is empty, or is there twice.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UsageError(f"{option} takes names joined with commas; got {text!r}")
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UsageError(f"{option} names {', '.join(sorted(twice))} twice; name each once")
+    return names
 
 
 def check_repeats(repeats: int, seed: int) -> None:
@@ -103,17 +119,27 @@ def load_benchmark(
     return read_table(table, catalog.space(space), arch_column=arch_column, where=where)
 
 
-def load_proxies(benchmark: "Benchmark", columns: str | None) -> "ProxyTable | None":
-    """The columns of a benchmark's table that ``--proxies`` names.
+def load_proxies(benchmark: "Benchmark", text: str | None) -> "ProxyTable | None":
+    """What ``--proxies`` names: columns of a benchmark's table, or a file of scores.
 
     Raises:
-        DataError: There is no such column.
+        UsageError: A file is named beside other things.
+        DataError: There is no such column, or the file is no file of scores.
     """
     from archbo.proxies import ProxyTable
 
-    if columns is None:
+    if text is None:
         return None
-    return ProxyTable.from_benchmark(benchmark, [name.strip() for name in columns.split(",")])
+    names = names_of(text, "--proxies")
+    files = [name for name in names if Path(name).suffix in (".parquet", ".csv")]
+    if not files:
+        return ProxyTable.from_benchmark(benchmark, names)
+    if len(names) > 1:
+        raise UsageError(
+            f"--proxies takes one file of scores or columns of the table; got {text!r}, "
+            f"give {files[0]} alone or leave it out"
+        )
+    return ProxyTable.read(files[0], benchmark.space)
 
 
 def progress_bar() -> Progress:

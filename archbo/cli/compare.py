@@ -21,6 +21,7 @@ from archbo.cli.common import (
     check_repeats,
     load_benchmark,
     load_proxies,
+    names_of,
     out,
     progress_bar,
     write_json,
@@ -62,7 +63,7 @@ def compare(
 
     check_repeats(repeats, seed)
     check_files(json_file, plot)
-    sizes = [_size(text) for text in _names(train_sizes, "--train-sizes")]
+    sizes = [_size(text) for text in names_of(train_sizes, "--train-sizes")]
     # Small matrices: a second thread costs more than it gives, and one makes times comparable.
     torch.set_num_threads(1)
     benchmark = load_benchmark(bench, table, space, arch_column, where)
@@ -72,11 +73,11 @@ def compare(
     # All are made before any is fitted, so that a wrong name costs no time.
     features = {
         name: None if name == "default" else catalog.encoding(name, benchmark.space, scores)
-        for name in _names(encodings, "--encodings")
+        for name in names_of(encodings, "--encodings")
     }
     made = {
         (name, encoding): catalog.predictor(name, benchmark.space, features[encoding])
-        for name in _names(predictors, "--predictors")
+        for name in names_of(predictors, "--predictors")
         for encoding in features
     }
     evaluations: list[Evaluation] = []
@@ -104,16 +105,6 @@ def compare(
         figure = plot_comparison(evaluations, unit=goal.column, title=benchmark.name)
         save_figure(figure, plot)
         out.print(f"picture: {plot}", markup=False)
-
-
-def _names(text: str, option: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise UsageError(f"{option} takes names joined with commas; got {text!r}")
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UsageError(f"{option} names {', '.join(sorted(twice))} twice; name each once")
-    return names
 
 
 def _size(text: str) -> int:

@@ -23,6 +23,7 @@ from archbo.comparison.plots import (
     save_figure,
     sparkline,
 )
+from archbo.comparison.proxy_plots import plot_correlations
 from archbo.comparison.trials import Query, Trial, check_budget, median_regret, run_trial
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "kendall_tau",
     "median_regret",
     "plot_comparison",
+    "plot_correlations",
     "plot_predictions",
     "plot_regret",
     "precision_at",

@@ -2,8 +2,10 @@
 
 from archbo.proxies.base import Proxies
 from archbo.proxies.computed import ComputedProxies
+from archbo.proxies.graphs import random_graph
 from archbo.proxies.images import random_images
 from archbo.proxies.measures import (
+    DEFAULT_MEASURES,
     LAYERWISE,
     MEASURES,
     NAS_BENCH_SUITE_ZERO,
@@ -24,13 +26,17 @@ from archbo.proxies.networks import (
 )
 from archbo.proxies.nodewise import NODEWISE, compute_nodes
 from archbo.proxies.scores import nodes_of, score
+from archbo.proxies.setups import Setup, setup
+from archbo.proxies.shipped import SHIPPED, shipped
 from archbo.proxies.table import ProxyTable, read_suite_zero
 
 __all__ = [
+    "DEFAULT_MEASURES",
     "LAYERWISE",
     "MEASURES",
     "NAS_BENCH_SUITE_ZERO",
     "NODEWISE",
+    "SHIPPED",
     "ComputedProxies",
     "DartsSkeleton",
     "EdgeCellSkeleton",
@@ -39,6 +45,7 @@ __all__ = [
     "NodeCellSkeleton",
     "Proxies",
     "ProxyTable",
+    "Setup",
     "Skeleton",
     "SpaceNetwork",
     "TransNASSkeleton",
@@ -47,8 +54,11 @@ __all__ = [
     "compute_nodes",
     "network",
     "nodes_of",
+    "random_graph",
     "random_images",
     "ranks",
     "read_suite_zero",
     "score",
+    "setup",
+    "shipped",
 ]

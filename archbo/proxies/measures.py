@@ -17,6 +17,7 @@ from archbo.proxies import layer_measures, network_measures
 from archbo.proxies.evidence import Evidence, Inputs, Layer, Loss
 
 __all__ = [
+    "DEFAULT_MEASURES",
     "LAYERWISE",
     "MEASURES",
     "NAS_BENCH_SUITE_ZERO",
@@ -93,6 +94,9 @@ MEASURES: Mapping[str, Measure] = {
 
 NAS_BENCH_SUITE_ZERO = tuple(MEASURES)[:13]
 """The thirteen measures of NAS-Bench-Suite-Zero (arXiv 2210.03230)."""
+
+DEFAULT_MEASURES = (*NAS_BENCH_SUITE_ZERO, "zico", "flatness")
+"""What tables of proxies hold unless told otherwise."""
 
 LAYERWISE = tuple(name for name, measure in MEASURES.items() if measure.layers)
 """The measures that add up layers."""

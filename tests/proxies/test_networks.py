@@ -101,6 +101,14 @@ def test_nas_bench_graph_has_as_many_parameters_as_its_table():
         assert parameters(network(space, row)) == round(1e6 * float(table[key]["para"])), key
 
 
+def test_nas_bench_graph_proteins_has_as_many_parameters_as_its_table_but_for_the_first_layer():
+    space, table = SPACES["nas-bench-graph-proteins"], nas_bench_graph.light_read("proteins")
+    keys = torch.tensor(sorted(map(int, table)))[::300]
+    for key, row in zip(keys.tolist(), space.from_table_key(keys), strict=True):
+        first = 8 * 256 + 256
+        assert parameters(network(space, row)) + first == round(1e6 * float(table[key]["para"]))
+
+
 # What a network computes.
 
 
@@ -298,3 +306,8 @@ def test_skeletons_without_room_are_refused(build):
 @every_space
 def test_every_space_has_a_skeleton_of_its_own(name):
     assert isinstance(SPACES[name], default_skeleton(SPACES[name]).space_type)
+
+
+def test_either_edge_cell_space_has_the_skeleton_of_its_own_paper():
+    assert default_skeleton(SPACES["nb201"]) == EdgeCellSkeleton()
+    assert default_skeleton(SPACES["tnb101-micro"]) == TransNASSkeleton()

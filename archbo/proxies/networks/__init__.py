@@ -1,6 +1,7 @@
 """Trainable networks of architectures."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from archbo.errors import UsageError
 from archbo.proxies.networks.base import Skeleton, SpaceNetwork
@@ -30,23 +31,37 @@ __all__ = [
     "network",
 ]
 
-DEFAULTS: Mapping[type[SearchSpace], Callable[[], Skeleton]] = {
-    EdgeCellSpace: EdgeCellSkeleton,
-    NodeCellSpace: NodeCellSkeleton,
-    DartsSpace: DartsSkeleton,
-    GnnMacroSpace: GnnSkeleton,
+
+def _edge_cell(space: EdgeCellSpace) -> Skeleton:
+    # The notation of TransNAS-Bench-101 names its skeleton: 64 channels, modules 41414.
+    return TransNASSkeleton() if space.notation == "tnb101" else EdgeCellSkeleton()
+
+
+def _gnn(space: GnnMacroSpace) -> Skeleton:
+    proteins = space.name == "nas-bench-graph-proteins"
+    return GnnSkeleton(features=256, classes=112) if proteins else GnnSkeleton()
+
+
+DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
+    EdgeCellSpace: _edge_cell,
+    NodeCellSpace: lambda _: NodeCellSkeleton(),
+    DartsSpace: lambda _: DartsSkeleton(),
+    GnnMacroSpace: _gnn,
 }
 
 
 def default_skeleton(space: SearchSpace) -> Skeleton:
     """The skeleton of the paper that a space comes from, in its published size.
 
+    NAS-Bench-Graph's network for ogbn-proteins is taken from behind its first linear layer, which is the same for all
+    architectures: it takes 256 features of a node.
+
     Raises:
         UsageError: Nothing is known of how this space's architectures become networks.
     """
     for kind, skeleton in DEFAULTS.items():
         if isinstance(space, kind):
-            return skeleton()
+            return skeleton(space)
     raise UsageError(
         f"{space.name} has no networks; give a Skeleton that builds them, or score torch modules of your own "
         "with archbo.proxies.compute"
