@@ -52,7 +52,7 @@ from archbo.predictors import (
     kernels,
 )
 from archbo.predictors.gp import relative
-from archbo.proxies import Proxies, shipped
+from archbo.proxies import Proxies
 from archbo.spaces import (
     CategoricalSpace,
     DartsSpace,
@@ -68,7 +68,6 @@ __all__ = [
     "BENCHMARKS",
     "ENCODINGS",
     "PREDICTORS",
-    "PROXY_ENCODINGS",
     "SPACES",
     "acquisition",
     "baseline",
@@ -98,7 +97,7 @@ BENCHMARKS: Mapping[str, Callable[[], Benchmark]] = {
     },
 }
 
-ENCODINGS: Mapping[str, Callable[[SearchSpace], Encoding]] = {
+ENCODINGS: Mapping[str, Callable[..., Encoding]] = {
     "one-hot": OneHotEncoding,
     "canonical-one-hot": partial(OneHotEncoding, canonical=True),
     "categorical": CategoricalEncoding,
@@ -110,9 +109,6 @@ ENCODINGS: Mapping[str, Callable[[SearchSpace], Encoding]] = {
     "semantic-path": partial(PathEncoding, counts=True, semantic=True),
     "graph-features": GraphFeatureEncoding,
     "wl": WLEncoding,
-}
-
-PROXY_ENCODINGS: Mapping[str, Callable[[SearchSpace, Proxies], Encoding]] = {
     "zero-cost": ZeroCostEncoding,
     "nodewise": NodewiseEncoding,
 }
@@ -144,6 +140,10 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
     "xgboost": GBDT.plain,
 }
 """From a space and an encoding, or None for the predictor's own."""
+
+TAKE_PROXIES = frozenset({"zero-cost"})
+TAKE_PARTS = frozenset({"nodewise"})
+"""The names that take ``proxies``, and those that want their parts by decision."""
 
 ACQUISITIONS: Mapping[str, Acquisition] = {
     "log_ei": Maximize(log_ei),
@@ -184,38 +184,43 @@ def encoding(names: str, space: SearchSpace, proxies: Proxies | None = None) -> 
     """The encoding of that name; several are joined with ``+``.
 
     Args:
-        names: ``default``, or keys of ``ENCODINGS`` or ``PROXY_ENCODINGS``.
+        names: ``default``, or keys of ``ENCODINGS``.
         space: The space to encode.
-        proxies: What ``PROXY_ENCODINGS`` show; by default those that come with archbo.
+        proxies: For the encodings that show some; by default those that come with archbo. For parts by decision
+            these are taken too where the given ones have none.
 
     Raises:
         UsageError: There is no such encoding, or there are no proxies for it.
     """
+    known: dict[str, Callable[..., Encoding]] = {"default": default_encoding, **ENCODINGS}
 
-    def with_proxies(name: str) -> Callable[[SearchSpace], Encoding]:
-        def make(space: SearchSpace) -> Encoding:
-            return PROXY_ENCODINGS[name](space, shipped(space) if proxies is None else proxies)
+    def make(name: str) -> Encoding:
+        return _pick(known, name, "encoding")(space, **_proxies_for(name, proxies))
 
-        return make
-
-    known = {
-        "default": default_encoding,
-        **ENCODINGS,
-        **{name: with_proxies(name) for name in PROXY_ENCODINGS},
-    }
-    first, *others = (_pick(known, name, "encoding")(space) for name in names.split("+"))
+    first, *others = map(make, names.split("+"))
     for other in others:
         first = first + other
     return first
 
 
-def predictor(name: str, space: SearchSpace, encoding: Encoding | None = None) -> Predictor:
+def predictor(
+    name: str,
+    space: SearchSpace,
+    encoding: Encoding | None = None,
+    proxies: Proxies | None = None,
+) -> Predictor:
     """The predictor of that name, on its own default encoding unless one is given.
 
+    Args:
+        name: A key of ``PREDICTORS``.
+        space: The space that the rows belong to.
+        encoding: What it sees.
+        proxies: As for ``encoding``, for predictors that need some by themselves.
+
     Raises:
-        UsageError: There is no such predictor.
+        UsageError: There is no such predictor, or there are no proxies for it.
     """
-    return _pick(PREDICTORS, name, "predictor")(space, encoding)
+    return _pick(PREDICTORS, name, "predictor")(space, encoding, **_proxies_for(name, proxies))
 
 
 def acquisition(name: str) -> Acquisition:
@@ -243,7 +248,7 @@ def optimizer(
         UsageError: One of the names is unknown, or there are no proxies for ``zero-cost``.
     """
     features = encoding(encoding_names, space, proxies) if encoding_names else None
-    surrogate = predictor(predictor_name, space, features)
+    surrogate = predictor(predictor_name, space, features, proxies)
     rule = acquisition(acquisition_name)
     return Optimizer(space, surrogate, rule, candidates=candidates, seed=seed)
 
@@ -257,6 +262,13 @@ def baseline(
         UsageError: There is no such method.
     """
     return _pick(BASELINES, name, "baseline")(space, candidates=candidates, seed=seed)
+
+
+def _proxies_for(name: str, proxies: Proxies | None) -> dict[str, Proxies]:
+    """The argument ``proxies`` for an encoding or a predictor that takes it."""
+    if proxies is None or name not in TAKE_PROXIES | TAKE_PARTS:
+        return {}
+    return {} if name in TAKE_PARTS and not proxies.node_names else {"proxies": proxies}
 
 
 def _pick(table: Mapping[str, T], name: str, kind: str, remedy: str = "give one of these") -> T:

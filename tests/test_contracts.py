@@ -17,6 +17,7 @@ from botorch.sampling import SobolQMCNormalSampler
 from archbo import GBDT, Observations, RelativisticGNN, catalog
 from archbo.acquisition import FixedCandidates, LocalCandidates
 from archbo.errors import InvalidArchitectureError, NumericalWarning, UsageError
+from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
 from archbo.spaces import CategoricalSpace
 
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
@@ -29,9 +30,43 @@ def over(name, table):
     return pytest.mark.parametrize(name, table.values(), ids=table.keys())
 
 
+@cache
+def proxies_of(space):
+    """Those that come with archbo, and for other spaces scores of very small networks, or numbers from the rows."""
+    if space.name in SHIPPED:
+        return shipped(space)
+    if space is TOY:
+        X = space.enumerate()
+        return ProxyTable(
+            space, X, X.cumsum(-1), space.columns, nodes=X.unsqueeze(-1), node_names=["size"]
+        )
+    small = setup(space)
+    return ComputedProxies(
+        space,
+        small.inputs,
+        small.targets,
+        ["params", "l2_norm"],
+        nodes=["l2_norm"],
+        skeleton=small.skeleton,
+        n_reference=20,
+    )
+
+
+def with_proxies(make):
+    """Something of the catalog, on proxies that there are for every space."""
+    return lambda space, *arguments: make(space, *arguments, proxies=proxies_of(space))
+
+
+def on_every_space(table):
+    """The entries of the catalog's table, those that take proxies with some."""
+    takers = catalog.TAKE_PROXIES | catalog.TAKE_PARTS
+    return {name: with_proxies(make) if name in takers else make for name, make in table.items()}
+
+
 every_space = over("space", SPACES)
 some_spaces = over("space", SOME_SPACES)
-every_encoding = over("make", catalog.ENCODINGS)
+ENCODINGS = on_every_space(catalog.ENCODINGS)
+every_encoding = over("make", ENCODINGS)
 # Smaller than their defaults, so that a fit takes a moment.
 SMALL: dict[str, dict[str, object]] = {
     "bnn-hmc": {"warmup": 30, "samples": 25},
@@ -42,9 +77,9 @@ SMALL: dict[str, dict[str, object]] = {
     "stack-gnn": {"parts": (GBDT, partial(RelativisticGNN, n_members=6, n_epochs=20))},
     "random-forest": {"n_trees": 30},
 }
-PREDICTORS = {
-    name: partial(make, **SMALL.get(name, {})) for name, make in catalog.PREDICTORS.items()
-}
+PREDICTORS = on_every_space(
+    {name: partial(make, **SMALL.get(name, {})) for name, make in catalog.PREDICTORS.items()}
+)
 every_predictor = over("make", PREDICTORS)
 every_acquisition = over("acquisition", catalog.ACQUISITIONS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -383,10 +418,10 @@ def test_encoding_refuses_rows_of_wrong_width(make, space):
 
 @pytest.mark.parametrize("space", SOME_SPACES.values(), ids=SOME_SPACES)
 def test_encodings_equal_themselves_only(space):
-    made = {name: make(space) for name, make in catalog.ENCODINGS.items()}
+    made = {name: make(space) for name, make in ENCODINGS.items()}
     for (a, first), (b, second) in product(made.items(), made.items()):
         assert first.equals(second) == (a == b)
-    for name, make in catalog.ENCODINGS.items():
+    for name, make in ENCODINGS.items():
         assert made[name].equals(make(space))
         assert not made[name].equals(make(SPACES["tnb101-micro"]))
 

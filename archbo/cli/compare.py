@@ -76,7 +76,7 @@ def compare(
         for name in names_of(encodings, "--encodings")
     }
     made = {
-        (name, encoding): catalog.predictor(name, benchmark.space, features[encoding])
+        (name, encoding): catalog.predictor(name, benchmark.space, features[encoding], scores)
         for name in names_of(predictors, "--predictors")
         for encoding in features
     }

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from archbo.encodings.base import Encoding
 from archbo.errors import UsageError
-from archbo.proxies import Proxies
+from archbo.proxies import Proxies, shipped
 from archbo.spaces import SearchSpace
 
 __all__ = ["NodewiseEncoding", "ZeroCostEncoding"]
@@ -17,10 +17,11 @@ class ZeroCostEncoding(Encoding):
 
     Args:
         space: The space that the rows belong to.
-        proxies: The scores; an architecture without takes its canonical twin's.
+        proxies: The scores, those that come with archbo unless given; an architecture without takes its
+            canonical twin's.
 
     Raises:
-        UsageError: The proxies are of another space.
+        UsageError: The proxies are of another space, or archbo has none of this one.
 
     Example:
         >>> from archbo.proxies import ProxyTable
@@ -31,8 +32,8 @@ class ZeroCostEncoding(Encoding):
         [-1.0, 0.0, 1.0]
     """
 
-    def __init__(self, space: SearchSpace, proxies: Proxies) -> None:
-        _check(space, proxies)
+    def __init__(self, space: SearchSpace, proxies: Proxies | None = None) -> None:
+        proxies = _of(space, proxies)
         super().__init__(space)
         self.proxies = proxies
         self.feature_names = proxies.names
@@ -52,10 +53,11 @@ class NodewiseEncoding(Encoding):
 
     Args:
         space: The space that the rows belong to.
-        proxies: With parts by decision; an architecture without takes its canonical twin's.
+        proxies: With parts by decision, those that come with archbo unless given; an architecture without takes
+            its canonical twin's.
 
     Raises:
-        UsageError: The proxies are of another space, or have no parts.
+        UsageError: The proxies are of another space, or have no parts, or archbo has none of this space.
 
     Example:
         >>> import torch
@@ -71,8 +73,8 @@ class NodewiseEncoding(Encoding):
         (('first.snip', 'second.snip'), [[0.375, 0.875]])
     """
 
-    def __init__(self, space: SearchSpace, proxies: Proxies) -> None:
-        _check(space, proxies)
+    def __init__(self, space: SearchSpace, proxies: Proxies | None = None) -> None:
+        proxies = _of(space, proxies)
         if not proxies.node_names:
             raise UsageError(
                 f"these proxies of {space.name} have no parts by decision; compute some with nodes, or leave "
@@ -92,6 +94,9 @@ class NodewiseEncoding(Encoding):
         return f"NodewiseEncoding({self.space.name}, {', '.join(self.proxies.node_names)})"
 
 
-def _check(space: SearchSpace, proxies: Proxies) -> None:
+def _of(space: SearchSpace, proxies: Proxies | None) -> Proxies:
+    if proxies is None:
+        return shipped(space)
     if proxies.space.name != space.name:
         raise UsageError(f"the proxies are of {proxies.space.name}, not of {space.name}")
+    return proxies

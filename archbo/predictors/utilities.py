@@ -73,13 +73,20 @@ class ReadOut(nn.Module):
         width: The number of features ``R``.
         hidden: The width of the hidden layer.
         dropout: The probability with which a feature is left out in training.
+        start: The initial spread of utilities.
     """
 
     centre: Tensor
     scale: Tensor
 
     def __init__(
-        self, generators: Sequence[Generator], width: int, hidden: int, *, dropout: float
+        self,
+        generators: Sequence[Generator],
+        width: int,
+        hidden: int,
+        *,
+        dropout: float,
+        start: float = 1.0,
     ) -> None:
         super().__init__()
         self.generators, self.dropout = list(generators), dropout
@@ -89,7 +96,7 @@ class ReadOut(nn.Module):
         self.linear = zeros(s, width, 1)
         self.first = normal(generators, width, hidden, std=(2 / width) ** 0.5)
         self.first_bias = zeros(s, 1, hidden)
-        self.second = normal(generators, hidden, 1, std=hidden**-0.5)
+        self.second = normal(generators, hidden, 1, std=start * hidden**-0.5)
 
     def forward(self, features: Tensor) -> Tensor:
         """Utilities ``s x b`` from features ``s x b x R``."""

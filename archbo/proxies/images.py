@@ -49,13 +49,14 @@ def random_images(
     shape = (n, channels, resolution, resolution)
     if kind == "uniform":
         return torch.rand(shape, generator=generator), labels
-    images = torch.randn(shape, generator=generator)
+    # In double: how many threads or which processor add up is then rounded away.
+    images = torch.randn(shape, generator=generator).double()
     if kind == "natural":
-        grey = torch.randn(n, 1, resolution, resolution, generator=generator)
+        grey = torch.randn(n, 1, resolution, resolution, generator=generator).double()
         images = torch.fft.rfft2(grey + 0.3 * images)
-        rows = torch.fft.fftfreq(resolution).unsqueeze(-1)
-        columns = torch.fft.rfftfreq(resolution)
+        rows = torch.fft.fftfreq(resolution, dtype=torch.double).unsqueeze(-1)
+        columns = torch.fft.rfftfreq(resolution, dtype=torch.double)
         frequency = (rows**2 + columns**2).sqrt().clamp(min=1 / resolution)
         images = torch.fft.irfft2(images / frequency**FALL, s=(resolution, resolution))
         images = (images - images.mean()) / images.std()
-    return images, labels
+    return images.float(), labels

@@ -1,0 +1,94 @@
+"""The tables of proxies that come with archbo."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from archbo import catalog
+from archbo.errors import UsageError
+from archbo.proxies import DEFAULT_MEASURES, NODEWISE, SHIPPED, nodes_of, score, setup, shipped
+from archbo.spaces import CategoricalSpace
+
+NB201 = catalog.space("nb201")
+
+
+def test_it_holds_every_distinct_cell_of_nas_bench_201():
+    table = shipped(NB201)
+    assert len(table) == len(NB201.keys(table.X).unique()) == 9445
+    assert table.names == DEFAULT_MEASURES
+    assert table.node_names == NODEWISE
+    X = NB201.enumerate()
+    ranks, nodes = table.ranks(X), table.node_ranks(X)
+    assert ranks.shape == (15625, len(DEFAULT_MEASURES))
+    assert ranks.isfinite().all()
+    assert ranks.abs().max() <= 1
+    assert nodes.shape == (15625, 6, len(NODEWISE))
+    assert nodes.isfinite().all()
+    assert shipped(catalog.space("nb201")) is table  # it is read once
+
+
+STABLE = ("synflow", "nwot", "zen", "l2_norm", "params", "flops", "flatness")
+"""The measures that another order of additions, as on another processor, changes by less than 1e-4."""
+
+
+def test_its_scores_are_those_of_the_reduced_setup():
+    table, made = shipped(NB201), setup(NB201)
+    X = table.X[:: len(table) // 5][:5]
+    options = {"nodes": NODEWISE, "skeleton": made.skeleton}
+    again = score(NB201, X, made.inputs, made.targets, DEFAULT_MEASURES, **options)
+    found = torch.tensor(again[[*DEFAULT_MEASURES]].to_numpy(copy=True))
+    close(table.scores(X), found, table.reference[0], DEFAULT_MEASURES)
+    parts = nodes_of(again, NB201, NODEWISE)
+    places = [tensor.flatten(0, 1) for tensor in (table.nodes(X), parts, table.reference[1])]
+    close(*places, NODEWISE)
+
+
+def close(known, found, reference, names):
+    """Whether numbers agree, by columns, relative to themselves and to what is usual in their column."""
+    assert known.isfinite().equal(found.isfinite())
+    for number, name in enumerate(names):
+        good = found[:, number].isfinite()
+        tolerance = 1e-4 if name in STABLE else 0.05
+        sizes = reference[:, number].abs()
+        usual = float(sizes[sizes.isfinite() & (sizes > 0)].median())
+        np.testing.assert_allclose(
+            found[good, number].numpy(),
+            known[good, number].numpy(),
+            rtol=tolerance,
+            atol=tolerance * usual,
+            err_msg=name,
+        )
+
+
+def test_encodings_take_it_where_no_other_is_named():
+    X = NB201.sample(5, generator=torch.Generator().manual_seed(0))
+    assert catalog.encoding("zero-cost", NB201)(X).equal(shipped(NB201).ranks(X))
+    joined = catalog.encoding("default+zero-cost+nodewise", NB201)
+    assert joined(X).shape == (5, joined.n_features)
+
+
+@pytest.mark.parametrize("space", [catalog.space("nb101"), CategoricalSpace("toy", {"a": ["b"]})])
+def test_other_spaces_have_none(space):
+    assert space.name not in SHIPPED
+    remedy = f"no proxies of {space.name}; .*compute --spaces {space.name}'.*--proxies FILE"
+    with pytest.raises(UsageError, match=remedy):
+        shipped(space)
+
+
+def test_the_command_line_needs_no_proxies_named(tmp_path, monkeypatch, capsys):
+    from archbo import cli
+
+    monkeypatch.chdir(tmp_path)
+    options = ["--predictors", "gbdt", "--encodings", "default+zero-cost", "--train-sizes", "40"]
+    command = ["archbo", "compare", "nb201", *options, "--repeats", "1", "--json", "c.json"]
+    monkeypatch.setattr("sys.argv", command)
+    monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    assert not done.value.code, capsys.readouterr().err
+    (result,) = json.loads((tmp_path / "c.json").read_text())["results"]
+    assert result["encoding"] == "default+zero-cost"
+    assert not re.search("nan", json.dumps(result))
