@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         CategoricalEncoding,
         Encoding,
         GraphFeatureEncoding,
+        NodewiseEncoding,
         OneHotEncoding,
         OpCountEncoding,
         PathEncoding,
@@ -49,8 +50,9 @@ if TYPE_CHECKING:
         RelativisticGNN,
         SparseGP,
         Stack,
+        ZeroCostMixer,
     )
-    from archbo.proxies import ProxyTable
+    from archbo.proxies import ComputedProxies, ProxyTable
     from archbo.spaces import (
         Arch,
         CategoricalSpace,
@@ -79,6 +81,7 @@ _HOMES = {
         "Encoding",
         "GraphFeatureEncoding",
         "OneHotEncoding",
+        "NodewiseEncoding",
         "OpCountEncoding",
         "PathEncoding",
         "WLEncoding",
@@ -99,8 +102,9 @@ _HOMES = {
         "RelativisticGNN",
         "SparseGP",
         "Stack",
+        "ZeroCostMixer",
     ),
-    "proxies": ("ProxyTable",),
+    "proxies": ("ComputedProxies", "ProxyTable"),
     "spaces": (
         "Arch",
         "CategoricalSpace",
@@ -124,6 +128,7 @@ __all__ = [
     "Benchmark",
     "CategoricalEncoding",
     "CategoricalSpace",
+    "ComputedProxies",
     "DartsSpace",
     "DeepEnsemble",
     "DeepKernelGP",
@@ -136,6 +141,7 @@ __all__ = [
     "LinearisedLaplace",
     "Maximize",
     "NodeCellSpace",
+    "NodewiseEncoding",
     "Observations",
     "OneHotEncoding",
     "OpCountEncoding",
@@ -155,6 +161,7 @@ __all__ = [
     "ThompsonSampling",
     "WLEncoding",
     "ZeroCostEncoding",
+    "ZeroCostMixer",
     "benchmark",
     "read_table",
     "run",

@@ -49,6 +49,7 @@ from archbo.predictors import (
     RelativisticGNN,
     SparseGP,
     Stack,
+    ZeroCostMixer,
     kernels,
 )
 from archbo.predictors.gp import relative
@@ -133,6 +134,8 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
     "gbdt": GBDT,
     "gbdt-rank": partial(GBDT, objective="rank"),
     "gnn": RelativisticGNN,
+    "mixer": ZeroCostMixer,
+    "mixer-pooled": partial(ZeroCostMixer, pooled=True),
     "stack": Stack,
     "stack-gnn": partial(Stack, parts=(GBDT, RelativisticGNN)),
     "rank-average": partial(Stack, combine="rank"),
@@ -142,7 +145,7 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
 """From a space and an encoding, or None for the predictor's own."""
 
 TAKE_PROXIES = frozenset({"zero-cost"})
-TAKE_PARTS = frozenset({"nodewise"})
+TAKE_PARTS = frozenset({"nodewise", "mixer", "mixer-pooled"})
 """The names that take ``proxies``, and those that want their parts by decision."""
 
 ACQUISITIONS: Mapping[str, Acquisition] = {

@@ -13,6 +13,7 @@ from archbo.predictors.relativistic_gnn import RelativisticGNN
 from archbo.predictors.sghmc import SGHMC
 from archbo.predictors.sparse_gp import AutoGP, SparseGP
 from archbo.predictors.stacking import Stack
+from archbo.predictors.zero_cost_mixer import ZeroCostMixer
 
 __all__ = [
     "BNNHMC",
@@ -29,6 +30,7 @@ __all__ = [
     "RelativisticGNN",
     "SparseGP",
     "Stack",
+    "ZeroCostMixer",
     "calibrate",
     "marginals",
 ]

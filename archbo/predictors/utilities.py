@@ -61,8 +61,11 @@ class UtilityNetwork(nn.Module, ABC):
         """Take the scales of what is inside from architectures to be fitted to."""
 
     def penalty(self, n: int) -> Tensor:
-        """What is added to the losses of all members, as if ``n`` observations were seen."""
+        """What is added to the sum of the members' losses over batches of ``n`` observations."""
         return torch.zeros(())
+
+    def settle(self) -> None:
+        """Fix what is random in training; called when that is over."""
 
 
 class ReadOut(nn.Module):
@@ -333,6 +336,7 @@ def train(
         optimizer.step()
         schedule.step()
     network.double().eval()
+    network.settle()
 
 
 def normal(generators: Sequence[Generator], *shape: int, std: float) -> nn.Parameter:
