@@ -75,6 +75,8 @@ SMALL: dict[str, dict[str, object]] = {
     "laplace": {"n_steps": 100},
     "gnn": {"n_members": 6, "n_epochs": 20},
     "stack-gnn": {"parts": (GBDT, partial(RelativisticGNN, n_members=6, n_epochs=20))},
+    "mixer": {"n_members": 6, "n_epochs": 40},
+    "mixer-pooled": {"n_members": 6, "n_epochs": 40},
     "random-forest": {"n_trees": 30},
 }
 PREDICTORS = on_every_space(

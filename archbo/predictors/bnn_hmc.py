@@ -22,12 +22,10 @@ from archbo.predictors.mlp import (
     WeightPrior,
 )
 from archbo.predictors.relevance import gp_relevance
+from archbo.predictors.targets import on_grid
 from archbo.spaces import SearchSpace
 
 __all__ = ["BNNHMC", "MarginalPotential", "NetworkEnsemble"]
-
-GRID = 4096
-"""Targets are rounded to one part in so many, so that rows in single and double precision give the same chains."""
 
 NETWORKS = 128  # kept for prediction
 DESCENT = 200  # Adam's steps before the chains start
@@ -99,7 +97,7 @@ class BNNHMC(Predictor):
         self.diagnostics = None
         features = StandardFeatures(self.encoding)
         inputs = features(self.train_X.float())
-        targets = (self.to_latent(self.train_Y).flatten() * GRID).round().float().numpy() / GRID
+        targets = on_grid(self.to_latent(self.train_Y).flatten()).float().numpy()
         potential = MarginalPotential(inputs, targets, features.groups, self.hidden)
         generator = np.random.default_rng(seed)
         start = 0.5 * generator.standard_normal((self.chains, potential.n_parameters), np.float32)

@@ -10,12 +10,13 @@ from torch import Tensor
 from archbo.encodings import Encoding, default_encoding
 from archbo.errors import FitError
 from archbo.predictors.base import Predictor
-from archbo.predictors.bnn_hmc import GRID, NetworkEnsemble
+from archbo.predictors.bnn_hmc import NetworkEnsemble
 from archbo.predictors.ensemble import calibrate
 from archbo.predictors.held_out import folds, moments
 from archbo.predictors.losses import mse
 from archbo.predictors.mlp import FloatArray, StandardFeatures, WhiteNetwork
 from archbo.predictors.relevance import gp_relevance
+from archbo.predictors.targets import on_grid
 from archbo.spaces import SearchSpace
 
 __all__ = ["DeepEnsemble"]
@@ -82,7 +83,7 @@ class DeepEnsemble(Predictor):
         held = held[np.arange(self.n_networks) % len(held)]
         start = rng.standard_normal((len(held), network.n_parameters), np.float32)
         start[:, network.scales] = 0
-        targets = (Z * GRID).round().float().numpy() / GRID
+        targets = on_grid(Z).float().numpy()
         relevance, _ = gp_relevance(self.encoding, self.train_X, targets)
         start[:, network.scales][:, : len(relevance)] = relevance
         position = self._train(network, start, inputs, targets, held, rng)

@@ -9,11 +9,11 @@ from torch import Tensor
 from archbo.encodings import Encoding, default_encoding
 from archbo.errors import FitError
 from archbo.predictors.base import Predictor
-from archbo.predictors.bnn_hmc import GRID
 from archbo.predictors.ensemble import GaussianEnsemble
 from archbo.predictors.hmc import descend
 from archbo.predictors.mlp import BatchedMLP, FloatArray, StandardFeatures, WhiteNetwork
 from archbo.predictors.relevance import gp_relevance
+from archbo.predictors.targets import on_grid
 from archbo.spaces import SearchSpace
 
 __all__ = ["LinearisedEnsemble", "LinearisedLaplace"]
@@ -64,7 +64,7 @@ class LinearisedLaplace(Predictor):
     def _fit(self, *, seed: int) -> None:
         features = StandardFeatures(self.encoding)
         X = features(self.train_X.float())
-        y = (self.to_latent(self.train_Y).flatten() * GRID).round().float().numpy() / GRID
+        y = on_grid(self.to_latent(self.train_Y).flatten()).float().numpy()
         network = WhiteNetwork(features.groups, self.hidden)
         relevance, noise = gp_relevance(self.encoding, self.train_X, y)
         rng = np.random.default_rng(seed)

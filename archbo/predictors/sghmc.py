@@ -7,8 +7,9 @@ import numpy as np
 from archbo.encodings import Encoding, default_encoding
 from archbo.errors import FitError
 from archbo.predictors.base import Predictor
-from archbo.predictors.bnn_hmc import GRID, NOISE_LOG_MEAN, NetworkEnsemble
+from archbo.predictors.bnn_hmc import NOISE_LOG_MEAN, NetworkEnsemble
 from archbo.predictors.mlp import FloatArray, StandardFeatures, WhiteNetwork
+from archbo.predictors.targets import on_grid
 from archbo.spaces import SearchSpace
 
 __all__ = ["SGHMC", "sample_sghmc"]
@@ -69,7 +70,7 @@ class SGHMC(Predictor):
     def _fit(self, *, seed: int) -> None:
         features = StandardFeatures(self.encoding)
         X = features(self.train_X.float())
-        y = (self.to_latent(self.train_Y).flatten() * GRID).round().float().numpy() / GRID
+        y = on_grid(self.to_latent(self.train_Y).flatten()).float().numpy()
         network = WhiteNetwork(features.groups, self.hidden)
         rng = np.random.default_rng(seed)
         n, batch = len(y), min(BATCH, len(y))

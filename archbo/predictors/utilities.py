@@ -13,6 +13,7 @@ from archbo.encodings import Encoding
 from archbo.errors import FitError, UsageError
 from archbo.predictors.base import Predictor
 from archbo.predictors.ensemble import GaussianEnsemble, calibrate
+from archbo.predictors.targets import on_grid
 from archbo.spaces import SearchSpace
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
 
 PER_FOLD = 3
 BATCH = 128
-MIN_BATCHES = 2  # per epoch, of the same architectures if need be
 LEARNING_RATE = 0.02
 PER_KNOT, MAX_KNOTS = 5, 20
 PRIOR = 3.0  # what is assumed without data counts as as many values
@@ -132,13 +132,15 @@ class UtilityPredictor(Predictor, ABC):
         loss: From utilities and targets of about unit variance to one loss per member.
         n_members: The number of networks ``s``, a multiple of 3 and at least 6. At first each observation is kept
             from three of them.
-        n_epochs: How often a network sees each observation; twice that if they fit into one batch of 128.
+        n_epochs: How often a network sees each observation, or more often if ``min_batches`` of 128 want more.
 
     Raises:
         UsageError: ``n_members`` is no such number.
     """
 
     min_observations: ClassVar[int] = 5
+    min_batches: ClassVar[int] = 2
+    """Per epoch, of the same architectures if need be."""
 
     def __init__(self, space: SearchSpace, *, loss: Loss, n_members: int, n_epochs: int) -> None:
         if n_members < 2 * PER_FOLD or n_members % PER_FOLD > 0:
@@ -154,12 +156,14 @@ class UtilityPredictor(Predictor, ABC):
         """Members with their initial weights, each from its generator."""
 
     def _fit(self, *, seed: int) -> None:
-        Z = self.to_latent(self.train_Y).flatten().double()
+        Z = on_grid(self.to_latent(self.train_Y).flatten().double())
         self.model = model = self._untrained(_generators(self.n_members, seed))
         inputs = model.inputs(self.train_X.double())
         held_out = _folds(len(Z), self.n_members, seed)
         model.network.standardise(inputs)
-        learn = partial(train, model.network, inputs, Z, loss=self.loss)
+        learn = partial(
+            train, model.network, inputs, Z, loss=self.loss, min_batches=self.min_batches
+        )
         learn(held_out, n_epochs=self.n_epochs, learning_rate=LEARNING_RATE)
         model.calibrate(inputs, Z, held_out)
         # What was held out is learned at last, from where the network is.
@@ -291,6 +295,7 @@ def train(
     loss: Loss,
     n_epochs: int,
     learning_rate: float,
+    min_batches: int = 2,
 ) -> None:
     """Train all members, each on batches of its own, in single precision.
 
@@ -300,8 +305,9 @@ def train(
         Z: ``n``, their values.
         held_out: ``s x n`` bool, what each member does not see.
         loss: From utilities and values (``s x b`` each) to ``s`` losses.
-        n_epochs: How often each member sees each of its architectures, in at least two steps for each.
+        n_epochs: How often each member sees each of its architectures.
         learning_rate: The largest one, of a cycle.
+        min_batches: The fewest steps of an epoch.
 
     Raises:
         FitError: The loss is not finite.
@@ -309,7 +315,7 @@ def train(
     seen = [(~held).nonzero().flatten() for held in held_out]
     size = min(len(index) for index in seen)
     batch = min(BATCH, size)
-    n_steps = int(n_epochs * max(size / batch, MIN_BATCHES))
+    n_steps = int(n_epochs * max(size / batch, min_batches))
     network.float().train()
     small, targets = [part.float() for part in inputs], Z.float()
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -114,7 +114,7 @@ class MixerNetwork(UtilityNetwork):
         hidden: int = 16,
         n_blocks: int = 1,
         dropout: float = 0.1,
-        temperature: float = 50.0,
+        temperature: float = 10.0,
     ) -> None:
         super().__init__()
         self.generators, self.temperature = list(generators), temperature
@@ -205,7 +205,7 @@ class ZeroCostMixer(UtilityPredictor):
             from three of them.
         hidden: The number of channels.
         n_blocks: How often decisions and channels are mixed.
-        n_epochs: How often a mixer sees each observation; twice that if they fit into one batch of 128.
+        n_epochs: How often a mixer sees each observation.
         temperature: How much the prior over weights counts; divided by the square of the number of observations, for
             a loss of pairs has as many terms.
 
@@ -223,6 +223,8 @@ class ZeroCostMixer(UtilityPredictor):
         True
     """
 
+    min_batches: ClassVar[int] = 1
+
     def __init__(
         self,
         space: SearchSpace,
@@ -236,8 +238,8 @@ class ZeroCostMixer(UtilityPredictor):
         n_members: int = 12,
         hidden: int = 16,
         n_blocks: int = 1,
-        n_epochs: int = 80,
-        temperature: float = 50.0,
+        n_epochs: int = 160,
+        temperature: float = 10.0,
     ) -> None:
         super().__init__(space, loss=loss, n_members=n_members, n_epochs=n_epochs)
         self.encoding = encoding
