@@ -214,7 +214,7 @@ def test_selected_proxies_keep_their_scores_and_all_parts(made, tmp_path):
     table = ProxyTable.read(write(frame, tmp_path / "scores.csv"), NB201)
     chosen = table.select(["par*", "*"])
     assert chosen.names == ("params", "synflow")
-    assert chosen.ranks(X).equal(table.ranks(X)[:, [1, 0]])
+    assert chosen.scores(X).equal(table.scores(X)[:, [1, 0]])
     assert table.select(["params"]).scores(X).equal(table.scores(X)[:, 1:])
     assert chosen.node_names == table.node_names
     assert chosen.node_ranks(X).equal(table.node_ranks(X))
