@@ -290,7 +290,7 @@ axes.axis("off")
 figure
 
 # %% [markdown]
-# The direct way from the input to the output moves predictions most, then the first and the last edge; by the edge
-# between the two inner nodes mixers hardly go, where its large `synflow` is offset by its other parts. On the direct way
-# they look at the gradient's measures, on the edges of the long way at `synflow`, and nowhere at `plain`. Another
-# sample moves the weight between measures that say the same, so trust the edges more than single squares.
+# The direct way from the input to the output moves predictions most, then the first and the last edge of the long
+# way. The edge between the two inner nodes moves them least: its `synflow` is large, but its other parts offset it.
+# On the direct way mixers look at the measures of the gradient, on the long way at `synflow`, and nowhere at `plain`.
+# Another sample moves weight between measures that say the same, so trust the edges more than single squares.
