@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from archbo.comparison.leaderboard import Evaluation
 from archbo.comparison.metrics import calibration
@@ -111,6 +112,11 @@ def _draw_time(axes: Axes, final: Mapping[str, Group], colours: Mapping[str, obj
     axes.plot([], [], "o", color=GREY, label="fit")
     axes.plot([], [], "d", color=GREY, label="predict")
     axes.set_xscale("log")
+    # Within a decade matplotlib names every tick, one over the other.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", labelsize=8)
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("seconds, fit and prediction of all others")

@@ -168,7 +168,7 @@ class UtilityPredictor(Predictor, ABC):
         model.calibrate(inputs, Z, held_out)
         # What was held out is learned at last, from where the network is.
         nothing = torch.zeros_like(held_out)
-        learn(nothing, n_epochs=self.n_epochs // 4, learning_rate=LEARNING_RATE / 4)
+        learn(nothing, n_epochs=max(self.n_epochs // 4, 1), learning_rate=LEARNING_RATE / 4)
         model.map_utilities(inputs, Z, nothing)
 
     def _prepare(self) -> None:

@@ -92,7 +92,7 @@ class ProxyTable(Proxies):
         if ARCH not in frame:
             raise DataError(f"{path} has no column {ARCH!r}, so it is no file of scores")
         try:
-            X = space.rows(frame[ARCH].tolist())
+            X = space.rows([str(arch) for arch in frame[ARCH]])
         except ArchboError as error:
             raise DataError(f"{path}: {error}") from error
         columns, first = [str(column) for column in frame], f"{space.columns[0]}."

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from archbo import catalog
-from archbo.encodings import OneHotEncoding, ZeroCostEncoding
+from archbo.encodings import NodewiseEncoding, OneHotEncoding, ZeroCostEncoding
 from archbo.errors import UsageError
-from archbo.proxies import ProxyTable
+from archbo.proxies import ProxyTable, shipped
 from archbo.spaces import EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -54,3 +54,44 @@ def test_scores_that_are_missing_or_of_another_space_are_refused(table):
             catalog.encoding(name, catalog.space("darts"))
     with pytest.raises(UsageError, match="proxies are of nb201, not of nb101"):
         ZeroCostEncoding(catalog.space("nb101"), table)
+
+
+@pytest.fixture(scope="module")
+def parted(table):
+    """With parts of both signs, in two measures."""
+    X = NB201.enumerate()
+    nodes = torch.stack([X - 2, X * torch.arange(6)], -1)
+    options = {"nodes": nodes, "node_names": ["a", "b"]}
+    return ProxyTable(NB201, X, table.scores(X), table.names, **options)
+
+
+def test_parts_are_features_decision_by_decision(parted):
+    encoding = NodewiseEncoding(NB201, parted)
+    X = NB201.sample(12, generator=torch.Generator().manual_seed(0))
+    wanted = torch.stack(
+        [
+            parted.node_ranks(X)[:, decision, measure]
+            for decision in range(6)
+            for measure in range(2)
+        ],
+        -1,
+    )
+    assert encoding(X).equal(wanted)
+    assert encoding(X.reshape(2, 3, 2, 6)).equal(wanted.reshape(2, 3, 2, 12))
+    names = [f"{column}.{measure}" for column in NB201.columns for measure in ("a", "b")]
+    assert encoding.feature_names == tuple(names)
+    assert encoding.groups == (0, 1) * 6
+
+
+def test_names_join_parts_with_others(parted):
+    joined = catalog.encoding("zero-cost+nodewise", NB201, parted)
+    assert joined.equals(ZeroCostEncoding(NB201, parted) + NodewiseEncoding(NB201, parted))
+    assert joined.groups == (0, 1, *(2, 3) * 6)
+
+
+def test_proxies_without_parts_are_refused_or_stood_in_for(table):
+    with pytest.raises(UsageError, match=r"nb201 have no parts by decision; .*to zero-cost"):
+        NodewiseEncoding(NB201, table)
+    assert catalog.encoding("nodewise", NB201, table).proxies is shipped(NB201)
+    with pytest.raises(UsageError, match="proxies are of nb201, not of nb101"):
+        NodewiseEncoding(catalog.space("nb101"), table)

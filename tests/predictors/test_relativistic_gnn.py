@@ -397,6 +397,12 @@ def test_members_that_cannot_be_divided_are_refused(n_members):
 # The predictor.
 
 
+def test_one_epoch_is_enough_to_fit():
+    X, Y = data(TOY, 10)
+    mean, _ = quick(TOY, n_epochs=1).fit(X, Y, seed=0).predict(X)
+    assert len(mean.unique()) == 10
+
+
 def test_seed_is_all_that_is_random():
     X, Y = data(NB201, 20)
     fresh = rows(NB201)

@@ -1,0 +1,296 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#       jupytext_version: 1.19.6
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Zero-cost proxies
+#
+# A network that has not been trained tells something about the trained one: a forward and a backward pass of a
+# single batch instead of hours on a GPU. What do such measures look at, how much do they know, and what do they
+# add to a surrogate that has a few trained networks to learn from? Nothing here needs data or a GPU: images and
+# labels are random.
+
+# %%
+# %matplotlib inline
+import os
+import warnings
+
+# A library asks for a widget that nothing here needs. Surrogates' own warnings are shown, without the code's path.
+warnings.filterwarnings("ignore", message="IProgress not found")
+warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from torch import nn
+
+import archbo
+from archbo import catalog
+from archbo.comparison import evaluate, plot_comparison, plot_correlations, training_sample
+from archbo.proxies import MEASURES, compute, random_images, shipped
+
+# The matrices here are small: one thread is faster than several.
+torch.set_num_threads(1)
+SIZES = [int(size) for size in os.environ.get("ARCHBO_NOTEBOOK_SIZES", "25,100,300").split(",")]
+REPEATS = int(os.environ.get("ARCHBO_NOTEBOOK_REPEATS", "2"))
+
+
+def heat_map(values, rows, columns, *, label, **options):
+    """A picture of a table, without its numbers."""
+    figure = Figure(
+        figsize=(0.45 * len(columns) + 3.2, 0.4 * len(rows) + 1.2), layout="constrained"
+    )
+    axes = figure.add_subplot()
+    image = axes.imshow(values, aspect="auto", **options)
+    axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.tick_params(length=0, labelsize=8)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, shrink=0.9)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)
+    return figure
+
+
+# %% [markdown]
+# ## What each measure looks at
+#
+# `w` are weights, `g` the gradient of the loss by them; numbers in the last column are of arXiv.
+#
+# | measure | what it asks | formula in words | paper |
+# |---|---|---|---|
+# | `grad_norm` | How hard does the loss pull? | norm of `g`, added up over layers | 2101.08134 |
+# | `snip` | How much hangs on the weights? | sum of &#124;`w g`&#124; | 1810.02340 |
+# | `plain` | The same, where signs may cancel | sum of `w g` | 2210.03230 |
+# | `grasp` | Would pruning weaken the gradient? | minus the sum of `w H g`, `H` the loss's Hessian | 2002.07376 |
+# | `fisher` | What would removing a channel cost? | squares of activation times its gradient, mean over the batch | 1801.05787 |
+# | `synflow` | How much flows through, whatever the data? | log of `snip` for the summed output, all weights positive, an input of ones | 2006.05467 |
+# | `l2_norm` | How large are the weights? | norm of `w`, added up over layers | 2210.03230 |
+# | `zico` | Do gradients of two batches agree? | log of the sum of mean &#124;`g`&#124; over its deviation, by layer | 2301.11300 |
+# | `jacov` | Does the network treat images differently? | spectrum of the correlations between images' input gradients | 2006.04647v1 |
+# | `epe_nas` | The same within each class | logs of these correlations, class by class | 2102.08099 |
+# | `nwot` | Do different ReLUs fire for different images? | log determinant of how often two images agree | 2006.04647 |
+# | `zen` | How much does the output move with the input? | log of the change under noise, with what batch norms divide out put back | 2102.01063 |
+# | `flatness` | Is the loss flat around the weights? | inverse of its slopes under growing noise on the weights | 2305.08611 |
+# | `ntk` | Are all images learned at the same speed? | largest by smallest eigenvalue of the tangent kernel; lower is better | 2102.11535 |
+# | `lga` | Are images of one class learned together? | correlation of the tangent kernel with "same class" | 2203.14577 |
+# | `params`, `flops` | How large is it? | weights; multiply-adds for one image | |
+#
+# All but `ntk` and `lga` come with archbo for every cell of NAS-Bench-201, from small networks on random images
+# (`archbo proxies compute` makes such tables for other spaces). A handful of cells, with their accuracy on
+# CIFAR-10 in percent:
+
+# %%
+benchmark = archbo.benchmark("nb201")
+space, accuracy = benchmark.space, benchmark.objective()
+proxies = shipped(space)
+
+
+def cell(*ops):
+    """A cell of these operations, edge by edge."""
+    return space.arch("|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*ops))
+
+
+best = space.archs(benchmark.X)[int(accuracy.Y.argmax())]
+conv, skip = "nor_conv_3x3", "skip_connect"
+cells = {
+    "the best": best,
+    "all 3x3": cell(*[conv] * 6),
+    "all 1x1": cell(*["nor_conv_1x1"] * 6),
+    "one 3x3, skips": cell(conv, *[skip] * 5),
+    "all skip": cell(*[skip] * 6),
+    "all pool": cell(*["avg_pool_3x3"] * 6),
+}
+chosen = space.rows(list(cells.values()))
+scores = pd.DataFrame(proxies.scores(chosen).numpy(), index=cells, columns=proxies.names)
+scores.insert(0, "accuracy", [accuracy(cell) for cell in cells.values()])
+scores.T.map("{:.3g}".format)
+
+# %% [markdown]
+# Units differ, and so do magnitudes; only the order counts. So archbo ranks each score among those of all cells:
+# the encoding `zero-cost` shows a surrogate these ranks.
+
+# %%
+ranks = proxies.ranks(chosen).numpy()
+heat_map(ranks, list(cells), proxies.names, label="rank", cmap="RdBu_r", vmin=-1, vmax=1)
+
+# %% [markdown]
+# `compute` scores any torch module, so also the network that you were going to train.
+
+
+# %%
+def cnn(width, depth):
+    """A plain convolutional network."""
+    layers, fed = [], 3
+    for _ in range(depth):
+        layers += [nn.Conv2d(fed, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+        fed = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
+
+
+images, labels = random_images(64, resolution=16)
+found = {}
+for width, depth in [(8, 4), (32, 4), (8, 12)]:
+    torch.manual_seed(0)
+    found[f"{depth} layers of {width}"] = compute(cnn(width, depth), images, labels, list(MEASURES))
+pd.DataFrame(found).map("{:.3g}".format)
+
+# %% [markdown]
+# ## How they correlate
+#
+# Different rows of NAS-Bench-201 may be one network, where an operation cannot be reached. Shown are the 9,445
+# cells without such operations, each network once. Spearman's rank correlation; 1 is the same order.
+
+# %%
+own = (space.canonical(benchmark.X) == benchmark.X).all(-1)
+numbers = pd.DataFrame(proxies.ranks(benchmark.X[own]).numpy(), columns=proxies.names)
+numbers.insert(0, "accuracy", accuracy.Y[own].flatten().numpy())
+order = numbers.corr("spearman").accuracy.sort_values(ascending=False).index
+correlations = numbers[order].corr("spearman")
+plot_correlations({f"nb201, n={len(numbers):,}": correlations.to_numpy()}, list(order))
+
+# %% [markdown]
+# `grad_norm`, `snip` and `fisher` are nearly one measure here, and so are `params` and `flops`, and `nwot` and
+# `l2_norm`. `flatness` runs against most others: its authors want it high, but here flat losses are mostly
+# those of small networks. No measure is much ahead of counting parameters. The picture changes once bad cells are
+# left out:
+
+# %%
+parts = {"all cells": 0.0, "better half": 0.5, "best tenth": 0.9}
+figure = Figure(figsize=(6, 4.2), layout="constrained")
+axes = figure.add_subplot()
+for (name, level), colour in zip(parts.items(), ("#8a8f98", "#1b6ca8", "#d1495b"), strict=True):
+    part = numbers[numbers.accuracy >= numbers.accuracy.quantile(level)]
+    with_accuracy = part[order].corr("spearman").accuracy[1:]
+    axes.plot(
+        with_accuracy, with_accuracy.index, "o", color=colour, label=f"{name}, n={len(part):,}"
+    )
+axes.axvline(0, color="#8a8f98", linewidth=0.8)
+axes.invert_yaxis()
+axes.set_xlim(-1, 1)
+axes.set_xlabel("Spearman's rank correlation with accuracy")
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False, fontsize=8)
+figure
+
+# %% [markdown]
+# Among the better half of the cells most measures lose a third of their correlation, or more. In the best tenth
+# `zen` and `synflow` still point the right way, most are near zero, and `snip`, `grad_norm` and `fisher` point the
+# wrong way. Proxies tell bad cells from good ones for nothing; which of the good ones is best takes training.
+#
+# ## What they add to a surrogate
+#
+# A Gaussian process on archbo's default features (paths through the cell), on the ranks of the proxies alone, and
+# on both; and the mixer, which sees the parts that each position of the cell has in the proxies, after ParZC
+# (arXiv 2402.02105). Each learns from a random sample of trained cells and is asked about all others.
+
+# %%
+SURROGATES = [
+    ("gp", "default"),
+    ("gp", "zero-cost"),
+    ("gp", "default+zero-cost"),
+    ("mixer", "default"),
+]
+
+
+def surrogate(name, encoding):
+    """One of the catalog, on its own features where none are named."""
+    features = None if encoding == "default" else catalog.encoding(encoding, space)
+    return catalog.predictor(name, space, features)
+
+
+evaluations = [
+    evaluate(name, encoding, surrogate(name, encoding), accuracy, size, seed=seed)
+    for name, encoding in SURROGATES
+    for size in SIZES
+    for seed in range(REPEATS)
+]
+plot_comparison(evaluations, unit="accuracy (%)", title="NAS-Bench-201, CIFAR-10")
+
+# %% [markdown]
+# Kendall's tau: of two random cells, how much more often the order is right than wrong.
+
+# %%
+frame = pd.DataFrame([vars(evaluation) for evaluation in evaluations])
+frame.pivot_table("kendall", ["predictor", "encoding"], "train_size", sort=False).round(3)
+
+# %% [markdown]
+# With 25 trained cells the ranks of the proxies alone are as good as the paths through the cell, with more they
+# fall behind. Together they are ahead at every size. The mixer keeps up with the paths at 25 cells and falls behind
+# with more.
+#
+# ## What the mixer learns about the positions of a cell
+#
+# A cell has six edges, from the input over two nodes to the output. A measure that adds up layers has a part on
+# each of them. `attributions` tells how much each part moves a prediction: the slope, times how far the part is
+# from its mean over the training cells. Here mixers see the parts and nothing else, neither operations nor whole
+# scores, so that all they know of a cell is in the picture: mean absolute values over 400 cells that they have
+# not seen, on the scale of warped accuracies.
+
+# %%
+attributions = []
+for seed in range(REPEATS):
+    train, test = map(torch.from_numpy, training_sample(len(benchmark), max(SIZES), seed=seed))
+    mixer = archbo.ZeroCostMixer(space, ops=False, scores=False)
+    mixer.fit(benchmark.X[train], accuracy.Y[train], seed=seed)
+    attributions.append(mixer.attributions(benchmark.X[test[:400]]))
+attributions = torch.cat(attributions)
+NODES = ["input", "1", "2", "output"]
+ends = [(int(column[3]), int(column[5])) for column in space.columns]  # op_0_1 is from 0 to 1
+heat_map(
+    attributions.abs().mean(0).numpy(),
+    [f"{NODES[start]} to {NODES[end]}" for start, end in ends],
+    proxies.node_names,
+    label="mean |attribution|",
+    cmap="Blues",
+    vmin=0,
+)
+
+# %% [markdown]
+# The same in the cell: an edge is as wide as the sum over its measures is on average.
+
+# %%
+influence = attributions.sum(-1).abs().mean(0)
+figure = Figure(figsize=(7, 3.4), layout="constrained")
+axes = figure.add_subplot()
+bends = {(0, 2): -0.45, (1, 3): 0.45, (0, 3): -0.6}
+for (start, end), value in zip(ends, influence.tolist(), strict=True):
+    bend = bends.get((start, end), 0.0)
+    axes.add_patch(
+        FancyArrowPatch(
+            (start, 0),
+            (end, 0),
+            connectionstyle=f"arc3,rad={bend}",
+            arrowstyle="-",
+            linewidth=24 * value / float(influence.max()),
+            color="#1b6ca8",
+            alpha=0.6,
+        )
+    )
+    height = -bend * (end - start) / 2
+    axes.text((start + end) / 2, height, f"{value:.2f}", ha="center", va="center", fontsize=9)
+for node, name in enumerate(NODES):
+    axes.text(node, 0, name, ha="center", va="center", bbox={"boxstyle": "circle", "fc": "white"})
+axes.set_xlim(-0.4, 3.4)
+axes.set_ylim(-0.8, 1.2)
+axes.axis("off")
+figure
+
+# %% [markdown]
+# The direct way from the input to the output moves predictions most, then the first and the last edge of the long
+# way. The edge between the two inner nodes moves them least: its `synflow` is large, but its other parts offset it.
+# On the direct way mixers look at the measures of the gradient, on the long way at `synflow`, and nowhere at `plain`.
+# Another sample moves weight between measures that say the same, so trust the edges more than single squares.
