@@ -244,7 +244,7 @@ frame.pivot_table("kendall", ["predictor", "encoding"], "train_size", sort=False
 attributions = []
 for seed in range(REPEATS):
     train, test = map(torch.from_numpy, training_sample(len(benchmark), max(SIZES), seed=seed))
-    mixer = archbo.ZeroCostMixer(space, ops=False, scores=False)
+    mixer = archbo.ZeroCostMixer(space, alone=True)
     mixer.fit(benchmark.X[train], accuracy.Y[train], seed=seed)
     attributions.append(mixer.attributions(benchmark.X[test[:400]]))
 attributions = torch.cat(attributions)

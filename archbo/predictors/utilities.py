@@ -64,9 +64,6 @@ class UtilityNetwork(nn.Module, ABC):
         """What is added to the sum of the members' losses over batches of ``n`` observations."""
         return torch.zeros(())
 
-    def settle(self) -> None:
-        """Fix what is random in training; called when that is over."""
-
 
 class ReadOut(nn.Module):
     """Utilities from features, standardised: a linear map and a hidden layer beside it.
@@ -342,7 +339,6 @@ def train(
         optimizer.step()
         schedule.step()
     network.double().eval()
-    network.settle()
 
 
 def normal(generators: Sequence[Generator], *shape: int, std: float) -> nn.Parameter:

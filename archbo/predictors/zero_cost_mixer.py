@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import layer_norm, one_hot, silu
 
-from archbo.encodings import Encoding, NodewiseEncoding
+from archbo.encodings import (
+    Encoding,
+    GraphFeatureEncoding,
+    NodewiseEncoding,
+    ZeroCostEncoding,
+)
 from archbo.errors import UsageError
 from archbo.predictors.losses import diff_kendall
 from archbo.predictors.utilities import (
@@ -25,8 +29,7 @@ from archbo.predictors.utilities import (
 from archbo.proxies import Proxies
 from archbo.spaces import ArchLike, SearchSpace
 
-SHARP_KENDALL = partial(diff_kendall, alpha=10.0)
-"""With it, pairs that are in order well enough teach nothing more."""
+FEW = 50  # as if so many observations were known before
 START = 0.05  # where all utilities are alike, no pair is out of DiffKendall's reach
 
 __all__ = ["MixerInputs", "MixerNetwork", "VariationalLinear", "ZeroCostMixer"]
@@ -35,7 +38,7 @@ __all__ = ["MixerInputs", "MixerNetwork", "VariationalLinear", "ZeroCostMixer"]
 class VariationalLinear(nn.Module):
     """Linear maps whose weights are independent Gaussians: Bayes by backprop (arXiv 1505.05424, eq. 1 and 2).
 
-    In training weights are drawn anew for each batch, and once more when it is over.
+    In training weights are drawn anew for each batch; afterwards they are their means.
 
     Args:
         generators: ``s``, one per member.
@@ -44,8 +47,6 @@ class VariationalLinear(nn.Module):
         start: The initial standard deviation of a weight, as a share of the prior's.
     """
 
-    noise: Tensor
-
     def __init__(
         self, generators: Sequence[Generator], *shape: int, std: float, start: float = 0.1
     ) -> None:
@@ -53,20 +54,13 @@ class VariationalLinear(nn.Module):
         self.generators, self.std = list(generators), std
         self.mean = normal(generators, *shape, std=std)
         self.log_ratio = nn.Parameter(torch.full_like(self.mean, math.log(start)))
-        self.register_buffer("noise", torch.zeros_like(self.mean))
 
     def forward(self, x: Tensor) -> Tensor:
         """``s x ... x b x outputs`` from ``s x ... x b x inputs``."""
-        noise = self._draw() if self.training else self.noise
-        return x @ (self.mean + self.std * self.log_ratio.exp() * noise)
-
-    def settle(self) -> None:
-        """Keep to one draw of the weights."""
-        self.noise = self._draw()
-
-    def _draw(self) -> Tensor:
+        if not self.training:
+            return x @ self.mean
         draws = [torch.randn(self.mean.shape[1:], generator=g) for g in self.generators]
-        return torch.stack(draws).to(self.mean)
+        return x @ (self.mean + self.std * self.log_ratio.exp() * torch.stack(draws).to(x))
 
     def divergence(self) -> Tensor:
         """Kullback and Leibler's, of the weights from their prior N(0, std^2), summed, in nats."""
@@ -114,7 +108,7 @@ class MixerNetwork(UtilityNetwork):
         hidden: int = 16,
         n_blocks: int = 1,
         dropout: float = 0.1,
-        temperature: float = 10.0,
+        temperature: float = 25.0,
     ) -> None:
         super().__init__()
         self.generators, self.temperature = list(generators), temperature
@@ -159,17 +153,10 @@ class MixerNetwork(UtilityNetwork):
             self.read_out.standardise(self.features(inputs))
 
     def penalty(self, n: int) -> Tensor:
+        layers = [layer for layer in self.modules() if isinstance(layer, VariationalLinear)]
+        divergence = torch.stack([layer.divergence() for layer in layers]).sum()
         # A loss of pairs is a mean over about n^2 of them.
-        divergence = torch.stack([layer.divergence() for layer in self._variational])
-        return self.temperature / n**2 * divergence.sum()
-
-    def settle(self) -> None:
-        for layer in self._variational:
-            layer.settle()
-
-    @property
-    def _variational(self) -> list[VariationalLinear]:
-        return [layer for layer in self.modules() if isinstance(layer, VariationalLinear)]
+        return self.temperature / (n + FEW) ** 2 * divergence
 
 
 class _Perceptron(nn.Module):
@@ -188,18 +175,17 @@ class _Perceptron(nn.Module):
 class ZeroCostMixer(UtilityPredictor):
     """Mixers over the zero-cost proxies of decisions, trained for Kendall's tau: ParZC (arXiv 2402.02105).
 
-    A mixer sees for each decision the parts that it has in proxies and which operation it is, and beside that the
-    proxies of the whole architecture. Its weights are Gaussians, trained by variational inference with
+    A mixer sees for each decision the parts that it has in proxies and which operation it is. The proxies of the whole
+    architecture, and the features of an encoding, are read out beside what is mixed. Its weights are Gaussians, trained by variational inference with
     DiffKendall's loss (arXiv 2307.15317) for a likelihood.
 
     Args:
         space: The space that the rows belong to.
-        encoding: Features to read out beside what is mixed; none unless given.
+        encoding: Features to read out beside what is mixed; those of the graph unless given.
         proxies: With parts by decision; those that come with archbo unless given.
         loss: From utilities and targets of about unit variance (``s x b`` each) to one loss per member: of
             ``archbo.predictors.losses``, DiffKendall's unless given.
-        ops: Whether the mixer sees which operation a decision takes, or its parts in proxies alone.
-        scores: Whether the proxies of the whole architecture are read out too.
+        alone: Whether the mixer sees the parts of proxies and nothing else.
         pooled: Whether decisions are averaged before they are mixed, to see what telling them apart is worth.
         n_members: The number of mixers ``s``, a multiple of 3 and at least 6. At first each observation is kept
             from three of them.
@@ -231,20 +217,21 @@ class ZeroCostMixer(UtilityPredictor):
         encoding: Encoding | None = None,
         *,
         proxies: Proxies | None = None,
-        loss: Loss = SHARP_KENDALL,
-        ops: bool = True,
-        scores: bool = True,
+        loss: Loss = diff_kendall,
+        alone: bool = False,
         pooled: bool = False,
         n_members: int = 12,
         hidden: int = 16,
         n_blocks: int = 1,
         n_epochs: int = 160,
-        temperature: float = 10.0,
+        temperature: float = 25.0,
     ) -> None:
         super().__init__(space, loss=loss, n_members=n_members, n_epochs=n_epochs)
-        self.encoding = encoding
-        self.nodes = NodewiseEncoding(space, proxies)
-        self.ops, self.scores, self.pooled = ops, scores, pooled
+        self.nodes, self.alone, self.pooled = NodewiseEncoding(space, proxies), alone, pooled
+        self.encoding = None
+        if not alone:
+            flat = encoding if encoding is not None else GraphFeatureEncoding(space)
+            self.encoding = flat + ZeroCostEncoding(space, self.nodes.proxies)
         self.hidden, self.n_blocks, self.temperature = hidden, n_blocks, temperature
 
     def _untrained(self, generators: Sequence[Generator]) -> UtilityEnsemble:
@@ -260,7 +247,7 @@ class ZeroCostMixer(UtilityPredictor):
             ``n x d x k``, or ``n x 1 x k`` of decisions that are pooled.
         """
         self._require_fit()
-        model = self.model
+        model, k = self.model, len(self.nodes.proxies.node_names)
         if not isinstance(model, _Mixers):
             raise UsageError("the mixers could not be fitted, so there is nothing to attribute")
         seen = model.inputs(self.train_X.double()).nodes.mean(0)
@@ -270,7 +257,7 @@ class ZeroCostMixer(UtilityPredictor):
             utilities = model.network(MixerInputs(nodes, flat))
             total = interpolate(utilities, model.knots, model.levels).mean(0).sum()
             (slope,) = torch.autograd.grad(total, nodes)
-        return (slope * (nodes - seen)).detach()[..., : len(self.nodes.proxies.node_names)]
+        return (slope * (nodes - seen)).detach()[..., :k]
 
 
 class _Mixers(UtilityEnsemble):
@@ -281,7 +268,7 @@ class _Mixers(UtilityEnsemble):
     def __init__(self, mixer: ZeroCostMixer, X: Tensor, generators: Sequence[Generator]) -> None:
         super().__init__(mixer.encoding, X, len(generators))
         self.space, self.proxies = mixer.space, mixer.nodes.proxies
-        self.ops, self.scores, self.pooled = mixer.ops, mixer.scores, mixer.pooled
+        self.alone, self.pooled = mixer.alone, mixer.pooled
         nodes, flat = self.inputs(X)
         self.network = MixerNetwork(
             generators,
@@ -296,10 +283,8 @@ class _Mixers(UtilityEnsemble):
     def inputs(self, X: Tensor) -> MixerInputs:
         parts = self.proxies.node_ranks(X).to(X)
         numbers = [parts, torch.ones_like(parts[..., :1])]
-        if self.ops:
+        if not self.alone:
             choices = max(self.space.cardinalities)
             numbers.append(one_hot(self.space.canonical(X).long(), choices).to(X))
-        nodes, flat = torch.cat(numbers, -1), self.flat(X)
-        if self.scores:
-            flat = torch.cat([flat, self.proxies.ranks(X).to(X)], -1)
-        return MixerInputs(nodes.mean(-2, keepdim=True) if self.pooled else nodes, flat)
+        nodes = torch.cat(numbers, -1)
+        return MixerInputs(nodes.mean(-2, keepdim=True) if self.pooled else nodes, self.flat(X))

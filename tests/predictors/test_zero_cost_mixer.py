@@ -42,7 +42,6 @@ def inputs_of(n=9):
 
 def network(n_members=3, **options):
     made = MixerNetwork(generators(n_members), T, F, n_flat=D, hidden=H, n_blocks=2, **options)
-    made.settle()
     with torch.no_grad():  # also what starts at zero
         for index, parameter in enumerate(made.parameters()):
             parameter += 0.1 * random(*parameter.shape, seed=index)
@@ -103,16 +102,9 @@ def test_outputs_in_training_are_those_of_random_weights():
     assert ((found - covariance).abs() < 6 * scale / n**0.5).all()
 
 
-def test_settled_weights_are_one_draw():
+def test_after_training_weights_are_their_means():
     layer, x = linear(3, 2).eval(), random(2, 5, 3)
-    with torch.no_grad():
-        assert layer(x).equal(x @ layer.mean)
-        layer.settle()
-        first = layer(x)
-        assert first.equal(layer(x))
-        assert (first - x @ layer.mean).abs().amin((1, 2)).gt(1e-3).all()
-        layer.settle()
-        assert not first.equal(layer(x))
+    assert layer(x).equal(x @ layer.mean)
 
 
 # The network.
@@ -123,8 +115,7 @@ def test_features_are_those_of_an_mlp_mixer():
     net, (nodes, flat) = network(), inputs_of()
 
     def weights(layer, member):
-        drawn = layer.mean + layer.std * layer.log_ratio.exp() * layer.noise
-        return drawn[member]
+        return layer.mean[member]
 
     def perceptron(parts, member, x):
         return silu(x @ weights(parts.first, member)) @ weights(parts.second, member)
@@ -209,28 +200,30 @@ def test_a_member_never_sees_what_is_held_out(task):
 # What a mixer sees.
 
 
-@pytest.mark.parametrize("ops", [False, True])
-@pytest.mark.parametrize("scores", [False, True])
+@pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize("pooled", [False, True])
-def test_inputs_are_parts_operations_and_scores(ops, scores, pooled):
+def test_inputs_are_parts_operations_and_scores(alone, pooled):
     table, (X, Y) = toy_table(), toy_data()
-    mixer = quick(TOY, table, ops=ops, scores=scores, pooled=pooled, n_epochs=1).fit(X, Y, seed=0)
+    options = {"encoding": OneHotEncoding(TOY), "alone": alone, "pooled": pooled, "n_epochs": 1}
+    mixer = quick(TOY, table, **options).fit(X, Y, seed=0)
     nodes, flat = mixer.model.inputs(X)
     parts = [table.node_ranks(X), torch.ones(len(X), 3, 1)]
-    parts += [torch.nn.functional.one_hot(X.long(), 3)] if ops else []
+    parts += [] if alone else [torch.nn.functional.one_hot(X.long(), 3)]
     wanted = torch.cat([part.double() for part in parts], -1)
     torch.testing.assert_close(nodes, wanted.mean(1, keepdim=True) if pooled else wanted)
-    assert flat.equal(table.ranks(X) if scores else torch.zeros(len(X), 0))
+    beside = torch.cat([OneHotEncoding(TOY)(X), table.ranks(X)], -1)
+    standard = (beside - beside.mean(0)) / beside.std(0, correction=0)
+    torch.testing.assert_close(flat, torch.zeros(len(X), 0).double() if alone else standard)
 
 
 def test_scores_that_are_left_out_are_not_seen():
     X, Y = toy_data()
-    for scores in (False, True):
+    for alone in (False, True):
         tables = [toy_table(scale=scale) for scale in (1.0, -1.0)]
         first, second = (
-            quick(TOY, table, scores=scores).fit(X, Y, seed=0).predict(X)[0] for table in tables
+            quick(TOY, table, alone=alone).fit(X, Y, seed=0).predict(X)[0] for table in tables
         )
-        assert first.equal(second) is not scores
+        assert first.equal(second) is alone
 
 
 def test_operations_that_are_left_out_are_not_seen():
@@ -239,17 +232,17 @@ def test_operations_that_are_left_out_are_not_seen():
     parts = X[:, [0, 1, 1]].unsqueeze(-1)  # the head's are the body's
     table = ProxyTable(TOY, X, parts.sum(1), ["size"], nodes=parts, node_names=["size"])
     _, Y = toy_data()
-    for ops in (False, True):
-        mixer = quick(TOY, table, ops=ops).fit(toy_data()[0], Y, seed=0)
+    for alone in (False, True):
+        mixer = quick(TOY, table, alone=alone).fit(toy_data()[0], Y, seed=0)
         by_head = mixer.predict(X)[0].reshape(9, 3)
         difference = by_head.amax(-1) - by_head.amin(-1)
-        assert (difference > 1e-3).all() if ops else (difference < 1e-9).all()
+        assert (difference < 1e-9).all() if alone else (difference > 1e-3).all()
 
 
 @pytest.mark.parametrize("pooled", [False, True])
 def test_decisions_that_are_pooled_are_not_told_apart(pooled):
     X, Y = toy_data()
-    make = partial(quick, TOY, ops=False, pooled=pooled)
+    make = partial(quick, TOY, alone=True, pooled=pooled)
     mixer, other = make(toy_table()).fit(X, Y, seed=0), make(toy_table([2, 0, 1]))
     other.load_state_dict(mixer.state_dict())
     means = [predictor.predict(TOY.enumerate())[0] for predictor in (mixer, other)]
@@ -272,9 +265,7 @@ def fitted(cells):
 
 def test_it_learns_which_positions_count(cells, fitted):
     X, Y = cells
-    pooled = quick(NB201, pooled=True, ops=False, scores=False, n_epochs=40).fit(
-        X[:80], Y[:80], seed=0
-    )
+    pooled = quick(NB201, pooled=True, alone=True, n_epochs=40).fit(X[:80], Y[:80], seed=0)
     found, without = (
         kendalltau(mixer.predict(X[80:])[0].numpy(), Y[80:].numpy()).statistic
         for mixer in (fitted, pooled)
@@ -315,7 +306,7 @@ def test_state_round_trips_with_features_beside(cells):
 
 
 @pytest.mark.parametrize("pooled", [False, True])
-@pytest.mark.parametrize("options", [{}, {"ops": False, "n_blocks": 2}], ids=["plain", "other"])
+@pytest.mark.parametrize("options", [{}, {"alone": True, "n_blocks": 2}], ids=["plain", "other"])
 def test_attributions_are_slopes_times_distances(monkeypatch, pooled, options):
     X, Y = toy_data()
     mixer = quick(TOY, toy_table(), pooled=pooled, **options).fit(X, Y, seed=0)
