@@ -135,7 +135,6 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
     "gbdt-rank": partial(GBDT, objective="rank"),
     "gnn": RelativisticGNN,
     "mixer": ZeroCostMixer,
-    "mixer-pooled": partial(ZeroCostMixer, pooled=True),
     "stack": Stack,
     "stack-gnn": partial(Stack, parts=(GBDT, RelativisticGNN)),
     "rank-average": partial(Stack, combine="rank"),
@@ -145,7 +144,7 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
 """From a space and an encoding, or None for the predictor's own."""
 
 TAKE_PROXIES = frozenset({"zero-cost"})
-TAKE_PARTS = frozenset({"nodewise", "mixer", "mixer-pooled"})
+TAKE_PARTS = frozenset({"nodewise", "mixer"})
 """The names that take ``proxies``, and those that want their parts by decision."""
 
 ACQUISITIONS: Mapping[str, Acquisition] = {

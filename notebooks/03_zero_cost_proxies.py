@@ -229,8 +229,8 @@ frame.pivot_table("kendall", ["predictor", "encoding"], "train_size", sort=False
 
 # %% [markdown]
 # With 25 trained cells the ranks of the proxies alone are as good as the paths through the cell, with more they
-# fall behind. Together they are ahead at every size. The mixer keeps up with the paths at 25 cells and falls behind
-# with more.
+# fall behind. Together they are ahead at every size. The mixer sees both, and needs more than 25 cells to be level with
+# that.
 #
 # ## What the mixer learns about the positions of a cell
 #

@@ -76,7 +76,6 @@ SMALL: dict[str, dict[str, object]] = {
     "gnn": {"n_members": 6, "n_epochs": 20},
     "stack-gnn": {"parts": (GBDT, partial(RelativisticGNN, n_members=6, n_epochs=20))},
     "mixer": {"n_members": 6, "n_epochs": 100},
-    "mixer-pooled": {"n_members": 6, "n_epochs": 100},
     "random-forest": {"n_trees": 30},
 }
 PREDICTORS = on_every_space(

@@ -9,6 +9,7 @@ from archbo import catalog
 from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import read_table
 from archbo.comparison import evaluate
+from archbo.proxies import ProxyTable
 
 pytestmark = pytest.mark.slow
 SIZES = (78, 156, 469, 781, 1563)
@@ -116,3 +117,40 @@ def test_searches_better_than_evolution(accuracy, name):
     )
     assert all(a < b for a, b in zip(ours[49:], evolution[49:], strict=True))
     assert ours[-1] == 0
+
+
+# With zero-cost proxies, on cells without unreachable operations.
+
+WITH_PROXIES = (0.82, 0.85, 0.875, 0.89, 0.905)
+MIXED = (0.74, 0.78, 0.82, 0.84, 0.86)
+SEEN = "graph-features+zero-cost"
+
+
+@pytest.fixture(scope="module")
+def valid(nb201_table):
+    space = catalog.space("nb201")
+    return read_table(nb201_table, space, where="is_valid_net").objective("c10_val_200")
+
+
+def kendall(name, goal, size, proxies, encoding=SEEN):
+    space = goal.benchmark.space
+    made = catalog.predictor(name, space, catalog.encoding(encoding, space, proxies))
+    return fmean(evaluate(name, encoding, made, goal, size, seed=seed).kendall for seed in range(3))
+
+
+@pytest.mark.filterwarnings("ignore::archbo.errors.NumericalWarning")
+@pytest.mark.parametrize(("size", "least"), list(zip(SIZES, WITH_PROXIES, strict=True)))
+def test_proxies_help_and_archbos_own_are_as_good_as_published_ones(valid, size, least):
+    published = ProxyTable.from_benchmark(valid.benchmark, ["c10_zc_*"])
+    best, own = (
+        max(kendall(name, valid, size, proxies) for name in ("gnn", "bnn-hmc"))
+        for proxies in (published, None)
+    )
+    assert best >= least
+    assert own >= best - 0.01
+    assert best > kendall("xgboost", valid, size, published)
+
+
+@pytest.mark.parametrize(("size", "least"), list(zip(SIZES, MIXED, strict=True)))
+def test_mixers_rank_better_than_their_paper(valid, size, least):
+    assert kendall("mixer", valid, size, None, "graph-features") >= least

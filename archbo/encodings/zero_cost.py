@@ -65,9 +65,8 @@ class NodewiseEncoding(Encoding):
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"first": ["none", "conv"], "second": ["none", "conv"]})
         >>> X = space.enumerate()
-        >>> table = ProxyTable(
-        ...     space, X, X.sum(-1, True), ["snip"], nodes=(X * torch.tensor([3.0, 5.0])).unsqueeze(-1), node_names=["snip"]
-        ... )
+        >>> nodes = (X * torch.tensor([3.0, 5.0])).unsqueeze(-1)
+        >>> table = ProxyTable(space, X, nodes.sum(1), ["snip"], nodes=nodes, node_names=["snip"])
         >>> encoding = NodewiseEncoding(space, table)
         >>> encoding.feature_names, encoding(X[-1:]).tolist()
         (('first.snip', 'second.snip'), [[0.375, 0.875]])

@@ -95,7 +95,8 @@ class MixerNetwork(UtilityNetwork):
         hidden: The number of channels ``h``.
         n_blocks: How often both are mixed.
         dropout: The probability with which a feature is left out of the read-out in training.
-        temperature: How much the prior over weights counts; divided by the number of pairs of observations.
+        temperature: How much the prior over weights counts; divided by the square of the number of observations and
+            50 more.
     """
 
     def __init__(
@@ -155,7 +156,6 @@ class MixerNetwork(UtilityNetwork):
     def penalty(self, n: int) -> Tensor:
         layers = [layer for layer in self.modules() if isinstance(layer, VariationalLinear)]
         divergence = torch.stack([layer.divergence() for layer in layers]).sum()
-        # A loss of pairs is a mean over about n^2 of them.
         return self.temperature / (n + FEW) ** 2 * divergence
 
 
@@ -176,8 +176,8 @@ class ZeroCostMixer(UtilityPredictor):
     """Mixers over the zero-cost proxies of decisions, trained for Kendall's tau: ParZC (arXiv 2402.02105).
 
     A mixer sees for each decision the parts that it has in proxies and which operation it is. The proxies of the whole
-    architecture, and the features of an encoding, are read out beside what is mixed. Its weights are Gaussians, trained by variational inference with
-    DiffKendall's loss (arXiv 2307.15317) for a likelihood.
+    architecture, and the features of an encoding, are read out beside what is mixed. Its weights are Gaussians,
+    trained by variational inference with DiffKendall's loss (arXiv 2307.15317) for a likelihood.
 
     Args:
         space: The space that the rows belong to.
@@ -192,8 +192,8 @@ class ZeroCostMixer(UtilityPredictor):
         hidden: The number of channels.
         n_blocks: How often decisions and channels are mixed.
         n_epochs: How often a mixer sees each observation.
-        temperature: How much the prior over weights counts; divided by the square of the number of observations, for
-            a loss of pairs has as many terms.
+        temperature: How much the prior over weights counts; divided by the square of the number of observations and
+            50 more, for a loss of pairs has about as many terms.
 
     Raises:
         UsageError: ``n_members`` is no such number, or there are no parts of this space's proxies.

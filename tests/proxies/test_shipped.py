@@ -8,8 +8,19 @@ import pytest
 import torch
 
 from archbo import catalog
+from archbo.benchmarks import read_table
+from archbo.comparison import spearman
 from archbo.errors import UsageError
-from archbo.proxies import DEFAULT_MEASURES, NODEWISE, SHIPPED, nodes_of, score, setup, shipped
+from archbo.proxies import (
+    DEFAULT_MEASURES,
+    NODEWISE,
+    SHIPPED,
+    ProxyTable,
+    nodes_of,
+    score,
+    setup,
+    shipped,
+)
 from archbo.spaces import CategoricalSpace
 
 NB201 = catalog.space("nb201")
@@ -61,6 +72,18 @@ def close(known, found, reference, names):
             atol=tolerance * usual,
             err_msg=name,
         )
+
+
+@pytest.mark.parametrize("name", ["synflow", "nwot", "jacov", "params"])
+def test_small_networks_tell_of_accuracy_what_published_scores_do(name, nb201_table):
+    benchmark = read_table(nb201_table, NB201, where="is_valid_net")
+    accuracy, table = benchmark.objective("c10_val_200"), shipped(NB201)
+    published = ProxyTable.from_benchmark(benchmark, [f"c10_zc_{name}"])
+    own, theirs = (
+        spearman(known.ranks(benchmark.X)[:, place].numpy(), accuracy.Y.flatten().numpy())
+        for known, place in ((table, table.names.index(name)), (published, 0))
+    )
+    assert own >= 0.95 * theirs > 0.6
 
 
 def test_encodings_take_it_where_no_other_is_named():
