@@ -346,12 +346,10 @@ def test_without_a_fit_there_is_nothing_to_attribute():
 def test_names_take_the_proxies_given_where_they_have_parts():
     X = NB201.enumerate()
     parts = {"nodes": X.unsqueeze(-1), "node_names": ["snip"]}
-    for name in ("mixer", "mixer-pooled"):
-        for options in ({}, parts):
-            table = ProxyTable(NB201, X, X.sum(-1, keepdim=True), ["total"], **options)
-            mixer = catalog.predictor(name, NB201, proxies=table)
-            assert mixer.nodes.proxies is (table if options else shipped(NB201))
-            assert mixer.pooled is (name == "mixer-pooled")
+    for options in ({}, parts):
+        table = ProxyTable(NB201, X, X.sum(-1, keepdim=True), ["total"], **options)
+        mixer = catalog.predictor("mixer", NB201, proxies=table)
+        assert mixer.nodes.proxies is (table if options else shipped(NB201))
 
 
 def test_spaces_without_parts_are_refused_in_a_line_that_helps():
