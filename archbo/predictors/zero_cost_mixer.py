@@ -201,10 +201,10 @@ class ZeroCostMixer(UtilityPredictor):
     Example:
         >>> from archbo.spaces import EdgeCellSpace
         >>> space = EdgeCellSpace.nas_bench_201()
-        >>> X = space.sample(20, generator=torch.Generator().manual_seed(0))
-        >>> Y = (X == 3).sum(-1)  # 3 x 3 convolutions
-        >>> mixer = ZeroCostMixer(space, n_members=6, n_epochs=20).fit(X, Y, seed=0)
-        >>> mean, std = mixer.predict(["(3, 3, 3, 3, 3, 3)", "(1, 1, 1, 1, 1, 4)"])
+        >>> X = space.sample(40, generator=torch.Generator().manual_seed(0))
+        >>> Y = (X == 3).sum(-1) + (X == 2).sum(-1) / 2  # 3 x 3 and 1 x 1 convolutions
+        >>> mixer = ZeroCostMixer(space, n_members=6).fit(X, Y, seed=0)
+        >>> mean, std = mixer.predict(["(3, 3, 3, 3, 3, 3)", "(1, 1, 1, 1, 1, 1)"])
         >>> bool(mean[0] > mean[1])
         True
     """
