@@ -267,7 +267,7 @@ class _Mixers(UtilityEnsemble):
 
     def __init__(self, mixer: ZeroCostMixer, X: Tensor, generators: Sequence[Generator]) -> None:
         super().__init__(mixer.encoding, X, len(generators))
-        self.space, self.proxies = mixer.space, mixer.nodes.proxies
+        self.space, self.nodes = mixer.space, mixer.nodes
         self.alone, self.pooled = mixer.alone, mixer.pooled
         nodes, flat = self.inputs(X)
         self.network = MixerNetwork(
@@ -281,7 +281,8 @@ class _Mixers(UtilityEnsemble):
         )
 
     def inputs(self, X: Tensor) -> MixerInputs:
-        parts = self.proxies.node_ranks(X).to(X)
+        # By way of the encoding, which remembers pools.
+        parts = self.nodes(X).unflatten(-1, (self.space.n_columns, -1))
         numbers = [parts, torch.ones_like(parts[..., :1])]
         if not self.alone:
             choices = max(self.space.cardinalities)

@@ -58,12 +58,11 @@ class Proxies(ABC):
         the largest. A part that is no number or infinite is a failure and counts as nothing.
         """
         parts = _finite(self.nodes(X))
-        by_measure = self._sorted[1]
         flat = parts.abs().flatten(0, 1).T.contiguous()
         # Decisions that bring nothing are not ranked: how many there are says nothing of the others.
         sizes = [
-            _ranks(values.unsqueeze(0), known.unsqueeze(0)).squeeze(0) / max(len(known), 1)
-            for values, known in zip(flat, by_measure, strict=True)
+            _ranks(values, known) / max(len(known), 1)
+            for values, known in zip(flat, self._sorted[1], strict=True)
         ]
         if not sizes:
             return parts
@@ -87,7 +86,7 @@ def _finite(parts: Tensor) -> Tensor:
 
 
 def _ranks(values: Tensor, known: Tensor) -> Tensor:
-    """Ranks from 1 to ``n`` of values (``P x m``) among sorted ones (``P x n``); those of equal ones are averaged."""
+    """Ranks from 1 to ``n`` of values (``... x m``) among sorted ones (``... x n``); those of equal ones are averaged."""
     values = values.contiguous()
     below = torch.searchsorted(known, values)
     upto = torch.searchsorted(known, values, right=True)
