@@ -5,12 +5,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import Kernel
 from gpytorch.likelihoods import GaussianLikelihood
+from gpytorch.means import ConstantMean
 from gpytorch.priors import NormalPrior
 from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
@@ -55,6 +56,9 @@ class GP(Predictor):
         True
     """
 
+    log_noise: ClassVar[float] = -4.0
+    """The prior mode of the logarithm of the noise variance."""
+
     def __init__(
         self,
         space: SearchSpace,
@@ -79,20 +83,28 @@ class GP(Predictor):
         """A Gaussian process with its hyperparameters at their prior modes, on every so many-th observation."""
         likelihood = GaussianLikelihood(
             noise_constraint=GreaterThan(
-                MIN_NOISE, transform=torch.exp, inv_transform=torch.log, initial_value=math.exp(-4)
+                MIN_NOISE,
+                transform=torch.exp,
+                inv_transform=torch.log,
+                initial_value=math.exp(self.log_noise),
             )
         )
         likelihood.noise_covar.register_prior(
-            "noise_prior", NormalPrior(-4.0, 1.0), lambda module: module.raw_noise
+            "noise_prior", NormalPrior(self.log_noise, 1.0), lambda module: module.raw_noise
         )
         return PoolGP(
             self.train_X[::every],
             self.warp.forward(self.train_Y)[::every],
             likelihood=likelihood,
+            mean_module=self._new_mean(),
             covar_module=self._new_kernel(),
             input_transform=self.encoding,
             outcome_transform=None,
         )
+
+    def _new_mean(self) -> ConstantMean:
+        """The prior mean; its constant is set by the fit."""
+        return ConstantMean()
 
     def effects(self, X: Sequence[ArchLike] | Tensor | None = None) -> dict[str, float]:
         """How the latent mean changes with each feature: its derivative, where the feature is not zero.

@@ -60,7 +60,10 @@ def fit_posterior_mode(model: PoolGP, observations: slice = slice(None)) -> None
     ]
     with torch.no_grad():
         features = model.transform_inputs(model.train_inputs[0])
-    inputs, targets = features[observations], model.train_targets[observations]
+        # A mean function may have more to it than its constant.
+        known = model.mean_module(features) - model.mean_module.constant
+        residual = model.train_targets - known
+    inputs, targets = features[observations], residual[observations]
 
     def loss(every: int) -> Tensor:
         """What is to be minimised, given every so many-th observation."""
@@ -82,7 +85,7 @@ def fit_posterior_mode(model: PoolGP, observations: slice = slice(None)) -> None
         raise
     finally:
         with torch.no_grad():
-            mean = negative_log_posterior(model, features, model.train_targets)[1]
+            mean = negative_log_posterior(model, features, residual)[1]
         model.mean_module.initialize(constant=mean)
 
 

@@ -47,8 +47,12 @@ class Proxies(ABC):
 
         A score that is no number or infinite is a failure and ranks below all else.
         """
-        ranks = _ranks(_failures_lowest(self.scores(X)).T, self._sorted[0])
-        return 2 * (ranks.T - 1) / max(self._sorted[0].shape[-1] - 1, 1) - 1
+        return self._ranked(self.scores(X))
+
+    @cached_property
+    def reference_ranks(self) -> Tensor:
+        """The ranks of the reference itself, ``n x P`` in [-1, 1]."""
+        return self._ranked(self.reference[0])
 
     @final
     def node_ranks(self, X: Tensor) -> Tensor:
@@ -67,6 +71,10 @@ class Proxies(ABC):
         if not sizes:
             return parts
         return torch.stack(sizes, -1).reshape(parts.shape) * parts.sign()
+
+    def _ranked(self, scores: Tensor) -> Tensor:
+        ranks = _ranks(_failures_lowest(scores).T, self._sorted[0])
+        return 2 * (ranks.T - 1) / max(self._sorted[0].shape[-1] - 1, 1) - 1
 
     @cached_property
     def _sorted(self) -> tuple[Tensor, list[Tensor]]:

@@ -1,0 +1,217 @@
+"""A Gaussian process that believes in zero-cost proxies until observations speak against them."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.models.model import Model
+from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
+from gpytorch.distributions import MultivariateNormal
+from gpytorch.kernels import AdditiveKernel, Kernel
+from gpytorch.means import ConstantMean
+from torch import Tensor
+
+from archbo.encodings import Encoding, ZeroCostEncoding, default_encoding
+from archbo.errors import UsageError
+from archbo.predictors.gp import GP
+from archbo.predictors.kernels import GroupedMaternKernel, LinearKernel, scaled
+from archbo.proxies import MEASURES, Proxies
+from archbo.spaces import SearchSpace
+
+__all__ = ["Consensus", "ProxyGP"]
+
+
+class Consensus:
+    """What the proxies agree on: the mean of their ranks, standardised over their reference.
+
+    Args:
+        proxies: The scores.
+        signs: For some proxies by name, -1 if less of it is better, 1 if more is. Otherwise it is as the authors of
+            the measure mean it, whose name may stand behind another, as in ``c10_zc_synflow``.
+
+    Raises:
+        UsageError: A sign is neither, or there is no such proxy.
+    """
+
+    def __init__(self, proxies: Proxies, signs: Mapping[str, int] | None = None) -> None:
+        given = dict(signs or {})
+        for name, sign in given.items():
+            if name not in proxies.names or sign not in (-1, 1):
+                raise UsageError(
+                    f"the sign of {name!r} is {sign}; give 1 or -1 for proxies among {', '.join(proxies.names)}"
+                )
+        self.proxies = proxies
+        self.signs = torch.tensor(
+            [given.get(name, _sign(name)) for name in proxies.names], dtype=torch.double
+        )
+        self.scale = float((proxies.reference_ranks @ self.signs).std().clamp_min(1e-9))
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """The consensus on rows ``X`` (``... x d``), ``...``; the higher the better."""
+        return self.of_ranks(self.proxies.ranks(X.flatten(0, -2)).reshape(*X.shape[:-1], -1)).to(X)
+
+    def of_ranks(self, ranks: Tensor) -> Tensor:
+        """The consensus of ranks ``... x P``."""
+        return ranks @ self.signs.to(ranks) / self.scale
+
+
+class ProxyGP(GP):
+    """A Gaussian process whose prior mean is the consensus of zero-cost proxies, and which learns their weights.
+
+    The values are, on the scale of their normal scores, ``slope consensus(x) + w . ranks(x) + g(x)``: proxies are
+    for the better until observations say otherwise; ``w``, a priori zero, is how the best combination of proxies
+    departs from their plain sum, and ``g`` is a Matern-5/2 process on the structure of the architecture. All
+    observations thus teach the combination, where RoBoT (arXiv 2403.07591) learns from the winner of each
+    combination alone.
+
+    A signal such as the accuracy after a few epochs is not what one wants in the end. With ``trust`` the model
+    that acquisition functions see is of ``value + trust consensus(x)``: what the signal does not show yet may
+    go the proxies' way, however much of it is observed.
+
+    Args:
+        space: The space that the rows belong to.
+        encoding: What tells of the structure; the default encoding unless given.
+        proxies: The scores, those that come with archbo unless given.
+        signs: For some proxies by name, -1 if less of it is better, 1 if more is; as its authors mean it otherwise.
+        slope: What one standard deviation of the consensus is a priori worth.
+        combination: The variance of ``w . ranks(x)``, a priori.
+        structure: The variance of ``g(x)``, a priori.
+        trust: What one standard deviation of the consensus is worth beyond the values.
+        learn: Whether to fit the hyperparameters. At a dozen observations their prior modes serve better.
+
+    Raises:
+        UsageError: There are no proxies of the space, or a sign or a variance is no such thing.
+
+    Example:
+        >>> from archbo.proxies import ProxyTable
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": range(9)})
+        >>> X = space.enumerate()
+        >>> gp = ProxyGP(space, proxies=ProxyTable(space, X, X, ["params"]), learn=False)
+        >>> mean, _ = gp.fit(X[:2], [70.0, 71.0], seed=0).predict(X)
+        >>> int(mean.argmax())  # larger looked better, and the proxy says so
+        8
+    """
+
+    log_noise: ClassVar[float] = -3.0
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        encoding: Encoding | None = None,
+        *,
+        proxies: Proxies | None = None,
+        signs: Mapping[str, int] | None = None,
+        slope: float = 0.6,
+        combination: float = 1.0,
+        structure: float = 0.5,
+        trust: float = 0.0,
+        learn: bool = True,
+    ) -> None:
+        if min(combination, structure) < 0 or combination + structure <= 0:
+            raise UsageError(
+                "the variances combination and structure must not be negative, and one positive; got "
+                f"{combination} and {structure}"
+            )
+        shown = ZeroCostEncoding(space, proxies)
+        seen = encoding if encoding is not None else default_encoding(space)
+        super().__init__(
+            space, seen + shown, kernel=_kernel(seen, shown, combination, structure)
+        )
+        self.consensus = Consensus(shown.proxies, signs)
+        self.slope, self.trust, self.learn = slope, trust, learn
+
+    @property
+    def latent(self) -> Model:
+        """The model that acquisition functions see; with ``trust`` in the proxies beyond the values."""
+        model = super().latent
+        return _Shifted(model, self.consensus, self.trust) if self.trust else model
+
+    def _obstacle(self) -> str | None:
+        return super()._obstacle() if self.learn else None
+
+    def _fit(self, *, seed: int) -> None:
+        if self.learn:
+            super()._fit(seed=seed)
+            return
+        self.model = model = self._untrained()
+        with torch.no_grad():
+            inputs = model.transform_inputs(model.train_inputs[0])
+            model.mean_module.initialize(constant=torch.zeros(()).to(inputs))
+            covariance = model.covar_module(inputs).to_dense()
+            noisy = covariance + model.noise * torch.eye(len(inputs)).to(inputs)
+            residual = model.train_targets - model.mean_module(inputs)
+            both = torch.stack([torch.ones_like(residual), residual], -1)
+            ones, solved = torch.linalg.solve(noisy, both).sum(0)
+            # The constant is a priori standard normal.
+            model.mean_module.initialize(constant=solved / (1 + ones))
+
+    def _new_mean(self) -> ConstantMean:
+        return _ConsensusMean(self.consensus, self.slope)
+
+
+class _ConsensusMean(ConstantMean):  # type: ignore[misc]
+    """A constant and a multiple of the consensus, whose ranks are the last features."""
+
+    def __init__(self, consensus: Consensus, slope: float) -> None:
+        super().__init__()
+        self.consensus, self.slope = consensus, slope
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The mean ``...`` at features ``... x D``."""
+        ranks = input[..., -len(self.consensus.signs) :]
+        mean: Tensor = super().forward(input) + self.slope * self.consensus.of_ranks(ranks)
+        return mean
+
+
+class _Shifted(Model):
+    """A model of what another one models and a multiple of the consensus together."""
+
+    def __init__(self, model: Model, consensus: Consensus, trust: float) -> None:
+        super().__init__()
+        self.model, self.consensus, self.trust = model, consensus, trust
+
+    @property
+    def num_outputs(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """None."""
+        return torch.Size([])
+
+    def posterior(  # type: ignore[override] # as in BoTorch's own models
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as in BoTorch
+    ) -> GPyTorchPosterior | TransformedPosterior:
+        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
+        gaussian: Any = self.model.posterior(X, observation_noise=observation_noise, **kwargs)
+        mean = gaussian.distribution.mean + self.trust * self.consensus(X)
+        posterior = GPyTorchPosterior(
+            MultivariateNormal(mean, gaussian.distribution.lazy_covariance_matrix)
+        )
+        return posterior_transform(posterior) if posterior_transform else posterior
+
+
+def _sign(name: str) -> int:
+    measures = [m for key, m in MEASURES.items() if name == key or name.endswith(f"_{key}")]
+    return 1 if all(measure.higher_is_better for measure in measures) else -1
+
+
+def _kernel(seen: Encoding, shown: Encoding, combination: float, structure: float) -> Kernel:
+    kernels: list[Kernel] = []
+    if structure:
+        matern: Kernel = GroupedMaternKernel.for_encoding(seen)
+        matern.active_dims = torch.arange(seen.n_features)
+        kernels.append(scaled(matern, structure))
+    if combination:
+        linear: Kernel = LinearKernel.for_encoding(shown)
+        linear.active_dims = torch.arange(seen.n_features, seen.n_features + shown.n_features)
+        kernels.append(scaled(linear, combination))
+    return AdditiveKernel(*kernels)
