@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, read_table
     from archbo.bo_loop import (
         History,
+        MultiFidelityOptimizer,
         Optimizer,
         RandomSearch,
         RegularizedEvolution,
         Searcher,
         run,
+        run_fidelities,
     )
     from archbo.catalog import benchmark, space
     from archbo.encodings import (
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         DeepEnsemble,
         DeepKernelGP,
         LinearisedLaplace,
+        MultiTaskGP,
         Predictor,
         RandomForest,
         RelativisticGNN,
@@ -74,7 +77,16 @@ _HOMES = {
         "ThompsonSampling",
     ),
     "benchmarks": ("Benchmark", "read_table"),
-    "bo_loop": ("History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"),
+    "bo_loop": (
+        "History",
+        "MultiFidelityOptimizer",
+        "Optimizer",
+        "RandomSearch",
+        "RegularizedEvolution",
+        "Searcher",
+        "run",
+        "run_fidelities",
+    ),
     "catalog": ("benchmark", "space"),
     "encodings": (
         "CategoricalEncoding",
@@ -97,6 +109,7 @@ _HOMES = {
         "DeepEnsemble",
         "DeepKernelGP",
         "LinearisedLaplace",
+        "MultiTaskGP",
         "Predictor",
         "RandomForest",
         "RelativisticGNN",
@@ -140,6 +153,8 @@ __all__ = [
     "History",
     "LinearisedLaplace",
     "Maximize",
+    "MultiFidelityOptimizer",
+    "MultiTaskGP",
     "NodeCellSpace",
     "NodewiseEncoding",
     "Observations",
@@ -165,6 +180,7 @@ __all__ = [
     "benchmark",
     "read_table",
     "run",
+    "run_fidelities",
     "space",
 ]
 
