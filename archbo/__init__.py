@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Searcher,
         run,
         run_fidelities,
+        warm_start,
     )
     from archbo.catalog import benchmark, space
     from archbo.encodings import (
@@ -86,6 +87,7 @@ _HOMES = {
         "Searcher",
         "run",
         "run_fidelities",
+        "warm_start",
     ),
     "catalog": ("benchmark", "space"),
     "encodings": (
@@ -182,6 +184,7 @@ __all__ = [
     "run",
     "run_fidelities",
     "space",
+    "warm_start",
 ]
 
 

@@ -10,6 +10,7 @@ from archbo.bo_loop.fidelity import (
 from archbo.bo_loop.history import History
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.searcher import Searcher, run
+from archbo.bo_loop.transfer import warm_start
 
 __all__ = [
     "FidelityHistory",
@@ -22,4 +23,5 @@ __all__ = [
     "Training",
     "run",
     "run_fidelities",
+    "warm_start",
 ]

@@ -1,5 +1,6 @@
 """Search with cheap trainings beside full ones."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -141,7 +142,7 @@ class MultiFidelityOptimizer:
         acquisition: Acquisition | None = None,
         *,
         candidates: Candidates | None = None,
-        n_initial: int = 10,
+        n_initial: int = 20,
         seed: int,
     ) -> None:
         rising = [0.0, *costs.values()]
@@ -201,21 +202,26 @@ class MultiFidelityOptimizer:
 
         Raises:
             InvalidArchitectureError: One of them is no architecture of the space.
-            UsageError: The lengths differ, a fidelity is unknown, or a value is a NaN or an infinity; the trainings
-                before that one are recorded then.
+            UsageError: The lengths differ, a fidelity is unknown, or a value is a NaN or an infinity; nothing is
+                recorded then.
         """
-        values = torch.as_tensor(Y, dtype=torch.double).flatten()
-        if len(trainings) != len(values):
-            raise UsageError(
-                f"{len(trainings)} trainings but {len(values)} values; tell one for each"
-            )
+        X = self.space.rows([arch for arch, _ in trainings])
+        values = torch.as_tensor(Y, dtype=torch.double).reshape(-1, 1)
+        if len(X) != len(values):
+            raise UsageError(f"{len(X)} trainings but {len(values)} values; tell one for each")
         names = list(self.costs)
-        for (arch, fidelity), value in zip(trainings, values, strict=True):
+        for row, (_, fidelity), number in zip(X, trainings, values.flatten().tolist(), strict=True):
             if fidelity not in self.costs:
                 raise UsageError(f"there is no fidelity {fidelity!r}; tell one of {names}")
-            stage = names.index(fidelity)
-            self._records[stage].tell([arch], value.reshape(1, 1))
-            self._order = torch.cat([self._order, torch.tensor([stage])])
+            if not math.isfinite(number):
+                raise UsageError(
+                    f"the value of {self.space.format(row)} at {fidelity!r} is {number}; tell a number, for a "
+                    "failed training that of a bad architecture"
+                )
+        stages = torch.tensor([names.index(fidelity) for _, fidelity in trainings]).long()
+        for stage, record in enumerate(self._records):
+            record.tell(X[stages == stage], values[stages == stage])
+        self._order = torch.cat([self._order, stages])
 
     @property
     def history(self) -> FidelityHistory:

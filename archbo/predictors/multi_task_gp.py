@@ -100,13 +100,15 @@ class TaskKernel(Kernel):  # type: ignore[misc]
         """The correlation of the tasks, ``T x T``."""
         loading = self.loading.tanh()
         same = torch.eye(len(loading)).to(loading)
-        return same + (1 - same) * loading.outer(loading)
+        correlation: Tensor = same + (1 - same) * loading.outer(loading)
+        return correlation
 
     @property
     def covariance(self) -> Tensor:
         """The covariance ``B`` of the tasks, ``T x T``."""
         scale = self.log_scale.exp()
-        return scale.outer(scale) * self.correlation
+        covariance: Tensor = scale.outer(scale) * self.correlation
+        return covariance
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: object) -> Tensor:
         """Covariances ``... x n x m`` of ``x1`` (``... x n x (D + 1)``) and ``x2``, the task behind the features."""
@@ -136,10 +138,16 @@ class TaskGP(PoolGP):
         noise: Tensor = self.likelihood.noise[features[..., -1].long()]
         return noise
 
-    def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> Any:  # noqa: ANN401 - as in BoTorch
+    def condition_on_observations(
+        self,
+        X: Tensor,
+        Y: Tensor,
+        noise: Tensor | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as in BoTorch
+    ) -> Any:  # noqa: ANN401
         """As BoTorch's, for rows ``X`` (``b x n x d``) of the target, or with their task behind."""
         encoding: Any = self.input_transform
-        return super().condition_on_observations(encoding.with_task(X), Y, **kwargs)
+        return super().condition_on_observations(encoding.with_task(X), Y, noise=noise, **kwargs)
 
 
 class MultiTaskGP(Predictor):
@@ -160,7 +168,7 @@ class MultiTaskGP(Predictor):
 
     Raises:
         InvalidArchitectureError: A source holds what is no architecture of the space.
-        UsageError: A source has as many architectures as it has values not, or a value is a NaN or an infinity.
+        UsageError: A source has not as many values as architectures, or one is a NaN or an infinity.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -238,7 +246,8 @@ class MultiTaskGP(Predictor):
             covariance = model.posterior(pairs).covariance_matrix
             noise = model.likelihood.noise[source]
         here, there = covariance[:, 0, 0] + noise, covariance[:, 1, 1]
-        return covariance[:, 0, 1].square() / (here * there)
+        share: Tensor = covariance[:, 0, 1].square() / (here * there)
+        return share
 
     def _obstacle(self) -> str | None:
         teaching = any(
