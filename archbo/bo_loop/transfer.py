@@ -44,7 +44,7 @@ def warm_start(
     Example:
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
-        >>> seen = space.archs(space.enumerate())[::2]
+        >>> seen = space.archs(space.enumerate())[1::2]
         >>> optimizer = warm_start(space, [(seen, [sum(arch.row) for arch in seen])], seed=0)
         >>> print(*optimizer.ask())
         width=32,depth=4
