@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, read_table
     from archbo.bo_loop import (
         History,
+        MultiFidelityOptimizer,
         Optimizer,
         RandomSearch,
         RegularizedEvolution,
         Searcher,
         run,
+        run_fidelities,
+        warm_start,
     )
     from archbo.catalog import benchmark, space
     from archbo.encodings import (
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
         DeepEnsemble,
         DeepKernelGP,
         LinearisedLaplace,
+        MultiTaskGP,
         Predictor,
         RandomForest,
         RelativisticGNN,
@@ -74,7 +78,17 @@ _HOMES = {
         "ThompsonSampling",
     ),
     "benchmarks": ("Benchmark", "read_table"),
-    "bo_loop": ("History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"),
+    "bo_loop": (
+        "History",
+        "MultiFidelityOptimizer",
+        "Optimizer",
+        "RandomSearch",
+        "RegularizedEvolution",
+        "Searcher",
+        "run",
+        "run_fidelities",
+        "warm_start",
+    ),
     "catalog": ("benchmark", "space"),
     "encodings": (
         "CategoricalEncoding",
@@ -97,6 +111,7 @@ _HOMES = {
         "DeepEnsemble",
         "DeepKernelGP",
         "LinearisedLaplace",
+        "MultiTaskGP",
         "Predictor",
         "RandomForest",
         "RelativisticGNN",
@@ -140,6 +155,8 @@ __all__ = [
     "History",
     "LinearisedLaplace",
     "Maximize",
+    "MultiFidelityOptimizer",
+    "MultiTaskGP",
     "NodeCellSpace",
     "NodewiseEncoding",
     "Observations",
@@ -165,7 +182,9 @@ __all__ = [
     "benchmark",
     "read_table",
     "run",
+    "run_fidelities",
     "space",
+    "warm_start",
 ]
 
 

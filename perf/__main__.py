@@ -2,11 +2,12 @@
 
 import sys
 
-from perf import bnn, encodings, mixer, proxies, ranking, search, surrogates
+from perf import bnn, encodings, fidelity, mixer, proxies, ranking, search, surrogates
 
 RUNS = {
     "bnn": bnn.main,
     "encodings": encodings.main,
+    "fidelity": fidelity.main,
     "mixer": mixer.main,
     "proxies": proxies.main,
     "ranking": ranking.main,

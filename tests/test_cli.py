@@ -586,3 +586,77 @@ def test_bad_input_in_a_shell(arguments, tmp_path):
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("archbo: ")
+
+
+# Several columns.
+
+
+def several(folder):
+    """The toy table with a short training that agrees with the accuracy."""
+    table = pd.read_csv(folder / "toy.csv")
+    table["short"] = 0.5 * table["accuracy"] + (table["depth"] == 2) / 10
+    table.to_csv(folder / "toy.csv", index=False)
+    return ("search", "--table", "toy.csv", "--space", "toy.toml")
+
+
+def test_search_with_fidelities(archbo, folder):
+    options = ("--fidelities", "short=1.5,accuracy=10", "--queries", 8, "--repeats", 2)
+    files = ("--json", "o.json", "--plot", "o.png", "--report", "latency")
+    code, out, err = archbo(*several(folder), *options, *files)
+    assert code == 0, err
+    assert (folder / "o.png").stat().st_size > 1000
+    assert "fidelities (n=2)" in out
+    content = json.loads((folder / "o.json").read_text())
+    assert content["objective"] == "accuracy"
+    assert content["fidelities"] == {"short": 1.5, "accuracy": 10}
+    assert [run["method"] for run in content["runs"]] == ["fidelities"] * 2 + ["gp"] * 2 + [
+        "random"
+    ] * 2
+    table = read_table("toy.csv", CategoricalSpace.from_toml("toy.toml"))
+    goal, costs = table.objective("accuracy"), {"short": 1.5, "accuracy": 10.0}
+    for run in content["runs"]:
+        assert set(run) == RUN
+        spent, best = 0.0, None
+        for query in run["queries"]:
+            assert set(query) == QUERY | {"fidelity", "spent"}
+            spent += costs[query["fidelity"]]
+            value = table.objective(query["fidelity"])(query["arch"])
+            assert query["value"] == pytest.approx(value)
+            if query["fidelity"] == "accuracy":
+                best = value if best is None else max(value, best)
+            assert query["spent"] == spent <= 80
+            assert query["best"] == (None if best is None else pytest.approx(best))
+            assert query["rank"] == (None if best is None else goal.rank(best))
+        if run["method"] == "fidelities":
+            assert {query["fidelity"] for query in run["queries"]} == set(costs)
+
+
+def test_search_from_another_column(archbo, folder):
+    options = ("--objective", "accuracy", "--queries", 6, "--baseline", "none", "--json", "o.json")
+    code, _, err = archbo(*several(folder), "--warm-start", "short:12", *options)
+    assert code == 0, err
+    runs = json.loads((folder / "o.json").read_text())["runs"]
+    assert [run["method"] for run in runs] == ["warm-start", "gp"]
+    assert runs[0]["queries"][-1]["rank"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fidelities", "short=1"], "at least two columns"),
+        (["--fidelities", "short=2,accuracy=1"], "from the cheapest to the target"),
+        (["--fidelities", "short,accuracy=1"], "cost of a training.*got 'short'"),
+        (["--fidelities", "short=1,short=2"], "each column once"),
+        (["--fidelities", "short=1,nothing=2"], "nothing"),
+        (["--fidelities", "short=1,accuracy=2", "--objective", "short"], "last column is"),
+        (["--fidelities", "short=1,accuracy=2", "--predictor", "gbdt"], "leave out --predictor"),
+        (["--warm-start", "nothing", "--objective", "accuracy"], "nothing"),
+        (["--warm-start", "short:1", "--objective", "accuracy"], "N between 2 and 24"),
+        (["--warm-start", "short:x", "--objective", "accuracy"], "N between 2 and 24"),
+        (["--warm-start", "short", "--objective", "accuracy"], "got 'short'"),
+    ],
+)
+def test_search_over_columns_says_what_is_wrong(archbo, folder, options, message):
+    code, _, err = archbo(*several(folder), "--queries", 5, *options)
+    assert code == 2
+    assert re.search(message, " ".join(err.split()))

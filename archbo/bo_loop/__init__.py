@@ -1,8 +1,27 @@
 """Search loops: ask for architectures, tell their values."""
 
 from archbo.bo_loop.baselines import RandomSearch, RegularizedEvolution
+from archbo.bo_loop.fidelity import (
+    FidelityHistory,
+    MultiFidelityOptimizer,
+    Training,
+    run_fidelities,
+)
 from archbo.bo_loop.history import History
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.searcher import Searcher, run
+from archbo.bo_loop.transfer import warm_start
 
-__all__ = ["History", "Optimizer", "RandomSearch", "RegularizedEvolution", "Searcher", "run"]
+__all__ = [
+    "FidelityHistory",
+    "History",
+    "MultiFidelityOptimizer",
+    "Optimizer",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Searcher",
+    "Training",
+    "run",
+    "run_fidelities",
+    "warm_start",
+]

@@ -1,5 +1,7 @@
 """Bayesian optimization: a predictor, an acquisition rule, and what has been seen."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from archbo.acquisition import Acquisition, Candidates, Maximize, Observations, 
 from archbo.bo_loop.searcher import Searcher
 from archbo.errors import UsageError
 from archbo.predictors import GP, Predictor
-from archbo.spaces import SearchSpace
+from archbo.spaces import ArchLike, SearchSpace
 
 __all__ = ["Optimizer"]
 
@@ -22,9 +24,11 @@ class Optimizer(Searcher):
         candidates: Where they may come from; the whole space by default, or where that is too large
             mutations of the best and random ones.
         n_initial: The number of random architectures at the start.
+        initial: Architectures to begin with, in place of as many random ones: the best of another task, say.
         seed: The same seed gives the same search.
 
     Raises:
+        InvalidArchitectureError: One to begin with is no architecture of the space.
         UsageError: ``n_initial`` is not positive, or the predictor is of another space.
 
     Example:
@@ -46,6 +50,7 @@ class Optimizer(Searcher):
         *,
         candidates: Candidates | None = None,
         n_initial: int = 5,
+        initial: Sequence[ArchLike] | Tensor = (),
         seed: int,
     ) -> None:
         super().__init__(space, candidates=candidates, seed=seed)
@@ -58,9 +63,13 @@ class Optimizer(Searcher):
             )
         self.acquisition = acquisition if acquisition is not None else Maximize(log_ei)
         self.n_initial = n_initial
+        self.initial = space.rows(initial)
         self._pool_is_known = False
 
     def _next(self, q: int) -> Tensor:
+        waiting = self.candidates.without(self.initial, self.seen)
+        if len(waiting):
+            return waiting[:q]
         if len(self.seen) < self.n_initial or len(self.X) == 0:
             return self.candidates.random(q, avoid=self.seen, generator=self.generator)
         if self.candidates.pool is not None and not self._pool_is_known:

@@ -27,6 +27,7 @@ from archbo.cli.common import (
     progress_bar,
     write_json,
 )
+from archbo.errors import UsageError
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, Objective
@@ -57,6 +58,21 @@ def search(
     report: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="A column to report of the best.")
     ] = None,
+    fidelities: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN=COST,...",
+            help="Cheap trainings and full ones, such as 'val_12=12,val_200=200'; the last is the objective, and "
+            "the budget what QUERIES of it cost.",
+        ),
+    ] = None,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[:N]",
+            help="N random architectures (50) are known beforehand by this column.",
+        ),
+    ] = None,
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
@@ -65,14 +81,27 @@ def search(
 
     from archbo import catalog
     from archbo.acquisition import FixedCandidates
+    from archbo.bo_loop import MultiFidelityOptimizer
+    from archbo.bo_loop import warm_start as warm
+    from archbo.cli import fidelity
     from archbo.comparison import check_budget, run_trial
+    from archbo.predictors import MultiTaskGP
 
     check_repeats(repeats, seed)
     check_files(json_file, plot)
     # The matrices of a search are small: a second thread costs more than it gives.
     torch.set_num_threads(1)
     benchmark = load_benchmark(bench, table, space, arch_column, where)
-    goal = benchmark.objective(objective, minimize=minimize)
+    costs = fidelity.parse_fidelities(fidelities) if fidelities else {}
+    for option, given in (("--fidelities", fidelities), ("--warm-start", warm_start)):
+        if given:
+            fidelity.check_predictor(predictor, option)
+    if costs and (warm_start or objective not in (None, [*costs][-1])):
+        raise UsageError(
+            "--fidelities goes without --warm-start, and its last column is the objective; "
+            "leave --warm-start and --objective out"
+        )
+    goal = benchmark.objective([*costs][-1] if costs else objective, minimize=minimize)
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     scores = load_proxies(benchmark, proxies)
@@ -92,12 +121,55 @@ def search(
     def theirs(seed: int) -> "Searcher":
         return catalog.baseline(baseline, benchmark.space, candidates=candidates, seed=seed)
 
+    def warmed(seed: int) -> "Searcher":
+        assert warm_start is not None
+        source = fidelity.observed_before(benchmark, warm_start, minimize, seed)
+        features = catalog.encoding(encoding, benchmark.space, scores) if encoding else None
+        rule = catalog.acquisition(acquisition)
+        return warm(
+            benchmark.space,
+            [source],
+            rule,
+            encoding=features,
+            candidates=candidates,
+            seed=seed,
+        )
+
+    def several(seed: int) -> MultiFidelityOptimizer:
+        features = catalog.encoding(encoding, benchmark.space, scores) if encoding else None
+        return MultiFidelityOptimizer(
+            benchmark.space,
+            costs,
+            MultiTaskGP(benchmark.space, features),
+            catalog.acquisition(acquisition),
+            candidates=candidates,
+            seed=seed,
+        )
+
     methods: dict[str, Callable[[int], Searcher]] = {predictor: ours}
+    if warm_start:
+        methods = {"warm-start": warmed} | methods
     if baseline != "none":
         methods[baseline] = theirs
     # Each is made once before any runs, so that a wrong name costs no time.
     for make in methods.values():
         make(seed)
+    if costs:
+        several(seed)
+        fidelity.search_fidelities(
+            benchmark,
+            {column: benchmark.objective(column, minimize=minimize) for column in costs},
+            costs,
+            several,
+            methods,
+            queries=queries,
+            repeats=repeats,
+            seed=seed,
+            report=reported,
+            json_file=json_file,
+            plot=plot,
+        )
+        return
     trials: dict[str, list[Trial]] = {method: [] for method in methods}
     with progress_bar() as progress:
         for method, make in methods.items():

@@ -1,5 +1,6 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
+from archbo.comparison.fidelity_trials import FidelityTrial, TrainingQuery, run_fidelity_trial
 from archbo.comparison.leaderboard import (
     Evaluation,
     check_train_sizes,
@@ -28,7 +29,9 @@ from archbo.comparison.trials import Query, Trial, check_budget, median_regret, 
 
 __all__ = [
     "Evaluation",
+    "FidelityTrial",
     "Query",
+    "TrainingQuery",
     "Trial",
     "calibration",
     "check_budget",
@@ -45,6 +48,7 @@ __all__ = [
     "plot_predictions",
     "plot_regret",
     "precision_at",
+    "run_fidelity_trial",
     "run_trial",
     "save_figure",
     "sparkline",

@@ -9,6 +9,7 @@ from archbo.predictors.forest import RandomForest
 from archbo.predictors.gbdt import GBDT
 from archbo.predictors.gp import GP
 from archbo.predictors.laplace import LinearisedLaplace
+from archbo.predictors.multi_task_gp import MultiTaskGP
 from archbo.predictors.proxy_gp import ProxyGP
 from archbo.predictors.relativistic_gnn import RelativisticGNN
 from archbo.predictors.sghmc import SGHMC
@@ -26,6 +27,7 @@ __all__ = [
     "DeepKernelGP",
     "GaussianEnsemble",
     "LinearisedLaplace",
+    "MultiTaskGP",
     "Predictor",
     "ProxyGP",
     "RandomForest",

@@ -129,7 +129,7 @@ def log_priors(model: torch.nn.Module) -> Tensor | float:
 
 def negative_log_posterior(model: PoolGP, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Up to a constant, at features ``n x D``; and the generalised-least-squares mean."""
-    noise = model.noise * torch.eye(len(targets)).to(targets)
+    noise = model.noise_at(inputs) * torch.eye(len(targets)).to(targets)
     covariance = model.covar_module(inputs).to_dense() + noise
     value, mean = _MarginalLikelihood.apply(covariance, targets)  # type: ignore[no-untyped-call]
     return value - log_priors(model), mean

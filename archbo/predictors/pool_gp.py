@@ -40,6 +40,10 @@ class PoolGP(SingleTaskGP):
         noise: Tensor = self.likelihood.noise
         return noise
 
+    def noise_at(self, features: Tensor) -> Tensor:
+        """The variance of the observation noise at features ``n x D``: ``n``, or ``1`` for all."""
+        return self.noise
+
     def train(self, mode: bool = True) -> "PoolGP":
         """Parameters may change now, so what was computed from them is dropped."""
         self._factors = None
@@ -62,9 +66,10 @@ class PoolGP(SingleTaskGP):
             return posterior_transform(posterior) if posterior_transform else posterior
         self.eval()
         with torch.no_grad():
-            mean, variance = self._marginals(self.transform_inputs(X).squeeze(-2))
+            features = self.transform_inputs(X).squeeze(-2)
+            mean, variance = self._marginals(features)
             if observation_noise:
-                variance = variance + self.noise
+                variance = variance + self.noise_at(features)
         return GPyTorchPosterior(
             MultivariateNormal(mean.unsqueeze(-1), DiagLinearOperator(variance.unsqueeze(-1)))
         )
@@ -82,7 +87,7 @@ class PoolGP(SingleTaskGP):
         if self._factors is None or self._factors[0] is not inputs:
             with torch.no_grad():
                 covariance = self.covar_module(inputs).to_dense()
-                noise = self.noise * torch.eye(len(inputs)).to(covariance)
+                noise = self.noise_at(inputs) * torch.eye(len(inputs)).to(covariance)
                 L = cholesky(covariance + noise)
                 residual = self.train_targets - self.mean_module(inputs)
                 weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)

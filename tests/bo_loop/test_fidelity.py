@@ -1,0 +1,226 @@
+"""Search with several fidelities, and from another task's observations."""
+
+import io
+
+import pytest
+import torch
+
+from archbo.acquisition import FixedCandidates, ThompsonSampling
+from archbo.bo_loop import MultiFidelityOptimizer, Optimizer, RandomSearch, Training, run_fidelities
+from archbo.errors import InvalidArchitectureError, NothingLeftError, UsageError
+from archbo.predictors import MultiTaskGP
+from archbo.spaces import CategoricalSpace, EdgeCellSpace
+
+NB201 = EdgeCellSpace.nas_bench_201()
+TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
+COSTS = {"short": 12, "full": 200}
+BEST = TOY.parse("width=32,depth=3,skip=yes")
+
+
+def full(arch):
+    return 90.0 - sum(abs(a - b) for a, b in zip(arch.row, BEST, strict=True)) ** 1.5
+
+
+def short(arch):
+    return full(arch) / 3 + 0.3 * (hash(arch.row) % 3)
+
+
+VALUES = {"short": short, "full": full}
+
+
+def make(costs=COSTS, *, n_initial=5, seed=0, **options):
+    return MultiFidelityOptimizer(TOY, costs, n_initial=n_initial, seed=seed, **options)
+
+
+def step(optimizer, q=1):
+    trainings = optimizer.ask(q)
+    optimizer.tell(trainings, [VALUES[fidelity](arch) for arch, fidelity in trainings])
+    return [(str(arch), fidelity) for arch, fidelity in trainings]
+
+
+def test_search_begins_cheaply_and_then_takes_the_best_to_the_target():
+    optimizer = make(n_initial=5)
+    start = [step(optimizer)[0] for _ in range(5)]
+    assert {fidelity for _, fidelity in start} == {"short"}
+    best = max(start, key=lambda training: short(TOY.arch(training[0])))[0]
+    assert step(optimizer) == [(best, "full")]
+
+
+def test_every_architecture_is_trained_in_full_at_most_once():
+    optimizer = make()
+    asked = [training for _ in range(24) for training in step(optimizer, 2)]
+    with pytest.raises(NothingLeftError):
+        optimizer.ask()
+    assert len(set(asked)) == len(asked)
+    assert sorted(arch for arch, fidelity in asked if fidelity == "full") == sorted(
+        str(arch) for arch in TOY.archs(TOY.enumerate())
+    )
+
+
+def test_pending_trainings_are_not_asked_for_again():
+    optimizer = make()
+    step(optimizer, 8)
+    pending = [training for _ in range(5) for training in optimizer.ask(2)]
+    archs = [arch for arch, _ in pending]
+    assert len(set(archs)) == len(archs) == 10
+    optimizer.tell(pending[::-1], [1.0] * 10)
+    assert optimizer.history.trainings[-10:] == pending[::-1]
+
+
+def test_search_finds_the_best_for_less_than_full_trainings_cost():
+    spent = []
+    for seed in range(3):
+        history = run_fidelities(make(seed=seed), VALUES, 2400)
+        assert history.best == (TOY.arch(BEST), 90.0)
+        found = history.running_best == 90.0
+        spent.append(float(history.spent[found][0]))
+    assert sorted(spent)[1] <= 1600  # a third of what it costs to train all in full
+
+
+def test_fidelity_that_tells_nothing_more_for_its_cost_is_left_out():
+    """A short training that costs nearly as much as a full one is not worth it once both are known to agree little."""
+    optimizer = make({"short": 199, "full": 200})
+    noise = torch.randn(24, generator=torch.Generator().manual_seed(0)).tolist()
+    X = TOY.enumerate()
+    archs = TOY.archs(X)
+    optimizer.tell([(arch, "short") for arch in archs[:12]], noise[:12])
+    optimizer.tell([(arch, "full") for arch in archs[:12]], [full(arch) for arch in archs[:12]])
+    assert [fidelity for _, fidelity in optimizer.ask(4)] == ["full"] * 4
+
+
+def test_three_fidelities():
+    costs = {"a": 1, "b": 10, "c": 100}
+    values = {"a": short, "b": full, "c": full}
+    history = run_fidelities(make(costs, n_initial=6), values, 900)
+    assert history.best[0] == TOY.arch(BEST)
+    assert set(history.to_frame()["fidelity"]) == {"a", "b", "c"}
+
+
+def test_history_adds_up():
+    history = run_fidelities(make(), VALUES, 1000)
+    frame = history.to_frame()
+    assert len(frame) == len(history)
+    costs = frame["fidelity"].map(COSTS)
+    assert frame["spent"].tolist() == costs.cumsum().tolist()
+    assert 1000 - 200 < history.cost <= 1000
+    at_full = frame["value"].where(frame["fidelity"] == "full", float("-inf"))
+    assert frame["best"].tolist() == at_full.cummax().tolist()
+    assert history.best[1] == frame["best"].iloc[-1]
+    for (arch, fidelity), value in zip(history.trainings, history.Y.flatten(), strict=True):
+        assert value == pytest.approx(VALUES[fidelity](arch))
+
+
+def test_nothing_at_the_target_has_no_best():
+    optimizer = make()
+    assert optimizer.history.cost == 0
+    step(optimizer)
+    with pytest.raises(UsageError, match="no training at 'full' has been told yet"):
+        _ = optimizer.history.best
+
+
+@pytest.mark.parametrize("pending", [0, 2])
+def test_restored_search_goes_on_as_if_uninterrupted(pending):
+    optimizer = make(seed=3)
+    for _ in range(9):
+        step(optimizer)
+    if pending:
+        optimizer.ask(pending)
+    file = io.BytesIO()
+    torch.save(optimizer.state_dict(), file)
+    file.seek(0)
+    other = make(seed=99)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    for q in (1, 2, 1):
+        assert step(other, q) == step(optimizer, q)
+    assert other.history.to_frame().equals(optimizer.history.to_frame())
+
+
+def test_seed_decides_the_search():
+    first, same, another = (
+        [step(optimizer) for _ in range(9)] for optimizer in (make(), make(), make(seed=1))
+    )
+    assert first == same
+    assert first != another
+
+
+def test_other_rules_and_candidates_serve():
+    pool = FixedCandidates(TOY, TOY.enumerate()[:10])
+    optimizer = make(acquisition=ThompsonSampling(), candidates=pool)
+    asked = [training for _ in range(10) for training in step(optimizer)]
+    assert pool.contains(TOY.rows([arch for arch, _ in asked])).all()
+
+
+@pytest.mark.parametrize(
+    ("trainings", "Y", "error", "message"),
+    [
+        ([((0, 0, 0), "short")], [1.0, 2.0], UsageError, "1 trainings but 2 values"),
+        ([((0, 0, 0), "long")], [1.0], UsageError, r"no fidelity 'long'; tell one of \['short'"),
+        (
+            [((0, 0, 0), "short"), ((2, 3, 1), "full")],
+            [1.0, float("nan")],
+            UsageError,
+            "the value of width=32,depth=4,skip=yes at 'full' is nan",
+        ),
+        ([((0, 0, 0), "short"), ((0, 0, 2), "full")], [1.0] * 2, InvalidArchitectureError, "toy"),
+    ],
+)
+def test_refused_tell_records_nothing(trainings, Y, error, message):
+    optimizer = make()
+    with pytest.raises(error, match=message):
+        optimizer.tell(trainings, Y)
+    assert len(optimizer.history) == 0
+
+
+def test_wrong_arguments_are_refused():
+    for costs in ({"full": 200}, {"a": 2, "b": 2}, {"a": 2, "b": 1}, {"a": 0, "b": 1}):
+        with pytest.raises(UsageError, match="at least two fidelities"):
+            make(costs)
+    with pytest.raises(UsageError, match="n_initial must be at least 1; got 0"):
+        make(n_initial=0)
+    with pytest.raises(UsageError, match="the predictor is of"):
+        make(predictor=MultiTaskGP(NB201))
+    with pytest.raises(UsageError, match="at least 1; got 0"):
+        make().ask(0)
+    with pytest.raises(UsageError, match="no objective for short"):
+        run_fidelities(make(), {"full": full}, 1000)
+    with pytest.raises(UsageError, match="budget of 100 does not pay"):
+        run_fidelities(make(), VALUES, 100)
+    with pytest.raises(UsageError, match="this one is over"):
+        make().load_state_dict(make({"a": 1, "b": 2}).state_dict())
+
+
+# From another task.
+
+
+def test_search_goes_on_from_another_task():
+    X = TOY.sample(12, generator=torch.Generator().manual_seed(0))
+    source = (X, [short(arch) for arch in TOY.archs(X)])
+    warm = Optimizer(
+        TOY, MultiTaskGP(TOY, sources=[source]), n_initial=1, initial=TOY.archs(X[:1]), seed=0
+    )
+    assert warm.ask() == TOY.archs(X[:1])
+    assert warm.ask() != TOY.archs(X[:1])
+    warm.tell(X[:1], [full(TOY.arch(X[0]))])
+    for _ in range(6):
+        archs = warm.ask()
+        warm.tell(archs, [full(arch) for arch in archs])
+    assert warm.history.best[1] == 90.0
+
+
+def test_architectures_to_begin_with_come_first():
+    initial = ["width=8,depth=1,skip=no", "width=16,depth=2,skip=no", "width=8,depth=1,skip=no"]
+    optimizer = Optimizer(TOY, initial=initial, n_initial=3, seed=0)
+    assert [str(arch) for arch in optimizer.ask(3)] == initial[:2]
+    random = Optimizer(TOY, n_initial=3, seed=0).ask(1)
+    assert optimizer.ask(1) == random or str(random[0]) in initial
+    told = Optimizer(TOY, initial=initial, seed=0)
+    told.tell(initial[:1], [1.0])
+    assert str(told.ask()[0]) == initial[1]
+    with pytest.raises(InvalidArchitectureError):
+        Optimizer(TOY, initial=["width=9"], seed=0)
+
+
+def test_training_is_a_pair():
+    arch, fidelity = Training(TOY.arch(BEST), "full")
+    assert (str(arch), fidelity) == ("width=32,depth=3,skip=yes", "full")
+    assert RandomSearch(TOY, seed=0).history.X.shape == (0, 3)
