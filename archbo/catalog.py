@@ -46,6 +46,7 @@ from archbo.predictors import (
     LinearisedLaplace,
     MultiTaskGP,
     Predictor,
+    ProxyGP,
     RandomForest,
     RelativisticGNN,
     SparseGP,
@@ -133,6 +134,7 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
     "sghmc": SGHMC,
     "laplace": LinearisedLaplace,
     "deep-ensemble": DeepEnsemble,
+    "proxy-gp": ProxyGP,
     "gbdt": GBDT,
     "gbdt-rank": partial(GBDT, objective="rank"),
     "gnn": RelativisticGNN,
@@ -145,7 +147,7 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
 }
 """From a space and an encoding, or None for the predictor's own."""
 
-TAKE_PROXIES = frozenset({"zero-cost"})
+TAKE_PROXIES = frozenset({"zero-cost", "proxy-gp"})
 TAKE_PARTS = frozenset({"nodewise", "mixer"})
 """The names that take ``proxies``, and those that want their parts by decision."""
 

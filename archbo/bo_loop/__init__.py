@@ -9,6 +9,7 @@ from archbo.bo_loop.fidelity import (
 )
 from archbo.bo_loop.history import History
 from archbo.bo_loop.optimizer import Optimizer
+from archbo.bo_loop.robot import PublishedRoBoT, RoBoT
 from archbo.bo_loop.searcher import Searcher, run
 from archbo.bo_loop.transfer import warm_start
 
@@ -17,8 +18,10 @@ __all__ = [
     "History",
     "MultiFidelityOptimizer",
     "Optimizer",
+    "PublishedRoBoT",
     "RandomSearch",
     "RegularizedEvolution",
+    "RoBoT",
     "Searcher",
     "Training",
     "run",

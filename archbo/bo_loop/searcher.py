@@ -97,6 +97,14 @@ class Searcher(ABC):
         """What has been told so far."""
         return History(self.space, self.X, self.Y)
 
+    def recommend(self) -> Arch:
+        """The architecture to take in the end: that of the highest value, unless the method knows better.
+
+        Raises:
+            UsageError: Nothing has been told yet.
+        """
+        return self.history.best[0]
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next ``ask`` depends on, as tensors; ``torch.save`` keeps it."""
         return {

@@ -116,9 +116,7 @@ class ProxyGP(GP):
             )
         shown = ZeroCostEncoding(space, proxies)
         seen = encoding if encoding is not None else default_encoding(space)
-        super().__init__(
-            space, seen + shown, kernel=_kernel(seen, shown, combination, structure)
-        )
+        super().__init__(space, seen + shown, kernel=_kernel(seen, shown, combination, structure))
         self.consensus = Consensus(shown.proxies, signs)
         self.slope, self.trust, self.learn = slope, trust, learn
 
