@@ -2,10 +2,12 @@
 
 import sys
 
-from perf import bnn, encodings, mixer, proxies, ranking, search, surrogates
+from perf import baselines, bnn, candidates, encodings, mixer, proxies, ranking, search, surrogates
 
 RUNS = {
+    "baselines": baselines.main,
     "bnn": bnn.main,
+    "candidates": candidates.main,
     "encodings": encodings.main,
     "mixer": mixer.main,
     "proxies": proxies.main,
