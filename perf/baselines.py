@@ -6,14 +6,13 @@ from archbo import catalog
 from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import read_table
 from archbo.bo_loop import Searcher
-from archbo.comparison import run_trial
-from perf.candidates import QUERIES, TABLE, headings, report
+from perf.candidates import TABLE, heading, outcome, report
 
 SEEDS = range(5)
 
 
 def main() -> None:
-    """Five searches of each method and of the default search: medians, regret in brackets."""
+    """Five searches of each method and of the default search."""
     torch.set_num_threads(1)
     benchmark = read_table(TABLE, catalog.space("nb201"))
     space, objective = benchmark.space, benchmark.objective("c100_val_200")
@@ -24,7 +23,7 @@ def main() -> None:
             return catalog.baseline(name, space, candidates=everything, seed=seed)
         return catalog.optimizer(space, name, candidates=everything, seed=seed)
 
-    headings(objective)
+    print(heading(objective), flush=True)
     for name in (*catalog.BASELINES, "gp"):
-        trials = [run_trial(name, searcher(name, seed), objective, QUERIES) for seed in SEEDS]
-        report(name, trials, objective)
+        outcomes = [outcome(searcher(name, seed), objective) for seed in SEEDS]
+        print(report(name, outcomes, objective), flush=True)

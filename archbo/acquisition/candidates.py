@@ -19,7 +19,8 @@ LEAST = 10
 class Candidates(ABC):
     """A rule that proposes rows to choose from, never one of those to avoid.
 
-    Where a rule has fewer than ten, random rows join them: a search goes on until nothing is left at all.
+    Where a rule has fewer than ten, random rows join them: a search goes on until nothing is left at all. A batch
+    of more than ten may come out short of a rule that has few.
 
     Args:
         space: The space that the rows belong to.

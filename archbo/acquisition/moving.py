@@ -132,6 +132,16 @@ class CrossoverCandidates(MovingCandidates):
         within: What rows are restricted to; every valid row unless given.
         size: The number of children.
         parents: The number of best observations that pairs are drawn from.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {name: range(10) for name in "abcd"})
+        >>> X = space.rows([[0, 0, 0, 0], [1, 1, 1, 1], [9, 9, 9, 9]])
+        >>> rule = CrossoverCandidates(space, parents=2)
+        >>> Y, generator = torch.tensor([[3.0], [2.0], [1.0]]), torch.Generator().manual_seed(0)
+        >>> rows = rule.propose(X, Y, avoid=X, generator=generator)
+        >>> (rows > 1).sum(-1).unique().tolist()
+        [0, 1]
     """
 
     def __init__(
@@ -165,6 +175,14 @@ class HillClimbingCandidates(MovingCandidates):
         space: The space to move in.
         within: What rows are restricted to; every valid row unless given.
         parents: The number of best observations whose neighbours are proposed.
+
+    Example:
+        >>> from archbo.bo_loop import Optimizer, run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {name: range(4) for name in "abcd"})
+        >>> optimizer = Optimizer(space, candidates=HillClimbingCandidates(space), seed=0)
+        >>> print(*run(optimizer, lambda arch: sum(arch.row), 20).best)
+        a=3,b=3,c=3,d=3 12.0
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Published search methods, each on the parts that all methods here share.
 
-They differ from their authors' programs in what the parts do better or otherwise: predictors learn the order
-of values and are calibrated on values held out, and no architecture is asked for twice. All begin with
-``n_initial`` random architectures, ten unless given.
+They are the published rules, not their authors' programs: networks, trees and Gaussian processes are those of
+``archbo.predictors``, and no architecture is asked for twice. All begin with ``n_initial`` random
+architectures, ten unless given, so that they can be compared from the first query on.
 """
 
 from archbo.acquisition import (
@@ -32,7 +32,8 @@ def bananas(
 ) -> Optimizer:
     """BANANAS: five perceptrons on paths, independent Thompson sampling among mutations (arXiv 1910.11858).
 
-    In rounds of ten, as published: a mutation changes one decision of one of the ten best.
+    In rounds of ten, as published: a mutation changes one decision of one of the ten best. The perceptrons have
+    three hidden layers instead of ten.
 
     Args:
         space: The space to search.
@@ -70,6 +71,13 @@ def gbdt_nas(
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
+
+    Example:
+        >>> from archbo.bo_loop import run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> print(*run(gbdt_nas(space, n_initial=4, seed=0), lambda arch: sum(arch.row), 12).best)
+        width=32,depth=4 5.0
     """
     everything = candidates if candidates is not None else candidates_for(space)
     return Optimizer(
@@ -88,13 +96,20 @@ def nas_bowl(
 ) -> Optimizer:
     """NAS-BOWL: expected improvement of a Gaussian process with the Weisfeiler-Lehman kernel (arXiv 2006.07556).
 
-    The pool is made anew for each query, 200 rows, half of them mutations of the best and half at random.
+    One at a time, each from a new pool of 200 rows, half of them mutations of the best and half at random.
 
     Args:
         space: The space to search.
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
+
+    Example:
+        >>> from archbo.bo_loop import run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> print(*run(nas_bowl(space, n_initial=4, seed=0), lambda arch: sum(arch.row), 12).best)
+        width=32,depth=4 5.0
     """
     return Optimizer(
         space,
@@ -118,6 +133,13 @@ def weaknas(
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
+
+    Example:
+        >>> from archbo.bo_loop import run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> print(*run(weaknas(space, n_initial=4, seed=0), lambda arch: sum(arch.row), 12).best)
+        width=32,depth=4 5.0
     """
     return Optimizer(
         space,

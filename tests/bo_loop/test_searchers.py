@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 
-from archbo.acquisition import FixedCandidates, Maximize, log_ei, ucb
+from archbo.acquisition import FixedCandidates, Maximize, log_ei, posterior_mean, ucb
 from archbo.bo_loop import (
     History,
     LocalSearch,
@@ -386,7 +386,7 @@ def test_optimizer_uses_its_acquisition_after_the_start_only():
     assert calls == [4, 5]
 
 
-@pytest.mark.parametrize("factory", [log_ei, ucb])
+@pytest.mark.parametrize("factory", [log_ei, posterior_mean, ucb])
 def test_analytic_acquisition_takes_the_best_candidate(factory):
     """Against the acquisition function at each row by itself."""
     searcher = Optimizer(TOY, acquisition=Maximize(factory), n_initial=4, seed=0)
