@@ -9,9 +9,19 @@ from typing import TypeVar
 from archbo.acquisition import (
     Acquisition,
     Candidates,
+    CrossoverCandidates,
+    HillClimbingCandidates,
+    IndependentThompson,
+    LocalCandidates,
     Maximize,
+    MutationCandidates,
+    PrunedCandidates,
     ThompsonSampling,
+    TrustRegionCandidates,
+    candidates_for,
+    exhaustive,
     log_ei,
+    posterior_mean,
     qlog_nei,
     ucb,
 )
@@ -21,7 +31,17 @@ from archbo.benchmarks import (
     analog_nas_bench,
     nas_bench_graph,
 )
-from archbo.bo_loop import Optimizer, RandomSearch, RegularizedEvolution, Searcher
+from archbo.bo_loop import (
+    LocalSearch,
+    Optimizer,
+    RandomSearch,
+    RegularizedEvolution,
+    Searcher,
+    bananas,
+    gbdt_nas,
+    nas_bowl,
+    weaknas,
+)
 from archbo.encodings import (
     CategoricalEncoding,
     Encoding,
@@ -69,12 +89,14 @@ __all__ = [
     "ACQUISITIONS",
     "BASELINES",
     "BENCHMARKS",
+    "CANDIDATES",
     "ENCODINGS",
     "PREDICTORS",
     "SPACES",
     "acquisition",
     "baseline",
     "benchmark",
+    "candidates",
     "encoding",
     "optimizer",
     "predictor",
@@ -156,11 +178,29 @@ ACQUISITIONS: Mapping[str, Acquisition] = {
     "qlog_nei": Maximize(qlog_nei),
     "ucb": Maximize(ucb),
     "thompson": ThompsonSampling(),
+    "independent_thompson": IndependentThompson(),
+    "posterior_mean": Maximize(posterior_mean),
 }
 
-BASELINES: Mapping[str, type[RandomSearch] | type[RegularizedEvolution]] = {
+CANDIDATES: Mapping[str, Callable[[SearchSpace, Candidates | None], Candidates]] = {
+    "exhaustive": exhaustive,
+    "pruned": lambda space, within: PrunedCandidates(within or candidates_for(space)),
+    "mutation": MutationCandidates,
+    "crossover": CrossoverCandidates,
+    "hill-climbing": HillClimbingCandidates,
+    "local": LocalCandidates,
+    "trust-region": TrustRegionCandidates,
+}
+"""From a space and what they are restricted to, or None for all of it."""
+
+BASELINES: Mapping[str, Callable[..., Searcher]] = {
     "random": RandomSearch,
     "evolution": RegularizedEvolution,
+    "local-search": LocalSearch,
+    "bananas": bananas,
+    "gbdt-nas": gbdt_nas,
+    "nas-bowl": nas_bowl,
+    "weaknas": weaknas,
 }
 
 
@@ -238,6 +278,20 @@ def acquisition(name: str) -> Acquisition:
     return _pick(ACQUISITIONS, name, "acquisition")
 
 
+def candidates(name: str, space: SearchSpace, within: Candidates | None = None) -> Candidates:
+    """The candidates of that name.
+
+    Args:
+        name: A key of ``CANDIDATES``.
+        space: The space that they belong to.
+        within: What they are restricted to, such as the rows of a table; the whole space unless given.
+
+    Raises:
+        UsageError: There is no such rule, or it lists a space that has too many architectures.
+    """
+    return _pick(CANDIDATES, name, "candidates")(space, within)
+
+
 def optimizer(
     space: SearchSpace,
     predictor_name: str = "gp",
@@ -262,7 +316,7 @@ def optimizer(
 def baseline(
     name: str, space: SearchSpace, *, candidates: Candidates | None = None, seed: int
 ) -> Searcher:
-    """The search method of that name that needs no surrogate.
+    """The search method of that name, to compare with.
 
     Raises:
         UsageError: There is no such method.

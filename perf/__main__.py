@@ -2,10 +2,23 @@
 
 import sys
 
-from perf import bnn, encodings, fidelity, mixer, proxies, ranking, search, surrogates
+from perf import (
+    baselines,
+    bnn,
+    candidates,
+    encodings,
+    fidelity,
+    mixer,
+    proxies,
+    ranking,
+    search,
+    surrogates,
+)
 
 RUNS = {
+    "baselines": baselines.main,
     "bnn": bnn.main,
+    "candidates": candidates.main,
     "encodings": encodings.main,
     "fidelity": fidelity.main,
     "mixer": mixer.main,

@@ -221,10 +221,21 @@ def test_where_searches_and_ranks_the_rows_it_keeps(archbo, folder):
         ("--encoding", "one-hot+categorical"),
         ("--acquisition", "thompson"),
         ("--baseline", "evolution"),
+        ("--candidates", "mutation"),
+        ("--candidates", "trust-region"),
     ],
 )
 def test_options_take_names_of_the_catalog(archbo, folder, options):
     result = search(archbo, "--queries", 12, *options)
+    check_runs(result["runs"], column("accuracy"))
+
+
+def test_several_baselines_are_methods_of_one_result(archbo, folder):
+    names = ["local-search", "random", "nas-bowl"]
+    result = search(archbo, "--queries", 12, "--repeats", 2, "--baseline", ",".join(names))
+    assert [run["method"] for run in result["runs"]] == [
+        method for method in ("gp", *names) for _ in range(2)
+    ]
     check_runs(result["runs"], column("accuracy"))
 
 
@@ -506,6 +517,9 @@ BAD = [
         r"unknown encoding 'pth', did you mean 'path'\? .*one-hot",
     ),
     ((*TOY, "--queries", "12", "--baseline", "tpe"), r"unknown baseline 'tpe'.* There are random"),
+    ((*TOY, "--queries", "12", "--baseline", "random,tpe"), r"unknown baseline 'tpe'"),
+    ((*TOY, "--queries", "12", "--baseline", "random,random"), r"--baseline names random twice"),
+    ((*TOY, "--queries", "12", "--candidates", "all"), r"unknown candidates 'all'.* exhaustive"),
     ((*TOY, "--json", "no/such/result.json"), r"there is no folder .*no/such; make it first"),
     ((*TOY, "--plot", "no/such/result.png"), r"there is no folder .*no/such; make it first"),
     ((*TOY, "--verbose"), r"No such option.*--verbose"),

@@ -16,7 +16,12 @@ from botorch.sampling import SobolQMCNormalSampler
 
 from archbo import GBDT, Observations, RelativisticGNN, catalog
 from archbo.acquisition import FixedCandidates, LocalCandidates
-from archbo.errors import InvalidArchitectureError, NumericalWarning, UsageError
+from archbo.errors import (
+    InvalidArchitectureError,
+    NothingLeftError,
+    NumericalWarning,
+    UsageError,
+)
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
 from archbo.spaces import CategoricalSpace
 
@@ -170,6 +175,22 @@ def test_mutate_changes_one_decision_and_follows_its_generator(space):
     assert changed.double().mean() > 0.9
     assert mutated.equal(space.mutate(X, generator=seeded()))
     assert not mutated.equal(space.mutate(X, generator=seeded(1)))
+
+
+@every_space
+def test_crossover_takes_each_decision_from_a_parent_and_follows_its_generator(space):
+    X, Z = rows(space, 200), rows(space, 200, seed=1)
+    before = X.clone()
+    children = space.crossover(X, Z, generator=seeded())
+    assert X.equal(before)
+    assert space.is_valid(children).all()
+    assert ((children == X) | (children == Z)).all()
+    differ = X != Z
+    share = (children == Z)[differ].double().mean()
+    # Where a child is no architecture it takes less from the second parent.
+    assert 0.05 < share < 0.55
+    assert children.equal(space.crossover(X, Z, generator=seeded()))
+    assert not children.equal(space.crossover(X, Z, generator=seeded(1)))
 
 
 @every_space
@@ -721,6 +742,99 @@ def test_botorch_optimizes_over_the_predictor_itself(make, space):
     pair, _ = optimize_acqf_discrete(qlog_ei, q=2, choices=choices)
     assert pair.shape == (2, space.n_columns)
     assert len(set(space.ids(pair)) & set(space.ids(choices))) == 2
+
+
+# Candidates.
+
+
+every_candidates = over("rule", catalog.CANDIDATES)
+# The others are too large to list: there a rule that lists is given a table.
+LISTED = 200_000
+
+
+def made(rule, space, within=None):
+    """The rule's candidates, of a table where it would have to list a huge space."""
+    if within is None and rule is catalog.CANDIDATES["exhaustive"] and space.size > LISTED:
+        within = table_of(space)
+    return rule(space, within)
+
+
+@cache
+def table_of(space, n=150):
+    """A benchmark's rows: some and the neighbours of one of them, so that there are moves within it."""
+    X = distinct_rows(space, n, seed=9)
+    around = torch.cat([space.neighbours(row) for row in X[:3]])
+    return FixedCandidates(space, space.distinct(torch.cat([X, around])))
+
+
+def told(space, n=15):
+    return observed(space, n=n, seed=2)
+
+
+@every_candidates
+@every_space
+@pytest.mark.parametrize("restricted", [False, True], ids=["space", "table"])
+def test_candidates_are_distinct_valid_rows_that_are_not_to_be_avoided(rule, space, restricted):
+    within = table_of(space) if restricted else None
+    candidates = made(rule, space, within)
+    X, Y = told(space) if within is None else (within.X[:12], within.X[:12].sum(-1, keepdim=True))
+    avoid = torch.cat([X, within.X[-3:] if within is not None else distinct_rows(space, 4, seed=3)])
+    for proposed in (
+        candidates.propose(X, Y, avoid=avoid, generator=seeded()),
+        candidates.random(7, avoid=avoid, generator=seeded()),
+    ):
+        assert proposed.shape == (len(proposed), space.n_columns)
+        assert proposed.dtype == X.dtype
+        assert space.is_valid(proposed).all()
+        assert candidates.contains(proposed).all()
+        ids = space.ids(proposed)
+        assert len(set(ids)) == len(ids) >= 5
+        assert not set(ids) & set(space.ids(avoid))
+        if within is not None:
+            assert set(map(tuple, proposed.tolist())) <= set(map(tuple, within.X.tolist()))
+    assert candidates.restrict(proposed).equal(proposed)
+    if candidates.pool is not None:
+        assert candidates.contains(candidates.pool).all()
+    around = candidates.neighbours(X[0])
+    assert candidates.contains(around).all()
+
+
+@every_candidates
+@every_space
+def test_candidates_follow_their_generator(rule, space):
+    candidates = made(rule, space)
+    X, Y = told(space)
+
+    def both(seed):
+        generator = seeded(seed)
+        return candidates.propose(X, Y, avoid=X, generator=generator), candidates.random(
+            5, avoid=X, generator=generator
+        )
+
+    first, same, other = both(0), both(0), both(1)
+    assert first[0].equal(same[0])
+    assert first[1].equal(same[1])
+    if space is not TOY:  # it has few rows
+        assert not first[1].equal(other[1])
+
+
+@every_candidates
+@every_space
+def test_candidates_come_until_nothing_is_left(rule, space):
+    """Whatever the rule prefers, every row of a table is proposed some day."""
+    within = FixedCandidates(space, table_of(space).X[:24])
+    candidates = rule(space, within)
+    X, Y = within.X[:1], torch.zeros(1, 1, dtype=torch.double)
+    for turn in range(1, 24):
+        fresh = candidates.propose(X, Y, avoid=X, generator=seeded(turn))
+        assert len(fresh) >= min(10, 24 - len(X))
+        X = torch.cat([X, fresh[:1]])
+        Y = torch.cat([Y, torch.tensor([[float(turn % 7)]])])
+    assert sorted(space.ids(X)) == sorted(space.ids(within.X))
+    with pytest.raises(NothingLeftError, match=f"every architecture of {space.name}"):
+        candidates.propose(X, Y, avoid=X, generator=seeded())
+    with pytest.raises(NothingLeftError):
+        candidates.random(1, avoid=X, generator=seeded())
 
 
 # Acquisition.

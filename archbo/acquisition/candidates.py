@@ -10,14 +10,17 @@ from torch import Generator, Tensor
 from archbo.errors import NothingLeftError
 from archbo.spaces import SearchSpace
 
-__all__ = ["Candidates", "FixedCandidates", "LocalCandidates", "candidates_for"]
+__all__ = ["Candidates", "FixedCandidates", "exhaustive"]
 
-WHOLE_SPACE = 50_000
-"""Up to this many architectures the acquisition function looks at every one."""
+LEAST = 10
+"""A rule that proposes fewer rows than this gets random ones beside them."""
 
 
 class Candidates(ABC):
     """A rule that proposes rows to choose from, never one of those to avoid.
+
+    Where a rule has fewer than ten, random rows join them: a search goes on until nothing is left at all. A batch
+    of more than ten may come out short of a rule that has few.
 
     Args:
         space: The space that the rows belong to.
@@ -37,6 +40,10 @@ class Candidates(ABC):
     @abstractmethod
     def contains(self, X: Tensor) -> Tensor:
         """``n`` bool: which rows of ``X`` (``n x d``) could ever be proposed."""
+
+    def restrict(self, X: Tensor) -> Tensor:
+        """The rows of ``X`` (``n x d``) that could be proposed, as they would be."""
+        return X[self.contains(X)]
 
     def neighbours(self, row: Tensor) -> Tensor:
         """Rows ``m x d`` next to ``row`` (``d``) that a local search may move to."""
@@ -60,7 +67,11 @@ class Candidates(ABC):
         Raises:
             NothingLeftError: Nothing is left.
         """
-        return self._checked(self.without(self._propose(X, Y, generator), avoid))
+        rows = self.without(self._propose(X, Y, generator), avoid)
+        if len(rows) < LEAST:
+            more = self._random(LEAST + len(avoid), generator).to(rows)
+            rows = self.without(torch.cat([rows, more]), avoid)
+        return self._checked(rows)
 
     @final
     def random(self, n: int, *, avoid: Tensor, generator: Generator) -> Tensor:
@@ -119,6 +130,11 @@ class FixedCandidates(Candidates):
         """Which rows stand for one of the fixed architectures."""
         return torch.tensor([key in self._ids for key in self.space.ids(X)], dtype=torch.bool)
 
+    def restrict(self, X: Tensor) -> Tensor:
+        """The fixed rows that stand for the architectures of ``X`` (``n x d``)."""
+        found = [self._ids[key] for key in self.space.ids(X) if key in self._ids]
+        return self.X[torch.tensor(found, dtype=torch.int64)]
+
     def without(self, X: Tensor, avoid: Tensor) -> Tensor:
         """As for any candidates, without computing the keys of all fixed rows again."""
         if X is not self.X:
@@ -128,54 +144,10 @@ class FixedCandidates(Candidates):
         return X[keep]
 
 
-class LocalCandidates(Candidates):
-    """Mutations of the best observations and random rows, for spaces too large to list.
+def exhaustive(space: SearchSpace, within: Candidates | None = None) -> Candidates:
+    """Every architecture of a space, or whatever it is restricted to.
 
-    Much of BANANAS' performance comes from how candidates are made, by mutation (arXiv 2107.07343).
-
-    Args:
-        space: The space to move in.
-        size: The number of candidates, three quarters of them mutations.
-        parents: The number of best observations that are mutated, each by one to three decisions.
+    Raises:
+        UsageError: The space has too many to list.
     """
-
-    def __init__(self, space: SearchSpace, *, size: int = 2048, parents: int = 10) -> None:
-        super().__init__(space)
-        self.size, self.parents = size, parents
-
-    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
-        best = X[Y.flatten().argsort(descending=True)[: self.parents]]
-        children = best.repeat(-(-3 * self.size // (4 * len(best))), 1)
-        steps = torch.randint(1, 4, (len(children),), generator=generator)
-        for step in range(3):
-            moved = self.space.mutate(children, generator=generator)
-            children = torch.where((steps > step).unsqueeze(-1), moved, children)
-        fresh = self.space.sample(self.size // 4, generator=generator, dtype=X.dtype)
-        return torch.cat([children, fresh])
-
-    def _random(self, n: int, generator: Generator) -> Tensor:
-        rows = self.space.sample(n, generator=generator)
-        for _ in range(20):
-            rows = self.space.distinct(rows)
-            if len(rows) >= n:
-                break
-            rows = torch.cat([rows, self.space.sample(n, generator=generator)])
-        return rows
-
-    def contains(self, X: Tensor) -> Tensor:
-        """Every valid row."""
-        return self.space.is_valid(X)
-
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The space's own neighbours."""
-        return self.space.neighbours(row)
-
-
-def candidates_for(space: SearchSpace) -> Candidates:
-    """The whole space when it is small enough, else mutations of the best and random rows."""
-    # A space that folds may have many rows for each architecture.
-    if space.is_enumerable and space.size <= 10 * WHOLE_SPACE:
-        X = space.enumerate()
-        if len(X) <= WHOLE_SPACE:
-            return FixedCandidates(space, X)
-    return LocalCandidates(space)
+    return within if within is not None else FixedCandidates(space, space.enumerate())

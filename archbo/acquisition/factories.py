@@ -8,6 +8,7 @@ import torch
 from botorch.acquisition import (
     AcquisitionFunction,
     LogExpectedImprovement,
+    PosteriorMean,
     UpperConfidenceBound,
     qLogExpectedImprovement,
     qLogNoisyExpectedImprovement,
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from archbo.predictors import Predictor, marginals
 
-__all__ = ["AcquisitionFactory", "Observations", "log_ei", "qlog_nei", "ucb"]
+__all__ = ["AcquisitionFactory", "Observations", "log_ei", "posterior_mean", "qlog_nei", "ucb"]
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,11 @@ def qlog_nei(observations: Observations) -> AcquisitionFunction:
             cache_root=False,
             X_pending=observations.X_pending if len(observations.X_pending) else None,
         )
+
+
+def posterior_mean(observations: Observations) -> AcquisitionFunction:
+    """The mean of the posterior: no exploration."""
+    return PosteriorMean(observations.model)
 
 
 def ucb(observations: Observations, *, beta: float = 4.0) -> AcquisitionFunction:

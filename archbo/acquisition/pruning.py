@@ -100,6 +100,10 @@ class PrunedCandidates(Candidates):
         """Whatever the candidates could propose."""
         return self.candidates.contains(X)
 
+    def restrict(self, X: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.restrict(X)
+
     def neighbours(self, row: Tensor) -> Tensor:
         """The candidates' neighbours that make no dropped choice."""
         rows = self.candidates.neighbours(row)

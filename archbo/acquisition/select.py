@@ -13,7 +13,7 @@ from archbo.acquisition.candidates import Candidates
 from archbo.acquisition.factories import AcquisitionFactory, Observations
 from archbo.predictors import marginals
 
-__all__ = ["Acquisition", "Maximize", "ThompsonSampling"]
+__all__ = ["Acquisition", "IndependentThompson", "Maximize", "ThompsonSampling", "TopSampling"]
 
 CHUNK = 4096
 """Rows whose marginal posterior is asked for at a time."""
@@ -128,6 +128,43 @@ class ThompsonSampling:
             torch.manual_seed(observations.seed)
             rows: Tensor = sampling(choices, num_samples=min(q, len(choices)))
         return rows
+
+
+@dataclass(frozen=True)
+class IndependentThompson:
+    """Take the highest of one draw from each candidate's own posterior (BANANAS, arXiv 1910.11858).
+
+    The draws are independent of each other, so that the cost is linear in the number of candidates.
+    """
+
+    def select(
+        self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """The next rows, ``q x d``; fewer where fewer candidates are left."""
+        choices = _choices(observations, candidates, generator)
+        mean, std = marginals(observations.model, choices)
+        draw = mean + std * torch.randn(len(mean), generator=generator, dtype=mean.dtype)
+        return choices[draw.topk(min(q, len(choices))).indices]
+
+
+@dataclass(frozen=True)
+class TopSampling:
+    """Draw among the candidates with the highest posterior mean (WeakNAS, arXiv 2102.10490).
+
+    Args:
+        top: The number of candidates to draw from, all of them equally likely.
+    """
+
+    top: int = 100
+
+    def select(
+        self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """The next rows, ``q x d``; fewer where fewer candidates are left."""
+        choices = _choices(observations, candidates, generator)
+        mean, _ = marginals(observations.model, choices)
+        best = mean.topk(min(max(self.top, q), len(choices))).indices
+        return choices[best[torch.randperm(len(best), generator=generator)[:q]]]
 
 
 def _choices(observations: Observations, candidates: Candidates, generator: Generator) -> Tensor:

@@ -1,6 +1,6 @@
 """Search loops: ask for architectures, tell their values."""
 
-from archbo.bo_loop.baselines import RandomSearch, RegularizedEvolution
+from archbo.bo_loop.baselines import LocalSearch, RandomSearch, RegularizedEvolution
 from archbo.bo_loop.fidelity import (
     FidelityHistory,
     MultiFidelityOptimizer,
@@ -9,6 +9,7 @@ from archbo.bo_loop.fidelity import (
 )
 from archbo.bo_loop.history import History
 from archbo.bo_loop.optimizer import Optimizer
+from archbo.bo_loop.published import bananas, gbdt_nas, nas_bowl, weaknas
 from archbo.bo_loop.robot import PublishedRoBoT, RoBoT
 from archbo.bo_loop.searcher import Searcher, run
 from archbo.bo_loop.transfer import warm_start
@@ -16,6 +17,7 @@ from archbo.bo_loop.transfer import warm_start
 __all__ = [
     "FidelityHistory",
     "History",
+    "LocalSearch",
     "MultiFidelityOptimizer",
     "Optimizer",
     "PublishedRoBoT",
@@ -24,7 +26,11 @@ __all__ = [
     "RoBoT",
     "Searcher",
     "Training",
+    "bananas",
+    "gbdt_nas",
+    "nas_bowl",
     "run",
     "run_fidelities",
     "warm_start",
+    "weaknas",
 ]

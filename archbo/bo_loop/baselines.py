@@ -1,5 +1,7 @@
 """Search methods without a surrogate, to compare with."""
 
+from contextlib import suppress
+
 import torch
 from torch import Tensor
 
@@ -8,7 +10,7 @@ from archbo.bo_loop.searcher import Searcher
 from archbo.errors import NothingLeftError, UsageError
 from archbo.spaces import SearchSpace
 
-__all__ = ["RandomSearch", "RegularizedEvolution"]
+__all__ = ["LocalSearch", "RandomSearch", "RegularizedEvolution"]
 
 
 class RandomSearch(Searcher):
@@ -78,3 +80,49 @@ class RegularizedEvolution(Searcher):
             if self.candidates.contains(child) and len(self.candidates.without(child, avoid)):
                 return child
         return self.candidates.random(1, avoid=avoid, generator=self.generator)
+
+
+class LocalSearch(Searcher):
+    """Evaluate all neighbours, move to the best if it is better, else start again at random (arXiv 2005.02960).
+
+    Where the walk stands follows from what has been told: it begins at the first architecture, and a new one at the
+    first that was told after a local optimum was recognised. Where more is asked for than there are
+    neighbours to evaluate, the rest is random.
+
+    Example:
+        >>> from archbo.bo_loop import run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> print(*run(LocalSearch(space, seed=0), lambda arch: sum(arch.row), 12).best)
+        width=32,depth=4 5.0
+    """
+
+    def _next(self, q: int) -> Tensor:
+        around = self.candidates.without(self._around(), self.seen)
+        rows = around[torch.randperm(len(around), generator=self.generator)[:q]]
+        if len(rows) == 0:
+            return self.candidates.random(q, avoid=self.seen, generator=self.generator)
+        if len(rows) < q:
+            avoid = torch.cat([self.seen, rows])
+            with suppress(NothingLeftError):
+                more = self.candidates.random(q - len(rows), avoid=avoid, generator=self.generator)
+                rows = torch.cat([rows, more])
+        return rows
+
+    def _around(self) -> Tensor:
+        """The rows (``m x d``) around where the walk stands; none where a new one is to begin."""
+        told: dict[object, int] = {}
+        for index, key in enumerate(self.space.ids(self.X)):
+            told.setdefault(key, index)
+        Y = self.Y.flatten().tolist()
+        here = latest = 0
+        while here < len(Y):
+            around = self.candidates.restrict(self.space.neighbours(self.X[here]))
+            found = [told.get(key) for key in self.space.ids(around)]
+            known = [index for index in found if index is not None]
+            if len(known) < len(found):
+                return around
+            latest = max(latest, here, *known)
+            best = max(known, key=Y.__getitem__, default=here)
+            here = best if Y[best] > Y[here] else latest + 1
+        return self.X[:0]

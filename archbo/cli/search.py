@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from archbo.cli.common import (
     check_repeats,
     load_benchmark,
     load_proxies,
+    names_of,
     out,
     progress_bar,
     write_json,
@@ -46,10 +48,20 @@ def search(
         str | None, typer.Option(help="What it sees, joined with '+'; its own default.")
     ] = None,
     acquisition: Annotated[str, typer.Option(help="How architectures are picked.")] = "log_ei",
+    candidates: Annotated[
+        str,
+        typer.Option(
+            help="Where architectures come from: exhaustive, mutation, crossover, ...; "
+            "of the table's in any case."
+        ),
+    ] = "exhaustive",
     queries: Annotated[int, typer.Option(help="Architectures to evaluate per repeat.")] = 100,
     repeats: Annotated[int, typer.Option(help="Searches, with seeds SEED, SEED + 1, ...")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    baseline: Annotated[str, typer.Option(help="random, evolution, or none.")] = "random",
+    baseline: Annotated[
+        str,
+        typer.Option(help="random, evolution, bananas, ..., joined with commas; or none."),
+    ] = "random",
     objective: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="The column to maximise.")
     ] = None,
@@ -76,7 +88,7 @@ def search(
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
-    """Search a benchmark by Bayesian optimization, with a baseline beside it."""
+    """Search a benchmark by Bayesian optimization, with baselines beside it."""
     import torch
 
     from archbo import catalog
@@ -105,7 +117,7 @@ def search(
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     scores = load_proxies(benchmark, proxies)
-    candidates = FixedCandidates(benchmark.space, benchmark.X)
+    everything = FixedCandidates(benchmark.space, benchmark.X)
 
     def ours(seed: int) -> "Searcher":
         return catalog.optimizer(
@@ -114,12 +126,12 @@ def search(
             acquisition,
             encoding_names=encoding,
             proxies=scores,
-            candidates=candidates,
+            candidates=catalog.candidates(candidates, benchmark.space, everything),
             seed=seed,
         )
 
-    def theirs(seed: int) -> "Searcher":
-        return catalog.baseline(baseline, benchmark.space, candidates=candidates, seed=seed)
+    def theirs(name: str, seed: int) -> "Searcher":
+        return catalog.baseline(name, benchmark.space, candidates=everything, seed=seed)
 
     def warmed(seed: int) -> "Searcher":
         assert warm_start is not None
@@ -150,7 +162,7 @@ def search(
     if warm_start:
         methods = {"warm-start": warmed} | methods
     if baseline != "none":
-        methods[baseline] = theirs
+        methods |= {name: partial(theirs, name) for name in names_of(baseline, "--baseline")}
     # Each is made once before any runs, so that a wrong name costs no time.
     for make in methods.values():
         make(seed)

@@ -247,6 +247,21 @@ class SearchSpace(ABC):
                 break
         return result
 
+    def crossover(self, X: Tensor, Z: Tensor, *, generator: Generator) -> Tensor:
+        """Children ``n x d`` that take each decision from the row in ``X`` or the one in ``Z`` (``n x d`` each).
+
+        Each parent gives about half. Where that is no architecture, the child takes fewer decisions from ``Z``
+        until it is one; in the end it is the row in ``X``.
+        """
+        take = torch.rand(X.shape, generator=generator) < 0.5
+        for _ in range(20):
+            children = torch.where(take, Z, X)
+            bad = ~self.is_valid(children).unsqueeze(-1)
+            if not bool(bad.any()):
+                break
+            take &= ~bad | (torch.rand(X.shape, generator=generator) < 0.5)
+        return torch.where(bad, X, children)
+
     def enumerate(self, *, dtype: torch.dtype = torch.double) -> Tensor:
         """Every architecture once: all valid rows, canonical ones only where the space folds.
 

@@ -8,9 +8,20 @@ from functools import partial
 import pytest
 import torch
 
-from archbo.acquisition import FixedCandidates, Maximize, log_ei, ucb
-from archbo.bo_loop import History, Optimizer, RandomSearch, RegularizedEvolution, run
-from archbo.catalog import ACQUISITIONS
+from archbo.acquisition import FixedCandidates, Maximize, log_ei, posterior_mean, ucb
+from archbo.bo_loop import (
+    History,
+    LocalSearch,
+    Optimizer,
+    RandomSearch,
+    RegularizedEvolution,
+    bananas,
+    gbdt_nas,
+    nas_bowl,
+    run,
+    weaknas,
+)
+from archbo.catalog import ACQUISITIONS, BASELINES, PREDICTORS
 from archbo.encodings import OneHotEncoding
 from archbo.errors import InvalidArchitectureError, NothingLeftError, UsageError
 from archbo.predictors import GP
@@ -22,13 +33,18 @@ TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "ski
 SEARCHERS = {
     "random": RandomSearch,
     "evolution": partial(RegularizedEvolution, population=5, tournament=3),
+    "local-search": LocalSearch,
+    **{
+        make.__name__: partial(make, n_initial=4) for make in (bananas, gbdt_nas, nas_bowl, weaknas)
+    },
+    "rounds": partial(Optimizer, n_initial=4, refit_every=4),
     **{
         name: partial(Optimizer, acquisition=rule, n_initial=4)
         for name, rule in ACQUISITIONS.items()
     },
 }
 every_searcher = pytest.mark.parametrize("make", SEARCHERS.values(), ids=SEARCHERS.keys())
-QUICK = ("random", "evolution", "log_ei")
+QUICK = ("random", "evolution", "local-search", "log_ei", "rounds")
 quick_searchers = pytest.mark.parametrize("make", [SEARCHERS[n] for n in QUICK], ids=QUICK)
 
 
@@ -304,12 +320,55 @@ def test_evolution_stays_within_its_candidates():
     assert candidates.contains(X).all()
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_ask_for_rows_of_the_table_only(name):
+    """Of three in a hundred cells, so that most moves lead out of the table."""
+    candidates = FixedCandidates(NB201, NB201.enumerate()[::33])
+    searcher = BASELINES[name](NB201, candidates=candidates, seed=0)
+    assert name not in PREDICTORS  # both name a method in one file of results
+    history = run(searcher, value, 25)
+    assert len(history) == len(set(NB201.ids(history.X))) == 25
+    assert candidates.contains(history.X).all()
+
+
 # Bayesian optimization.
+
+
+def test_a_round_is_picked_by_one_fit_and_handed_out():
+    fits = []
+
+    def watched(observations):
+        fits.append((len(observations.X), len(observations.X_pending)))
+        return ucb(observations)
+
+    searcher = Optimizer(TOY, acquisition=Maximize(watched), n_initial=4, refit_every=3, seed=0)
+    for _ in range(9):
+        step(searcher)
+    # One fit a round, and a function for each pick of the round.
+    assert fits == [(4, 0), (4, 1), (4, 2), (7, 0), (7, 1), (7, 2)][: len(fits)]
+    assert len(fits) == 6
+
+
+def test_a_round_forgets_what_was_told_meanwhile():
+    searcher = Optimizer(TOY, n_initial=4, refit_every=6, seed=0)
+    for _ in range(5):
+        step(searcher)
+    waiting = TOY.archs(searcher.state_dict()["round"])
+    assert len(waiting) == 5
+    searcher.tell(waiting[:3], [1.0, 2.0, 3.0])
+    asked = [text for _ in range(2) for text in step(searcher)]
+    assert asked == texts(waiting[3:])
+    # More than is left of a round is a new round.
+    step(searcher)
+    assert len(step(searcher, 6)) == 6
+    assert len(set(texts(searcher.history.archs))) == len(searcher.history)
 
 
 def test_optimizer_checks_its_arguments():
     with pytest.raises(UsageError, match="n_initial must be at least 1; got 0"):
         Optimizer(TOY, n_initial=0, seed=0)
+    with pytest.raises(UsageError, match="refit_every must be at least 1; got 0"):
+        Optimizer(TOY, refit_every=0, seed=0)
     with pytest.raises(UsageError, match="predictor is of 'nb201', the search is in 'toy'"):
         Optimizer(TOY, GP(NB201), seed=0)
 
@@ -327,7 +386,7 @@ def test_optimizer_uses_its_acquisition_after_the_start_only():
     assert calls == [4, 5]
 
 
-@pytest.mark.parametrize("factory", [log_ei, ucb])
+@pytest.mark.parametrize("factory", [log_ei, posterior_mean, ucb])
 def test_analytic_acquisition_takes_the_best_candidate(factory):
     """Against the acquisition function at each row by itself."""
     searcher = Optimizer(TOY, acquisition=Maximize(factory), n_initial=4, seed=0)
