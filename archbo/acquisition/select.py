@@ -1,6 +1,6 @@
 """From an acquisition function and candidates to the next ``q`` architectures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -10,10 +10,11 @@ from botorch.generation import MaxPosteriorSampling
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.cost import Cost, per_cost
 from archbo.acquisition.factories import AcquisitionFactory, Observations
 from archbo.predictors import marginals
 
-__all__ = ["Acquisition", "Maximize", "ThompsonSampling"]
+__all__ = ["Acquisition", "IndependentThompsonSampling", "Maximize", "ThompsonSampling"]
 
 CHUNK = 4096
 """Rows whose marginal posterior is asked for at a time."""
@@ -40,6 +41,9 @@ class Maximize:
         factory: Makes the acquisition function.
         shortlist: The number of candidates that a Monte Carlo function looks at.
         climbs: The number of candidates that the local search starts from.
+        cost: What evaluating rows costs; then the candidates of the highest value per unit of it are taken
+            (Snoek, Larochelle and Adams 2012, arXiv 1206.2944, section 3.2). The function's value is a gain then,
+            or the logarithm of one.
 
     Example:
         Any BoTorch acquisition function serves:
@@ -51,6 +55,7 @@ class Maximize:
     factory: AcquisitionFactory
     shortlist: int = 256
     climbs: int = 5
+    cost: Cost | None = None
 
     def select(
         self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
@@ -61,7 +66,7 @@ class Maximize:
         for _ in range(min(q, len(choices))):
             if len(picked):
                 choices = candidates.without(choices, picked)
-            here = observations.with_pending(picked)
+            here = replace(observations.with_pending(picked), choices=choices)
             function = self.factory(here)
             pool = choices
             if not isinstance(function, AnalyticAcquisitionFunction):
@@ -73,13 +78,13 @@ class Maximize:
         if len(choices) <= self.shortlist:
             return choices
         marginal = LogExpectedImprovement(observations.model, best_f=observations.best_f)
-        return choices[_values(marginal, choices).topk(self.shortlist).indices]
+        return choices[self._values(marginal, choices).topk(self.shortlist).indices]
 
     def _climb(
         self, function: AcquisitionFunction, pool: Tensor, candidates: Candidates, avoid: Tensor
     ) -> Tensor:
         """The best row (``1 x d``) of the pool, or of what a local search from its best rows finds."""
-        values = _values(function, pool)
+        values = self._values(function, pool)
         top = values.topk(min(self.climbs, len(pool)))
         best, best_value = pool[top.indices[:1]], float(top.values[0])
         if len(candidates.neighbours(best[0])) == 0:
@@ -90,13 +95,20 @@ class Maximize:
                 around = candidates.without(candidates.neighbours(row), avoid)
                 if len(around) == 0:
                     break
-                around_values = _values(function, around)
+                around_values = self._values(function, around)
                 if float(around_values.max()) <= here:
                     break
                 row, here = around[around_values.argmax()], float(around_values.max())
             if here > best_value:
                 best, best_value = row.unsqueeze(0), here
         return best
+
+    def _values(self, function: AcquisitionFunction, X: Tensor) -> Tensor:
+        """The function at each row of ``X`` (``m x d``) by itself, per unit of cost."""
+        chunk = CHUNK if isinstance(function, AnalyticAcquisitionFunction) else 128
+        with torch.no_grad():
+            values = torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])
+            return values if self.cost is None else per_cost(function, values, self.cost(X))
 
 
 @dataclass(frozen=True)
@@ -130,16 +142,27 @@ class ThompsonSampling:
         return rows
 
 
+@dataclass(frozen=True)
+class IndependentThompsonSampling:
+    """Take the ``q`` highest of one draw for each candidate by itself (BANANAS, arXiv 1910.11858, section 4).
+
+    A draw is Gaussian with the mean and the standard deviation that the predictor has of the candidate, so that every
+    candidate is drawn for in one pass. Pending rows change nothing but that they are not taken again.
+    """
+
+    def select(
+        self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """The next rows, ``q x d``; fewer where fewer candidates are left."""
+        choices = _choices(observations, candidates, generator)
+        mean, std = marginals(observations.model, choices, batch_size=CHUNK)
+        draws = mean + std * torch.randn(len(mean), generator=generator, dtype=mean.dtype)
+        return choices[draws.topk(min(q, len(choices))).indices]
+
+
 def _choices(observations: Observations, candidates: Candidates, generator: Generator) -> Tensor:
     """What the candidates propose, in random order: the first of equals must not be the table's first."""
     choices = candidates.propose(
         observations.X, observations.Y, avoid=observations.seen, generator=generator
     )
     return choices[torch.randperm(len(choices), generator=generator)]
-
-
-def _values(function: AcquisitionFunction, X: Tensor) -> Tensor:
-    """The function at each row of ``X`` (``m x d``) by itself."""
-    chunk = CHUNK if isinstance(function, AnalyticAcquisitionFunction) else 128
-    with torch.no_grad():
-        return torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])

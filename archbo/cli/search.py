@@ -45,6 +45,10 @@ def search(
         str | None, typer.Option(help="What it sees, joined with '+'; its own default.")
     ] = None,
     acquisition: Annotated[str, typer.Option(help="How architectures are picked.")] = "log_ei",
+    cost: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Pick what is worth the most per unit of this column."),
+    ] = None,
     queries: Annotated[int, typer.Option(help="Architectures to evaluate per repeat.")] = 100,
     repeats: Annotated[int, typer.Option(help="Searches, with seeds SEED, SEED + 1, ...")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
@@ -64,7 +68,7 @@ def search(
     import torch
 
     from archbo import catalog
-    from archbo.acquisition import FixedCandidates
+    from archbo.acquisition import FixedCandidates, KnownCost
     from archbo.comparison import check_budget, run_trial
 
     check_repeats(repeats, seed)
@@ -76,6 +80,8 @@ def search(
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     scores = load_proxies(benchmark, proxies)
+    spent = benchmark.objective(cost) if cost else None
+    costs = KnownCost(benchmark.space, benchmark.X, spent.Y) if spent else None
     candidates = FixedCandidates(benchmark.space, benchmark.X)
 
     def ours(seed: int) -> "Searcher":
@@ -86,6 +92,7 @@ def search(
             encoding_names=encoding,
             proxies=scores,
             candidates=candidates,
+            cost=costs,
             seed=seed,
         )
 
@@ -114,7 +121,7 @@ def search(
                         callback=advance,
                     )
                 )
-    _print_search(benchmark, goal, trials, queries, report)
+    _print_search(benchmark, goal, trials, queries, report, spent)
     if json_file:
         write_json(
             json_file,
@@ -136,6 +143,7 @@ def _print_search(
     trials: "dict[str, list[Trial]]",
     queries: int,
     report: str | None,
+    spent: "Objective | None",
 ) -> None:
     from archbo.comparison import median_regret, sparkline
 
@@ -170,6 +178,9 @@ def _print_search(
             reached = statistics.median(queries + 1 if hit is None else hit for hit in hits)
             until = f"more than {queries}" if reached > queries else f"{reached:g}"
             lines["found"] = f"the best in {len(found)} of {len(runs)}, median {until} queries"
+        if spent is not None:
+            total = statistics.median(sum(spent(q.arch) for q in trial.queries) for trial in runs)
+            lines["cost"] = f"{total:.4g} {spent.column} per search"
         seconds = statistics.median(trial.seconds for trial in runs)
         lines["time"] = f"{seconds:.1f} s per search"
         out.print(f"[bold]{method}[/bold]")
