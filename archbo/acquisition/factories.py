@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from botorch.acquisition import (
@@ -118,7 +118,7 @@ class Observations:
     @property
     def sampler(self) -> MCSampler:
         """128 base samples for the model's kind of posterior, quasi-random ones for a Gaussian."""
-        posterior = self.model.posterior(self.X[:1])
+        posterior: Any = self.model.posterior(self.X[:1])
         return get_sampler(posterior, torch.Size([128]), seed=self.seed)
 
 

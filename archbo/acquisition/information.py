@@ -25,7 +25,7 @@ OWN_VARIANCE = 1e-4
 class _Entropy(AnalyticAcquisitionFunction, ABC):
     """A closed form in the posterior of one row at a time."""
 
-    @t_batch_mode_transform(expected_q=1)  # type: ignore[untyped-decorator]
+    @t_batch_mode_transform(expected_q=1)  # type: ignore[arg-type] # it wants any AcquisitionFunction
     def forward(self, X: Tensor) -> Tensor:
         """The value (``b``) of evaluating rows ``X`` (``b x 1 x d``)."""
         return self._at(X.reshape(-1, X.shape[-1])).reshape(X.shape[:-2])

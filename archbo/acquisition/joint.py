@@ -44,7 +44,8 @@ def noise_variance(model: Model, X: Tensor) -> Tensor:
             model.posterior(X.unsqueeze(-2), observation_noise=noise) for noise in (True, False)
         ]
     noisy, clean = (posterior.variance.flatten() for posterior in both)
-    return (noisy - clean).clamp_min(0)
+    noise: Tensor = (noisy - clean).clamp_min(0)
+    return noise
 
 
 class Believer(Model):
@@ -119,4 +120,5 @@ class Believer(Model):
         return posterior_transform(posterior) if posterior_transform else posterior
 
     def _explained(self, cross: Tensor) -> Tensor:
-        return torch.linalg.solve_triangular(self._root, cross, upper=False)
+        half: Tensor = torch.linalg.solve_triangular(self._root, cross, upper=False)
+        return half

@@ -1,11 +1,10 @@
 """Knowledge gradient: what an evaluation is expected to add to the best posterior mean."""
 
-import math
-
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction
 from botorch.models.model import Model
+from botorch.utils.probability.utils import ndtr, phi
 from botorch.utils.transforms import t_batch_mode_transform
 from torch import Tensor
 
@@ -44,7 +43,7 @@ class KnowledgeGradient(AnalyticAcquisitionFunction):
         self._means, _ = marginals(model, alternatives)
         self._noise = noise_variance(model, alternatives[:1])
 
-    @t_batch_mode_transform(expected_q=1)  # type: ignore[untyped-decorator]
+    @t_batch_mode_transform(expected_q=1)  # type: ignore[arg-type] # it wants any AcquisitionFunction
     def forward(self, X: Tensor) -> Tensor:
         """The value (``b``) of evaluating rows ``X`` (``b x 1 x d``)."""
         mean, variance, covariance = cross_moments(
@@ -74,6 +73,7 @@ def expected_rise(a: Tensor, b: Tensor) -> Tensor:
     Example:
         One sure line and one that may be better, ``E[max(0, Z)]``:
 
+        >>> import math
         >>> rise = expected_rise(torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]))
         >>> round(rise.item() * math.sqrt(2 * math.pi), 4)
         1.0
@@ -91,9 +91,9 @@ def expected_rise(a: Tensor, b: Tensor) -> Tensor:
 
 def _gain(z: Tensor) -> Tensor:
     """``phi(z) + z Phi(z)``, zero at minus infinity."""
-    density = torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
-    tail: Tensor = z.clamp_min(-1e3) * torch.special.ndtr(z)
-    return density + tail
+    # torch.special.ndtr is zero already at minus ten.
+    gain: Tensor = phi(z) + z.clamp_min(-1e3) * ndtr(z)
+    return gain
 
 
 def kg(observations: Observations, *, n_alternatives: int = 32) -> AcquisitionFunction:
