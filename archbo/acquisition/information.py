@@ -80,13 +80,14 @@ class MaxValueLowerBound(_Entropy):
 
     def _at(self, X: Tensor) -> Tensor:
         mean, std = marginals(self.model, X)
-        noisy = std.square() + noise_variance(self.model, X[:1])
+        noise = noise_variance(self.model, X[:1])
+        noisy = std.square() + noise
         z, hazard = _truncation(self.max_values, mean.unsqueeze(-1), std.unsqueeze(-1))
         explained = (std.square() / noisy).unsqueeze(-1) * hazard * (z + hazard)
         gain: Tensor = -0.5 * (1 - explained).clamp_min(LEAST).log().mean(-1)
         if self._believer is not None:
-            _, left = marginals(self._believer, X, observation_noise=True)
-            gain = gain + left.log() - 0.5 * noisy.log()
+            _, left = marginals(self._believer, X)
+            gain = gain + 0.5 * ((left.square() + noise) / noisy).log()
         return gain
 
 

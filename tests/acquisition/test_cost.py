@@ -95,7 +95,7 @@ def test_costs_are_positive_and_known():
             with pytest.raises(UsageError, match=r"cost of .* is .*positive") as caught:
                 make(SPACE, X, costs)
             assert SPACE.format(X[5]) in str(caught.value)
-    with pytest.raises(UsageError, match="cost of a=.* is not known"):
+    with pytest.raises(UsageError, match=r"cost of a=.* is not known"):
         KnownCost(SPACE, X[:5], COSTS[:5])(X)
     assert KnownCost(SPACE, X, COSTS)(X.flip(0)).equal(COSTS.flip(0))
 
