@@ -138,7 +138,10 @@ def log_ei(observations: Observations) -> AcquisitionFunction:
 
 
 def qlog_ei(observations: Observations) -> AcquisitionFunction:
-    """Logarithm of the expected improvement by Monte Carlo (arXiv 2310.20708, section 4.2), over pending rows too."""
+    """Logarithm of the expected improvement by Monte Carlo (arXiv 2310.20708, section 4.2).
+
+    Pending rows are integrated over. Any posterior that can be drawn from serves.
+    """
     return qLogExpectedImprovement(
         observations.model,
         best_f=observations.best_f,
@@ -151,7 +154,7 @@ def qlog_nei(observations: Observations) -> AcquisitionFunction:
     """Logarithm of the noisy expected improvement (arXiv 2310.20708, section 4.2).
 
     The incumbent is the best of what the posterior says of the evaluated rows, so that a lucky training run
-    does not stop the search.
+    does not stop the search. Pending rows are integrated over.
     """
     # Pruning draws from the global generator.
     with torch.random.fork_rng(devices=[]):

@@ -116,7 +116,8 @@ class ThompsonSampling:
     """Take the maximum of one draw from the joint posterior for each of the ``q`` rows (arXiv 1705.09236).
 
     A draw over ``m`` rows costs ``m^3``, so it is made on part of the candidates: half of them the most
-    promising by upper confidence bound, half at random.
+    promising by upper confidence bound, half at random. Pending rows change nothing but that they are not taken
+    again: draws differ by themselves.
 
     Args:
         size: The number of candidates in a draw.
@@ -144,7 +145,7 @@ class ThompsonSampling:
 
 @dataclass(frozen=True)
 class IndependentThompsonSampling:
-    """Take the ``q`` highest of one draw for each candidate by itself (BANANAS, arXiv 1910.11858, section 4).
+    """Take the ``q`` highest of one draw for each candidate by itself (BANANAS, arXiv 1910.11858).
 
     A draw is Gaussian with the mean and the standard deviation that the predictor has of the candidate, so that every
     candidate is drawn for in one pass. Pending rows change nothing but that they are not taken again.
