@@ -8,10 +8,12 @@ from typing import TypeVar
 
 from archbo.acquisition import (
     Acquisition,
+    AcquisitionFactory,
     Candidates,
+    Cost,
     CrossoverCandidates,
     HillClimbingCandidates,
-    IndependentThompson,
+    IndependentThompsonSampling,
     LocalCandidates,
     Maximize,
     MutationCandidates,
@@ -20,8 +22,14 @@ from archbo.acquisition import (
     TrustRegionCandidates,
     candidates_for,
     exhaustive,
+    gibbon,
+    greedy,
+    jes,
+    kg,
     log_ei,
-    posterior_mean,
+    mes,
+    pi,
+    qlog_ei,
     qlog_nei,
     ucb,
 )
@@ -91,6 +99,7 @@ __all__ = [
     "BENCHMARKS",
     "CANDIDATES",
     "ENCODINGS",
+    "GAINS",
     "PREDICTORS",
     "SPACES",
     "acquisition",
@@ -173,13 +182,24 @@ TAKE_PROXIES = frozenset({"zero-cost", "proxy-gp"})
 TAKE_PARTS = frozenset({"nodewise", "mixer"})
 """The names that take ``proxies``, and those that want their parts by decision."""
 
+GAINS: Mapping[str, AcquisitionFactory] = {
+    "log_ei": log_ei,
+    "qlog_ei": qlog_ei,
+    "qlog_nei": qlog_nei,
+    "pi": pi,
+    "kg": kg,
+    "mes": mes,
+    "gibbon": gibbon,
+    "jes": jes,
+}
+"""Acquisition functions whose value can be had per unit of cost."""
+
 ACQUISITIONS: Mapping[str, Acquisition] = {
-    "log_ei": Maximize(log_ei),
-    "qlog_nei": Maximize(qlog_nei),
+    **{name: Maximize(factory) for name, factory in GAINS.items()},
     "ucb": Maximize(ucb),
+    "greedy": Maximize(greedy),
     "thompson": ThompsonSampling(),
-    "independent_thompson": IndependentThompson(),
-    "posterior_mean": Maximize(posterior_mean),
+    "independent_thompson": IndependentThompsonSampling(),
 }
 
 CANDIDATES: Mapping[str, Callable[[SearchSpace, Candidates | None], Candidates]] = {
@@ -269,13 +289,24 @@ def predictor(
     return _pick(PREDICTORS, name, "predictor")(space, encoding, **_proxies_for(name, proxies))
 
 
-def acquisition(name: str) -> Acquisition:
+def acquisition(name: str, cost: Cost | None = None) -> Acquisition:
     """The acquisition rule of that name.
 
+    Args:
+        name: A key of ``ACQUISITIONS``.
+        cost: What evaluating rows costs; then value per unit of it counts.
+
     Raises:
-        UsageError: There is no such rule.
+        UsageError: There is no such rule, or it has no value per cost.
     """
-    return _pick(ACQUISITIONS, name, "acquisition")
+    rule = _pick(ACQUISITIONS, name, "acquisition")
+    if cost is None:
+        return rule
+    if name not in GAINS:
+        raise UsageError(
+            f"{name} picks no gain that could be had per cost; take {', '.join(GAINS)}, or leave the cost out"
+        )
+    return Maximize(GAINS[name], cost=cost)
 
 
 def candidates(name: str, space: SearchSpace, within: Candidates | None = None) -> Candidates:
@@ -300,16 +331,18 @@ def optimizer(
     encoding_names: str | None = None,
     proxies: Proxies | None = None,
     candidates: Candidates | None = None,
+    cost: Cost | None = None,
     seed: int,
 ) -> Optimizer:
     """An optimizer from names.
 
     Raises:
-        UsageError: One of the names is unknown, or there are no proxies for ``zero-cost``.
+        UsageError: One of the names is unknown, there are no proxies for ``zero-cost``, or the acquisition rule
+            has no value per cost.
     """
     features = encoding(encoding_names, space, proxies) if encoding_names else None
     surrogate = predictor(predictor_name, space, features, proxies)
-    rule = acquisition(acquisition_name)
+    rule = acquisition(acquisition_name, cost)
     return Optimizer(space, surrogate, rule, candidates=candidates, seed=seed)
 
 

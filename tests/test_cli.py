@@ -239,6 +239,22 @@ def test_several_baselines_are_methods_of_one_result(archbo, folder):
     check_runs(result["runs"], column("accuracy"))
 
 
+def test_picks_are_worth_their_cost(archbo, folder):
+    """The same start, then a cheaper architecture; people are told what they cost."""
+    plain = search(archbo, "--queries", 6, "--baseline", "none")
+    thrifty = search(archbo, "--queries", 6, "--baseline", "none", "--cost", "latency")
+    check_runs(thrifty["runs"], column("accuracy"))
+    costs = column("latency")
+    spent = [
+        sum(costs[query["arch"]] for query in result["runs"][0]["queries"])
+        for result in (plain, thrifty)
+    ]
+    assert spent[1] < spent[0]
+    assert plain["runs"][0]["queries"][:5] == thrifty["runs"][0]["queries"][:5]
+    _, printed, _ = archbo(*TOY, "--queries", 6, "--baseline", "none", "--cost", "latency")
+    assert re.search(rf"cost +{spent[1]:.4g} latency per search", printed)
+
+
 def test_architectures_may_be_text_in_another_column(archbo, folder):
     values = column("accuracy")
     table = pd.DataFrame({"cell": values.keys(), "accuracy": values.values()})
@@ -512,6 +528,12 @@ BAD = [
         (*TOY, "--queries", "12", "--acquisition", "ei"),
         r"unknown acquisition 'ei'.* There are log_ei",
     ),
+    (
+        (*TOY, "--queries", "12", "--acquisition", "ucb", "--cost", "latency"),
+        r"ucb picks no gain that could be had per cost; take log_ei, .*kg",
+    ),
+    ((*TOY, "--queries", "12", "--cost", "price"), r"no numeric column 'price'"),
+    ((*TOY, "--queries", "12", "--cost", "small"), r"cost of width=32,.* is 0; costs are positive"),
     (
         (*TOY, "--queries", "12", "--encoding", "one-hot+pth"),
         r"unknown encoding 'pth', did you mean 'path'\? .*one-hot",

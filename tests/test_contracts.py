@@ -852,27 +852,36 @@ def pool(space, kind):
     return FixedCandidates(space, distinct_rows(space, 300, seed=9))
 
 
-PLACES = {
-    "nb201": (SPACES["nb201"], "fixed"),
-    "nb101": (SPACES["nb101"], "local"),
-    "toy": (TOY, "fixed"),
-}
+# A local search takes its time: one rule with every predictor, every rule with two of them.
+CLIMBING = [
+    pytest.param(rule, make, id=f"{rule_name}-{name}")
+    for rule_name, rule in catalog.ACQUISITIONS.items()
+    for name, make in PREDICTORS.items()
+    if rule_name == "log_ei" or name in ("gp", "random-forest")
+]
 
 
 @every_acquisition
 @every_predictor
 @pytest.mark.parametrize(
-    ("space", "kind", "q"),
+    ("space", "q", "n_pending"),
     [
-        pytest.param(*place, q, id=f"{name}-{q}")
-        for name, place in PLACES.items()
-        # A local search for each pick takes its time.
-        for q in ([2] if place[1] == "local" else [1, 2, 3, 4])
+        pytest.param(SPACES["nb201"], 2, 2, id="nb201-2-pending"),
+        pytest.param(TOY, 3, 0, id="toy-3"),
     ],
 )
-def test_selection_is_fresh_and_follows_its_generator(acquisition, make, space, kind, q):
-    seen = observations(make, space, n_pending=2 if q == 2 else 0)
-    candidates = pool(space, kind)
+def test_selection_is_fresh_and_follows_its_generator(acquisition, make, space, q, n_pending):
+    check_selection(acquisition, observations(make, space, n_pending), pool(space, "fixed"), q)
+
+
+@pytest.mark.parametrize(("acquisition", "make"), CLIMBING)
+def test_local_selection_is_fresh_and_follows_its_generator(acquisition, make):
+    space = SPACES["nb101"]
+    check_selection(acquisition, observations(make, space, 1), pool(space, "local"), 1)
+
+
+def check_selection(acquisition, seen, candidates, q):
+    space = candidates.space
     X = acquisition.select(seen, candidates, q, generator=seeded())
     assert X.shape == (q, space.n_columns)
     assert candidates.contains(X).all()

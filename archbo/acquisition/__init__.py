@@ -1,14 +1,19 @@
 """Acquisition: which architecture to evaluate next."""
 
 from archbo.acquisition.candidates import Candidates, FixedCandidates, exhaustive
+from archbo.acquisition.cost import Cost, KnownCost, LearnedCost
 from archbo.acquisition.factories import (
     AcquisitionFactory,
     Observations,
+    greedy,
     log_ei,
-    posterior_mean,
+    pi,
+    qlog_ei,
     qlog_nei,
     ucb,
 )
+from archbo.acquisition.information import gibbon, jes, mes
+from archbo.acquisition.knowledge_gradient import kg
 from archbo.acquisition.moving import (
     CrossoverCandidates,
     HillClimbingCandidates,
@@ -20,7 +25,7 @@ from archbo.acquisition.moving import (
 from archbo.acquisition.pruning import PrunedCandidates
 from archbo.acquisition.select import (
     Acquisition,
-    IndependentThompson,
+    IndependentThompsonSampling,
     Maximize,
     ThompsonSampling,
     TopSampling,
@@ -31,10 +36,13 @@ __all__ = [
     "Acquisition",
     "AcquisitionFactory",
     "Candidates",
+    "Cost",
     "CrossoverCandidates",
     "FixedCandidates",
     "HillClimbingCandidates",
-    "IndependentThompson",
+    "IndependentThompsonSampling",
+    "KnownCost",
+    "LearnedCost",
     "LocalCandidates",
     "Maximize",
     "MovingCandidates",
@@ -47,8 +55,14 @@ __all__ = [
     "TrustRegionCandidates",
     "candidates_for",
     "exhaustive",
+    "gibbon",
+    "greedy",
+    "jes",
+    "kg",
     "log_ei",
-    "posterior_mean",
+    "mes",
+    "pi",
+    "qlog_ei",
     "qlog_nei",
     "ucb",
 ]

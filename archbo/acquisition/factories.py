@@ -1,8 +1,9 @@
 """BoTorch's acquisition functions, made for a fitted predictor and what has been observed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import torch
 from botorch.acquisition import (
@@ -14,13 +15,26 @@ from botorch.acquisition import (
     qLogNoisyExpectedImprovement,
     qUpperConfidenceBound,
 )
+from botorch.acquisition.analytic import LogProbabilityOfImprovement
 from botorch.models.model import Model
-from botorch.sampling import SobolQMCNormalSampler
+from botorch.sampling import MCSampler
+from botorch.sampling.get_sampler import get_sampler
 from torch import Tensor
 
+from archbo.acquisition.joint import Believer
+from archbo.errors import UsageError
 from archbo.predictors import Predictor, marginals
 
-__all__ = ["AcquisitionFactory", "Observations", "log_ei", "posterior_mean", "qlog_nei", "ucb"]
+__all__ = [
+    "AcquisitionFactory",
+    "Observations",
+    "greedy",
+    "log_ei",
+    "pi",
+    "qlog_ei",
+    "qlog_nei",
+    "ucb",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,8 @@ class Observations:
         Y: ``n x 1``, their values.
         X_pending: ``p x d``, asked for and not yet told; ``p`` may be 0.
         seed: For the base samples of Monte Carlo functions.
+        choices: ``m x d``, what may be asked for next, for functions that look at all of it at once; they see
+            no more than ``X`` and ``X_pending`` where it is not given.
     """
 
     predictor: Predictor
@@ -40,11 +56,11 @@ class Observations:
     Y: Tensor
     X_pending: Tensor
     seed: int
+    choices: Tensor | None = None
 
     def with_pending(self, X: Tensor) -> "Observations":
         """The same with more rows pending."""
-        pending = torch.cat([self.X_pending, X])
-        return Observations(self.predictor, self.X, self.Y, pending, self.seed)
+        return replace(self, X_pending=torch.cat([self.X_pending, X]))
 
     @property
     def seen(self) -> Tensor:
@@ -57,6 +73,30 @@ class Observations:
         return self.predictor.latent
 
     @property
+    def gaussian(self) -> Model:
+        """The same, for functions in closed form.
+
+        Raises:
+            UsageError: The predictor has no Gaussian posterior.
+        """
+        if not self.predictor.gaussian:
+            raise UsageError(
+                f"{type(self.predictor).__name__} has no Gaussian posterior, which this acquisition function needs; "
+                "take qlog_ei, qlog_nei, thompson, independent_thompson or greedy instead"
+            )
+        return self.model
+
+    @cached_property
+    def believing(self) -> Model:
+        """The Gaussian model after it was told, of pending rows, what it expects of them.
+
+        Raises:
+            UsageError: The predictor has no Gaussian posterior.
+        """
+        pending = self.X_pending
+        return Believer(self.gaussian, pending) if len(pending) else self.gaussian
+
+    @property
     def best_f(self) -> Tensor:
         """The incumbent on the model's scale: the highest posterior mean at an evaluated row.
 
@@ -64,10 +104,22 @@ class Observations:
         """
         return marginals(self.model, self.X)[0].max()
 
+    def promising(self, n: int) -> Tensor:
+        """At most ``n`` rows seen or to choose from: those of the highest means, and of the highest upper bounds."""
+        X = self.seen if self.choices is None else torch.cat([self.seen, self.choices])
+        if len(X) <= n:
+            return X
+        mean, std = marginals(self.model, X, batch_size=4096)
+        bound = mean + 2 * std
+        best = mean.topk(n // 2).indices
+        bound[best] = -torch.inf
+        return X[torch.cat([best, bound.topk(n - n // 2).indices])]
+
     @property
-    def sampler(self) -> SobolQMCNormalSampler:
-        """128 quasi-random base samples."""
-        return SobolQMCNormalSampler(torch.Size([128]), seed=self.seed)
+    def sampler(self) -> MCSampler:
+        """128 base samples for the model's kind of posterior, quasi-random ones for a Gaussian."""
+        posterior: Any = self.model.posterior(self.X[:1])
+        return get_sampler(posterior, torch.Size([128]), seed=self.seed)
 
 
 AcquisitionFactory: TypeAlias = Callable[[Observations], AcquisitionFunction]
@@ -79,13 +131,22 @@ def log_ei(observations: Observations) -> AcquisitionFunction:
 
     With pending rows its Monte Carlo form, which integrates over them.
     """
-    if len(observations.X_pending) == 0:
-        return LogExpectedImprovement(observations.model, best_f=observations.best_f)
+    model = observations.gaussian
+    if len(observations.X_pending):
+        return qlog_ei(observations)
+    return LogExpectedImprovement(model, best_f=observations.best_f)
+
+
+def qlog_ei(observations: Observations) -> AcquisitionFunction:
+    """Logarithm of the expected improvement by Monte Carlo (arXiv 2310.20708, section 4.2).
+
+    Pending rows are integrated over. Any posterior that can be drawn from serves.
+    """
     return qLogExpectedImprovement(
         observations.model,
         best_f=observations.best_f,
         sampler=observations.sampler,
-        X_pending=observations.X_pending,
+        X_pending=_pending(observations),
     )
 
 
@@ -93,7 +154,7 @@ def qlog_nei(observations: Observations) -> AcquisitionFunction:
     """Logarithm of the noisy expected improvement (arXiv 2310.20708, section 4.2).
 
     The incumbent is the best of what the posterior says of the evaluated rows, so that a lucky training run
-    does not stop the search.
+    does not stop the search. Pending rows are integrated over.
     """
     # Pruning draws from the global generator.
     with torch.random.fork_rng(devices=[]):
@@ -104,22 +165,39 @@ def qlog_nei(observations: Observations) -> AcquisitionFunction:
             sampler=observations.sampler,
             prune_baseline=True,
             cache_root=False,
-            X_pending=observations.X_pending if len(observations.X_pending) else None,
+            X_pending=_pending(observations),
         )
 
 
-def posterior_mean(observations: Observations) -> AcquisitionFunction:
-    """The mean of the posterior: no exploration."""
-    return PosteriorMean(observations.model)
+def pi(observations: Observations) -> AcquisitionFunction:
+    """Logarithm of the probability of improvement on the incumbent (Kushner 1964; arXiv 1012.2599, section 2.3.1).
+
+    Pending rows are believed to give what is expected of them, and may be the incumbent.
+    """
+    best_f = marginals(observations.gaussian, observations.seen)[0].max()
+    return LogProbabilityOfImprovement(observations.believing, best_f=best_f)
 
 
 def ucb(observations: Observations, *, beta: float = 4.0) -> AcquisitionFunction:
     """Upper confidence bound, ``mean + sqrt(beta) std`` (arXiv 0912.3995, eq. 6); Monte Carlo with pending rows."""
     if len(observations.X_pending) == 0:
-        return UpperConfidenceBound(observations.model, beta=beta)
+        return UpperConfidenceBound(observations.gaussian, beta=beta)
     return qUpperConfidenceBound(
-        observations.model,
+        observations.gaussian,
         beta=beta,
         sampler=observations.sampler,
         X_pending=observations.X_pending,
     )
+
+
+def greedy(observations: Observations) -> AcquisitionFunction:
+    """The posterior mean, without exploration: predictor-guided search as in GBDT-NAS (arXiv 2007.04785).
+
+    Pending rows change nothing but that they are not taken again.
+    """
+    return PosteriorMean(observations.model)
+
+
+def _pending(observations: Observations) -> Tensor | None:
+    """Pending rows as BoTorch wants them."""
+    return observations.X_pending if len(observations.X_pending) else None

@@ -1,6 +1,6 @@
 """From an acquisition function and candidates to the next ``q`` architectures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -10,10 +10,17 @@ from botorch.generation import MaxPosteriorSampling
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.cost import Cost, per_cost
 from archbo.acquisition.factories import AcquisitionFactory, Observations
 from archbo.predictors import marginals
 
-__all__ = ["Acquisition", "IndependentThompson", "Maximize", "ThompsonSampling", "TopSampling"]
+__all__ = [
+    "Acquisition",
+    "IndependentThompsonSampling",
+    "Maximize",
+    "ThompsonSampling",
+    "TopSampling",
+]
 
 CHUNK = 4096
 """Rows whose marginal posterior is asked for at a time."""
@@ -40,6 +47,9 @@ class Maximize:
         factory: Makes the acquisition function.
         shortlist: The number of candidates that a Monte Carlo function looks at.
         climbs: The number of candidates that the local search starts from.
+        cost: What evaluating rows costs; then the candidates of the highest value per unit of it are taken
+            (Snoek, Larochelle and Adams 2012, arXiv 1206.2944, section 3.2). The function's value is a gain then,
+            or the logarithm of one.
 
     Example:
         Any BoTorch acquisition function serves:
@@ -51,6 +61,7 @@ class Maximize:
     factory: AcquisitionFactory
     shortlist: int = 256
     climbs: int = 5
+    cost: Cost | None = None
 
     def select(
         self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
@@ -61,7 +72,7 @@ class Maximize:
         for _ in range(min(q, len(choices))):
             if len(picked):
                 choices = candidates.without(choices, picked)
-            here = observations.with_pending(picked)
+            here = replace(observations.with_pending(picked), choices=choices)
             function = self.factory(here)
             pool = choices
             if not isinstance(function, AnalyticAcquisitionFunction):
@@ -73,13 +84,13 @@ class Maximize:
         if len(choices) <= self.shortlist:
             return choices
         marginal = LogExpectedImprovement(observations.model, best_f=observations.best_f)
-        return choices[_values(marginal, choices).topk(self.shortlist).indices]
+        return choices[self._values(marginal, choices).topk(self.shortlist).indices]
 
     def _climb(
         self, function: AcquisitionFunction, pool: Tensor, candidates: Candidates, avoid: Tensor
     ) -> Tensor:
         """The best row (``1 x d``) of the pool, or of what a local search from its best rows finds."""
-        values = _values(function, pool)
+        values = self._values(function, pool)
         top = values.topk(min(self.climbs, len(pool)))
         best, best_value = pool[top.indices[:1]], float(top.values[0])
         if len(candidates.neighbours(best[0])) == 0:
@@ -90,7 +101,7 @@ class Maximize:
                 around = candidates.without(candidates.neighbours(row), avoid)
                 if len(around) == 0:
                     break
-                around_values = _values(function, around)
+                around_values = self._values(function, around)
                 if float(around_values.max()) <= here:
                     break
                 row, here = around[around_values.argmax()], float(around_values.max())
@@ -98,13 +109,21 @@ class Maximize:
                 best, best_value = row.unsqueeze(0), here
         return best
 
+    def _values(self, function: AcquisitionFunction, X: Tensor) -> Tensor:
+        """The function at each row of ``X`` (``m x d``) by itself, per unit of cost."""
+        chunk = CHUNK if isinstance(function, AnalyticAcquisitionFunction) else 128
+        with torch.no_grad():
+            values = torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])
+            return values if self.cost is None else per_cost(function, values, self.cost(X))
+
 
 @dataclass(frozen=True)
 class ThompsonSampling:
     """Take the maximum of one draw from the joint posterior for each of the ``q`` rows (arXiv 1705.09236).
 
     A draw over ``m`` rows costs ``m^3``, so it is made on part of the candidates: half of them the most
-    promising by upper confidence bound, half at random.
+    promising by upper confidence bound, half at random. Pending rows change nothing but that they are not taken
+    again: draws differ by themselves.
 
     Args:
         size: The number of candidates in a draw.
@@ -131,10 +150,11 @@ class ThompsonSampling:
 
 
 @dataclass(frozen=True)
-class IndependentThompson:
-    """Take the highest of one draw from each candidate's own posterior (BANANAS, arXiv 1910.11858).
+class IndependentThompsonSampling:
+    """Take the ``q`` highest of one draw for each candidate by itself (BANANAS, arXiv 1910.11858).
 
-    The draws are independent of each other, so that the cost is linear in the number of candidates.
+    A draw is Gaussian with the mean and the standard deviation that the predictor has of the candidate, so that every
+    candidate is drawn for in one pass. Pending rows change nothing but that they are not taken again.
     """
 
     def select(
@@ -142,9 +162,9 @@ class IndependentThompson:
     ) -> Tensor:
         """The next rows, ``q x d``; fewer where fewer candidates are left."""
         choices = _choices(observations, candidates, generator)
-        mean, std = marginals(observations.model, choices)
-        draw = mean + std * torch.randn(len(mean), generator=generator, dtype=mean.dtype)
-        return choices[draw.topk(min(q, len(choices))).indices]
+        mean, std = marginals(observations.model, choices, batch_size=CHUNK)
+        draws = mean + std * torch.randn(len(mean), generator=generator, dtype=mean.dtype)
+        return choices[draws.topk(min(q, len(choices))).indices]
 
 
 @dataclass(frozen=True)
@@ -173,10 +193,3 @@ def _choices(observations: Observations, candidates: Candidates, generator: Gene
         observations.X, observations.Y, avoid=observations.seen, generator=generator
     )
     return choices[torch.randperm(len(choices), generator=generator)]
-
-
-def _values(function: AcquisitionFunction, X: Tensor) -> Tensor:
-    """The function at each row of ``X`` (``m x d``) by itself."""
-    chunk = CHUNK if isinstance(function, AnalyticAcquisitionFunction) else 128
-    with torch.no_grad():
-        return torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])

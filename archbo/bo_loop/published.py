@@ -7,14 +7,14 @@ architectures, ten unless given, so that they can be compared from the first que
 
 from archbo.acquisition import (
     Candidates,
-    IndependentThompson,
+    IndependentThompsonSampling,
     Maximize,
     MutationCandidates,
     PrunedCandidates,
     TopSampling,
     candidates_for,
+    greedy,
     log_ei,
-    posterior_mean,
 )
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.encodings import OneHotEncoding, PathEncoding, WLEncoding
@@ -51,7 +51,7 @@ def bananas(
     return Optimizer(
         space,
         DeepEnsemble(space, PathEncoding(space), hidden=(20, 20, 20), n_networks=5, n_folds=5),
-        IndependentThompson(),
+        IndependentThompsonSampling(),
         candidates=MutationCandidates(space, candidates, size=200, steps=1),
         n_initial=n_initial,
         refit_every=ROUND,
@@ -83,7 +83,7 @@ def gbdt_nas(
     return Optimizer(
         space,
         GBDT(space, OneHotEncoding(space)),
-        Maximize(posterior_mean),
+        Maximize(greedy),
         candidates=PrunedCandidates(everything),
         n_initial=n_initial,
         refit_every=ROUND,

@@ -55,6 +55,10 @@ def search(
             "of the table's in any case."
         ),
     ] = "exhaustive",
+    cost: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Pick what is worth the most per unit of this column."),
+    ] = None,
     queries: Annotated[int, typer.Option(help="Architectures to evaluate per repeat.")] = 100,
     repeats: Annotated[int, typer.Option(help="Searches, with seeds SEED, SEED + 1, ...")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
@@ -92,7 +96,7 @@ def search(
     import torch
 
     from archbo import catalog
-    from archbo.acquisition import FixedCandidates
+    from archbo.acquisition import FixedCandidates, KnownCost
     from archbo.bo_loop import MultiFidelityOptimizer
     from archbo.bo_loop import warm_start as warm
     from archbo.cli import fidelity
@@ -117,6 +121,8 @@ def search(
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     scores = load_proxies(benchmark, proxies)
+    spent = benchmark.objective(cost) if cost else None
+    prices = KnownCost(benchmark.space, benchmark.X, spent.Y) if spent else None
     everything = FixedCandidates(benchmark.space, benchmark.X)
 
     def ours(seed: int) -> "Searcher":
@@ -127,6 +133,7 @@ def search(
             encoding_names=encoding,
             proxies=scores,
             candidates=catalog.candidates(candidates, benchmark.space, everything),
+            cost=prices,
             seed=seed,
         )
 
@@ -137,13 +144,13 @@ def search(
         assert warm_start is not None
         source = fidelity.observed_before(benchmark, warm_start, minimize, seed)
         features = catalog.encoding(encoding, benchmark.space, scores) if encoding else None
-        rule = catalog.acquisition(acquisition)
+        rule = catalog.acquisition(acquisition, prices)
         return warm(
             benchmark.space,
             [source],
             rule,
             encoding=features,
-            candidates=candidates,
+            candidates=catalog.candidates(candidates, benchmark.space, everything),
             seed=seed,
         )
 
@@ -154,7 +161,7 @@ def search(
             costs,
             MultiTaskGP(benchmark.space, features),
             catalog.acquisition(acquisition),
-            candidates=candidates,
+            candidates=catalog.candidates(candidates, benchmark.space, everything),
             seed=seed,
         )
 
@@ -198,7 +205,7 @@ def search(
                         callback=advance,
                     )
                 )
-    _print_search(benchmark, goal, trials, queries, report)
+    _print_search(benchmark, goal, trials, queries, report, spent)
     if json_file:
         write_json(
             json_file,
@@ -220,6 +227,7 @@ def _print_search(
     trials: "dict[str, list[Trial]]",
     queries: int,
     report: str | None,
+    spent: "Objective | None",
 ) -> None:
     from archbo.comparison import median_regret, sparkline
 
@@ -254,6 +262,9 @@ def _print_search(
             reached = statistics.median(queries + 1 if hit is None else hit for hit in hits)
             until = f"more than {queries}" if reached > queries else f"{reached:g}"
             lines["found"] = f"the best in {len(found)} of {len(runs)}, median {until} queries"
+        if spent is not None:
+            total = statistics.median(sum(spent(q.arch) for q in trial.queries) for trial in runs)
+            lines["cost"] = f"{total:.4g} {spent.column} per search"
         seconds = statistics.median(trial.seconds for trial in runs)
         lines["time"] = f"{seconds:.1f} s per search"
         out.print(f"[bold]{method}[/bold]")

@@ -42,9 +42,12 @@ class Predictor(Model, ABC):
         train_Y: ``n x 1``, their values.
         model: What ``_fit`` or ``_prepare`` made, its posterior Gaussian and on the scale of the warped values.
         fell_back: Whether the fixed Gaussian process stands in.
+        min_observations: The fewest values that are fitted to.
+        gaussian: Whether joint posteriors of ``model`` are Gaussian, as acquisition functions in closed form want.
     """
 
     min_observations: ClassVar[int] = 2
+    gaussian: ClassVar[bool] = True
     train_X: Tensor
     train_Y: Tensor
     fell_back: Tensor

@@ -1,5 +1,6 @@
 """A Gaussian process that believes in zero-cost proxies until observations speak against them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -94,7 +95,7 @@ class ProxyGP(GP):
         8
     """
 
-    log_noise: ClassVar[float] = -3.0
+    log_noise: ClassVar[float] = math.log(0.1)
 
     def __init__(
         self,
@@ -104,8 +105,8 @@ class ProxyGP(GP):
         proxies: Proxies | None = None,
         signs: Mapping[str, int] | None = None,
         slope: float = 0.6,
-        combination: float = 1.0,
-        structure: float = 0.5,
+        combination: float = 2.0,
+        structure: float = 1.0,
         trust: float = 0.0,
         learn: bool = True,
     ) -> None:
@@ -180,7 +181,7 @@ class _Shifted(Model):
         """None."""
         return torch.Size([])
 
-    def posterior(  # type: ignore[override] # as in BoTorch's own models
+    def posterior(
         self,
         X: Tensor,
         output_indices: list[int] | None = None,

@@ -6,7 +6,12 @@ from collections import Counter
 import pytest
 import torch
 
-from archbo.acquisition import FixedCandidates, IndependentThompson, Observations, TopSampling
+from archbo.acquisition import (
+    FixedCandidates,
+    IndependentThompsonSampling,
+    Observations,
+    TopSampling,
+)
 from archbo.predictors import GP, marginals
 from archbo.spaces import CategoricalSpace
 
@@ -32,7 +37,7 @@ def test_independent_thompson_picks_by_the_chance_to_be_the_higher_of_two(seen):
     z = (mean.unsqueeze(1) - mean) / (std.unsqueeze(1).square() + std.square()).sqrt()
     first, second = divmod(int((z - 0.6).abs().argmin()), len(z))
     pair = fresh[[first, second]]
-    drawn = torch.cat(picks(IndependentThompson(), seen, FixedCandidates(SPACE, pair)))
+    drawn = torch.cat(picks(IndependentThompsonSampling(), seen, FixedCandidates(SPACE, pair)))
     share = (drawn == pair[0]).all(-1).double().mean()
     chance = torch.special.ndtr(z[first, second])
     assert share == pytest.approx(chance.item(), abs=4 * math.sqrt(0.25 / len(drawn)))
@@ -40,10 +45,10 @@ def test_independent_thompson_picks_by_the_chance_to_be_the_higher_of_two(seen):
 
 def test_independent_thompson_takes_the_highest_draws_of_a_batch(seen):
     candidates = FixedCandidates(SPACE, SPACE.enumerate())
-    one = IndependentThompson().select(
+    one = IndependentThompsonSampling().select(
         seen, candidates, 1, generator=torch.Generator().manual_seed(3)
     )
-    many = IndependentThompson().select(
+    many = IndependentThompsonSampling().select(
         seen, candidates, 4, generator=torch.Generator().manual_seed(3)
     )
     assert many[:1].equal(one)

@@ -1,0 +1,180 @@
+"""Entropy search: how much an evaluation is expected to tell of the optimum."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.acquisition.analytic import AnalyticAcquisitionFunction
+from botorch.models.model import Model
+from botorch.utils.probability.utils import log_ndtr, log_phi
+from botorch.utils.transforms import t_batch_mode_transform
+from torch import Tensor
+
+from archbo.acquisition.factories import Observations
+from archbo.acquisition.joint import Believer, cross_moments, noise_variance
+from archbo.predictors import marginals
+
+__all__ = ["JointEntropy", "MaxValueEntropy", "MaxValueLowerBound", "gibbon", "jes", "mes"]
+
+LEAST = 1e-8
+"""The least share of a variance that knowing the maximum leaves."""
+OWN_VARIANCE = 1e-4
+"""The noise with which an optimum is told to a model, as in BoTorch."""
+
+
+class _Entropy(AnalyticAcquisitionFunction, ABC):
+    """A closed form in the posterior of one row at a time."""
+
+    @t_batch_mode_transform(expected_q=1)  # type: ignore[arg-type] # it wants any AcquisitionFunction
+    def forward(self, X: Tensor) -> Tensor:
+        """The value (``b``) of evaluating rows ``X`` (``b x 1 x d``)."""
+        return self._at(X.reshape(-1, X.shape[-1])).reshape(X.shape[:-2])
+
+    @abstractmethod
+    def _at(self, X: Tensor) -> Tensor:
+        """The value (``n``) of evaluating each row of ``X`` (``n x d``)."""
+
+
+class MaxValueEntropy(_Entropy):
+    """What the latent value of a row tells of the maximum (Wang and Jegelka 2017, arXiv 1703.01968, section 3).
+
+    Args:
+        model: Its posteriors are Gaussian.
+        max_values: ``s``, draws of the maximum.
+
+    Example:
+        >>> from archbo import GP, CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
+        >>> X = space.enumerate()
+        >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
+        >>> mes = MaxValueEntropy(model, torch.tensor([1.5, 1.8, 2.3]))
+        >>> bool((mes(X.unsqueeze(-2)) > 0).all())
+        True
+    """
+
+    def __init__(self, model: Model, max_values: Tensor) -> None:
+        super().__init__(model)
+        self.max_values = max_values
+
+    def _at(self, X: Tensor) -> Tensor:
+        mean, std = marginals(self.model, X)
+        z, hazard = _truncation(self.max_values, mean.unsqueeze(-1), std.unsqueeze(-1))
+        return (0.5 * z * hazard - log_ndtr(z)).mean(-1)
+
+
+class MaxValueLowerBound(_Entropy):
+    """A lower bound on what a noisy evaluation tells of the maximum (Moss et al. 2021, arXiv 2102.03324).
+
+    It adds how little of the row's value the pending rows tell already, as in that paper's batches.
+
+    Args:
+        model: Its joint posteriors are Gaussian.
+        max_values: ``s``, draws of the maximum.
+        X_pending: ``p x d``; ``p`` may be 0.
+    """
+
+    def __init__(self, model: Model, max_values: Tensor, X_pending: Tensor) -> None:
+        super().__init__(model)
+        self.max_values = max_values
+        self._believer = Believer(model, X_pending) if len(X_pending) else None
+
+    def _at(self, X: Tensor) -> Tensor:
+        mean, std = marginals(self.model, X)
+        noise = noise_variance(self.model, X[:1])
+        noisy = std.square() + noise
+        z, hazard = _truncation(self.max_values, mean.unsqueeze(-1), std.unsqueeze(-1))
+        explained = (std.square() / noisy).unsqueeze(-1) * hazard * (z + hazard)
+        gain: Tensor = -0.5 * (1 - explained).clamp_min(LEAST).log().mean(-1)
+        if self._believer is not None:
+            _, left = marginals(self._believer, X)
+            gain = gain + 0.5 * ((left.square() + noise) / noisy).log()
+        return gain
+
+
+class JointEntropy(_Entropy):
+    """What a noisy evaluation tells of the optimum and its value together, as a lower bound.
+
+    Hvarfner, Hutter and Nardi 2022 (arXiv 2206.04771); Tu et al. 2022 (arXiv 2210.02905). The optimum's row and
+    value are drawn jointly and told to the model. For a Gaussian that takes the covariance with the optimum alone,
+    so that models that cannot be conditioned are served as well.
+
+    Args:
+        model: Its joint posteriors are Gaussian.
+        optima: ``s x d``, draws of the optimum.
+        max_values: ``s``, the latent value of each.
+
+    Example:
+        >>> from archbo import GP, CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
+        >>> X = space.enumerate()
+        >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
+        >>> jes = JointEntropy(model, X[7:], torch.tensor([2.1, 2.3]))
+        >>> bool((jes(X.unsqueeze(-2)) > 0).all())
+        True
+    """
+
+    def __init__(self, model: Model, optima: Tensor, max_values: Tensor) -> None:
+        super().__init__(model)
+        self.optima, self._which = optima.unique(dim=0, return_inverse=True)
+        self.max_values = max_values
+        mean, std = marginals(model, self.optima)
+        self._surprise = max_values - mean[self._which]
+        self._variance = (std.square() + OWN_VARIANCE)[self._which]
+        self._noise = noise_variance(model, optima[:1])
+
+    def _at(self, X: Tensor) -> Tensor:
+        mean, variance, covariance = cross_moments(self.model, X, self.optima)
+        slope = covariance[:, self._which] / self._variance
+        told_mean = mean.unsqueeze(-1) + slope * self._surprise
+        told_variance = variance.unsqueeze(-1) - slope * covariance[:, self._which]
+        told_variance = told_variance.clamp_min(LEAST)
+        z, hazard = _truncation(self.max_values, told_mean, told_variance.sqrt())
+        left = told_variance * (1 - hazard * (z + hazard)).clamp_min(LEAST)
+        before, after = (variance + self._noise).log(), (left + self._noise).log().mean(-1)
+        return 0.5 * (before - after)
+
+
+def _truncation(max_values: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """Standardised maxima ``z`` (``n x s``), and ``phi(z) / Phi(z)``."""
+    z = (max_values - mean) / std
+    return z, (log_phi(z) - log_ndtr(z)).exp()
+
+
+def _optima(
+    model: Model, observations: Observations, n_samples: int, n_rows: int = 1000
+) -> tuple[Tensor, Tensor]:
+    """Rows (``s x d``) and values (``s``) of the maxima of joint draws over the most promising rows."""
+    X = observations.promising(n_rows)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(observations.seed)
+        draws = model.posterior(X).rsample(torch.Size([n_samples])).squeeze(-1)
+    top = draws.max(-1)
+    return X[top.indices], top.values
+
+
+def mes(observations: Observations, *, n_samples: int = 64) -> AcquisitionFunction:
+    """Max-value entropy search (Wang and Jegelka 2017, arXiv 1703.01968, section 3), by joint draws of the maximum.
+
+    Pending rows are believed to give what is expected of them.
+    """
+    model = observations.believing
+    return MaxValueEntropy(model, _optima(model, observations, n_samples)[1])
+
+
+def gibbon(observations: Observations, *, n_samples: int = 64) -> AcquisitionFunction:
+    """Max-value entropy search of noisy evaluations, as a lower bound (GIBBON, arXiv 2102.03324).
+
+    What pending rows tell already is taken off, as in that paper.
+    """
+    model = observations.gaussian
+    max_values = _optima(model, observations, n_samples)[1]
+    return MaxValueLowerBound(model, max_values, observations.X_pending)
+
+
+def jes(observations: Observations, *, n_samples: int = 64) -> AcquisitionFunction:
+    """Joint entropy search (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771), its lower bound.
+
+    Pending rows are believed to give what is expected of them.
+    """
+    model = observations.believing
+    return JointEntropy(model, *_optima(model, observations, n_samples))

@@ -1,0 +1,124 @@
+"""Joint posteriors of many candidates with a few rows, for any model whose posterior is Gaussian."""
+
+from typing import Any
+
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.models.model import Model
+from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
+from gpytorch.distributions import MultivariateNormal
+from linear_operator import to_linear_operator
+from linear_operator.operators import DiagLinearOperator
+from torch import Tensor
+
+from archbo.predictors.pool_gp import cholesky
+
+__all__ = ["Believer", "cross_moments", "noise_variance"]
+
+LEAST = 1e-12
+
+
+def cross_moments(
+    model: Model, X: Tensor, Z: Tensor, *, batch_size: int = 256
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (``n``) and variance (``n``) at rows ``X`` (``n x d``), and the covariance (``n x k``) with rows ``Z`` (``k x d``).
+
+    Rows of ``X`` share joint posteriors with all of ``Z``: a joint posterior for each of them by itself
+    would factorise as many covariances.
+    """
+    means, variances, covariances = [], [], []
+    with torch.no_grad():
+        for part in X.split(batch_size):
+            posterior: Any = model.posterior(torch.cat([part, Z]))
+            covariance = posterior.distribution.covariance_matrix[: len(part)]
+            means.append(posterior.mean[: len(part), 0])
+            variances.append(covariance.diagonal().clamp_min(LEAST))
+            covariances.append(covariance[:, len(part) :])
+    return torch.cat(means), torch.cat(variances), torch.cat(covariances)
+
+
+def noise_variance(model: Model, X: Tensor) -> Tensor:
+    """What observation noise adds to the variance (``n``) at rows ``X`` (``n x d``)."""
+    with torch.no_grad():
+        both: list[Any] = [
+            model.posterior(X.unsqueeze(-2), observation_noise=noise) for noise in (True, False)
+        ]
+    noisy, clean = (posterior.variance.flatten() for posterior in both)
+    noise: Tensor = (noisy - clean).clamp_min(0)
+    return noise
+
+
+class Believer(Model):
+    """A model after it was told, of rows that are pending, what it expects of them.
+
+    Means stay as they are. Variances shrink to what they will be, whatever the values: a Gaussian's do not depend
+    on them. This is the kriging believer (Ginsbourger, Le Riche and Carraro 2010) without a refit, and the
+    hallucinated observations of GP-BUCB (Desautels, Krause and Burdick, arXiv 1206.6402), for any model whose
+    joint posteriors are Gaussian.
+
+    Args:
+        model: The model.
+        X_pending: ``p x d``, rows whose values are on their way, with observation noise.
+
+    Example:
+        >>> from archbo import GP, CategoricalSpace
+        >>> from archbo.predictors import marginals
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
+        >>> X = space.enumerate()
+        >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
+        >>> mean, std = marginals(model, X)
+        >>> new_mean, new_std = marginals(Believer(model, X[8:]), X)
+        >>> bool((new_mean - mean).abs().max() < 1e-4), bool(new_std[8] < 0.5 * std[8])
+        (True, True)
+    """
+
+    def __init__(self, model: Model, X_pending: Tensor) -> None:
+        super().__init__()
+        self.model, self.X_pending = model, X_pending
+        with torch.no_grad():
+            posterior: Any = model.posterior(X_pending, observation_noise=True)
+            self._root = cholesky(posterior.distribution.covariance_matrix)
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of outputs: one."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The batch shape of the model: none."""
+        return torch.Size([])
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+    ) -> GPyTorchPosterior | TransformedPosterior:
+        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
+        q = X.shape[-2]
+        noise = X.new_zeros(X.shape[:-1])
+        if observation_noise is not False:
+            noise = noise_variance(self.model, X.reshape(-1, X.shape[-1])).reshape(noise.shape)
+        covariance: Any
+        if q == 1:
+            mean, variance, cross = cross_moments(self.model, X.flatten(0, -2), self.X_pending)
+            variance = variance - self._explained(cross.mT).square().sum(-2)
+            mean, variance = (values.reshape(X.shape[:-1]) for values in (mean, variance))
+            covariance = DiagLinearOperator(variance.clamp_min(LEAST) + noise)
+        else:
+            with torch.no_grad():
+                pending = self.X_pending.expand(*X.shape[:-2], *self.X_pending.shape)
+                joint: Any = self.model.posterior(torch.cat([X, pending], -2))
+                mean = joint.mean[..., :q, 0]
+                total = joint.distribution.covariance_matrix
+                half = self._explained(total[..., q:, :q])
+                own = torch.diag_embed(noise + LEAST)
+                covariance = to_linear_operator(total[..., :q, :q] - half.mT @ half + own)
+        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
+        return posterior_transform(posterior) if posterior_transform else posterior
+
+    def _explained(self, cross: Tensor) -> Tensor:
+        half: Tensor = torch.linalg.solve_triangular(self._root, cross, upper=False)
+        return half
