@@ -72,12 +72,12 @@ def main() -> None:
         for name, curves in runs.items():
             found = [curve[-1][0] for curve in curves if curve[-1][1] == full.best]
             until = sorted(found + [float("inf")] * (len(curves) - len(found)))
-            quarters = statistics.quantiles(until, n=4)
+            quarter = len(until) // 4
             table.add_row(
                 task,
                 name,
-                f"{quarters[1]:,.0f}",
-                f"{quarters[0]:,.0f} - {quarters[2]:,.0f}",
+                f"{statistics.median(until):,.0f}",
+                f"{until[quarter]:,.0f} - {until[-1 - quarter]:,.0f}",
                 f"{len(found)}/{len(curves)}",
                 *(f"{_regret(curves, full.best, epochs):.2f}" for epochs in AT),
             )

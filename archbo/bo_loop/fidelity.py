@@ -107,7 +107,7 @@ class MultiFidelityOptimizer:
     where a training explains the largest share, per cost, of what is not yet known of its value at the target: a
     training at the target settles it, a cheap one tells a part of it for a fraction of the cost, and once it was
     trained there the cheap one has no more to say. Choosing the architecture at the target and the fidelity after it
-    is BOCA's order (arXiv 1703.06240, section 3); BOCA compares deviations with a threshold instead.
+    is BOCA's order (arXiv 1703.06240), which compares deviations with a threshold instead.
 
     The start is ``n_initial`` random architectures at the first fidelity, of which the best goes up to the target.
 

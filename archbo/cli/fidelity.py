@@ -197,18 +197,17 @@ def _plot(
     from archbo.comparison import plot_regret, save_figure
 
     best = -goal.best if goal.minimize else goal.best
-    regrets: dict[str, list[list[float]]] = {}
-    for method, runs in trials.items():
-        regrets[method] = []
-        for trial in runs:
-            # Before the first training in full the worst of the table is all that one can count on.
-            ends = [trial.at(n * full) for n in range(1, round(budget / full) + 1)]
-            worst = max(
-                abs(best - end.best) for end in ends if end is not None and end.best is not None
-            )
-            regrets[method].append(
-                [worst if end is None or end.best is None else abs(best - end.best) for end in ends]
-            )
+
+    def regret(trial: "FidelityTrial", cost: float) -> float:
+        end = trial.at(cost)
+        # Nothing is drawn before each run has trained one in full.
+        return float("nan") if end is None or end.best is None else abs(best - end.best)
+
+    costs = [n * full for n in range(1, round(budget / full) + 1)]
+    regrets = {
+        method: [[regret(trial, cost) for cost in costs] for trial in runs]
+        for method, runs in trials.items()
+    }
     figure = plot_regret(regrets, unit=goal.column, title=benchmark.name)
     figure.axes[0].set_xlabel(f"cost, in trainings of {full:g}")
     save_figure(figure, path)

@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from archbo.acquisition import FixedCandidates, ThompsonSampling
-from archbo.bo_loop import MultiFidelityOptimizer, Optimizer, RandomSearch, Training, run_fidelities
+from archbo.bo_loop import (
+    MultiFidelityOptimizer,
+    Optimizer,
+    RandomSearch,
+    Training,
+    run_fidelities,
+    warm_start,
+)
 from archbo.errors import InvalidArchitectureError, NothingLeftError, UsageError
 from archbo.predictors import MultiTaskGP
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
@@ -224,3 +231,20 @@ def test_training_is_a_pair():
     arch, fidelity = Training(TOY.arch(BEST), "full")
     assert (str(arch), fidelity) == ("width=32,depth=3,skip=yes", "full")
     assert RandomSearch(TOY, seed=0).history.X.shape == (0, 3)
+
+
+def test_warm_start_begins_with_what_the_last_source_ranks_first():
+    X = TOY.enumerate()
+    archs = TOY.archs(X)
+    sources = [
+        (X[::2], [-full(arch) for arch in archs[::2]]),
+        (X[1::2], [full(arch) for arch in archs[1::2]]),
+    ]
+    optimizer = warm_start(TOY, sources, seed=0)
+    assert optimizer.ask() == [TOY.arch(BEST)]
+    pool = FixedCandidates(TOY, X[:4])
+    first = warm_start(TOY, sources, candidates=pool, seed=0).ask()
+    assert pool.contains(TOY.rows(first)).all()
+    for nothing in ([], [(X[:0], [])]):
+        with pytest.raises(UsageError, match="nothing to start from"):
+            warm_start(TOY, nothing, seed=0)
