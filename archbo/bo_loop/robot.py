@@ -47,7 +47,9 @@ class RoBoT(Optimizer):
         predictor: Another surrogate than that; its own ``trust`` counts then.
         acquisition: How architectures are picked; by LogEI unless given.
         candidates: Where they may come from; as for an ``Optimizer``.
-        seed: The same seed gives the same search. Chance has a say in ties alone.
+        n_initial: The number of architectures that are asked for before the surrogate is: the first of the consensus,
+            and the first of combinations with random weights.
+        seed: The same seed gives the same search. With ``n_initial`` of 1 chance has a say in ties alone.
 
     Raises:
         UsageError: There are no proxies of the space, or a sign is none.
@@ -73,26 +75,41 @@ class RoBoT(Optimizer):
         proxies: Proxies | None = None,
         *,
         signs: Mapping[str, int] | None = None,
-        trust: float = 1.0,
+        trust: float = 0.8,
         predictor: ProxyGP | None = None,
         acquisition: Acquisition | None = None,
         candidates: Candidates | None = None,
+        n_initial: int = 1,
         seed: int,
     ) -> None:
         if predictor is None:
-            predictor = ProxyGP(space, proxies=proxies, signs=signs, trust=trust, learn=False)
+            predictor = ProxyGP(space, proxies=proxies, signs=signs, trust=trust)
         super().__init__(
-            space, predictor, acquisition, candidates=candidates, n_initial=1, seed=seed
+            space, predictor, acquisition, candidates=candidates, n_initial=n_initial, seed=seed
         )
 
     def _next(self, q: int) -> Tensor:
-        if len(self.X):
+        if len(self.X) and len(self.seen) >= self.n_initial:
             return super()._next(q)
+        seen, rows = self.seen, self.X[:0]
+        for _ in range(q):
+            left = self._ranked(seen)
+            if len(left) == 0:
+                break
+            seen, rows = torch.cat([seen, left[:1]]), torch.cat([rows, left[:1]])
+        return rows
+
+    def _ranked(self, seen: Tensor) -> Tensor:
+        """What has not been seen, in the order of the consensus, or later of a combination at random."""
         rows = self.candidates.pool
         if rows is None:
-            rows = self.candidates.random(LOOKED_AT, avoid=self.seen, generator=self.generator)
-        rows = self.candidates.without(rows, self.seen)
-        return rows[self.predictor.consensus(rows).argsort(descending=True, stable=True)[:q]]
+            rows = self.candidates.random(LOOKED_AT, avoid=seen, generator=self.generator)
+        rows = self.candidates.without(rows, seen)
+        consensus = self.predictor.consensus
+        weights = consensus.signs.clone()
+        if len(seen):
+            weights *= torch.rand(len(weights), generator=self.generator, dtype=weights.dtype)
+        return rows[(consensus.proxies.ranks(rows) @ weights).argsort(descending=True, stable=True)]
 
     def recommend(self) -> Arch:
         """The observed architecture of which the posterior expects most.

@@ -79,7 +79,8 @@ class ProxyGP(GP):
         combination: The variance of ``w . ranks(x)``, a priori.
         structure: The variance of ``g(x)``, a priori.
         trust: What one standard deviation of the consensus is worth beyond the values.
-        learn: Whether to fit the hyperparameters. At a dozen observations their prior modes serve better.
+        learn_after: The hyperparameters are at their prior modes up to so many observations, which serves them better
+            than a fit, and are fitted to more.
 
     Raises:
         UsageError: There are no proxies of the space, or a sign or a variance is no such thing.
@@ -89,7 +90,7 @@ class ProxyGP(GP):
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": range(9)})
         >>> X = space.enumerate()
-        >>> gp = ProxyGP(space, proxies=ProxyTable(space, X, X, ["params"]), learn=False)
+        >>> gp = ProxyGP(space, proxies=ProxyTable(space, X, X, ["params"]))
         >>> mean, _ = gp.fit(X[:2], [70.0, 71.0], seed=0).predict(X)
         >>> int(mean.argmax())  # larger looked better, and the proxy says so
         8
@@ -108,7 +109,7 @@ class ProxyGP(GP):
         combination: float = 2.0,
         structure: float = 1.0,
         trust: float = 0.0,
-        learn: bool = True,
+        learn_after: int = 20,
     ) -> None:
         if min(combination, structure) < 0 or combination + structure <= 0:
             raise UsageError(
@@ -119,7 +120,7 @@ class ProxyGP(GP):
         seen = encoding if encoding is not None else default_encoding(space)
         super().__init__(space, seen + shown, kernel=_kernel(seen, shown, combination, structure))
         self.consensus = Consensus(shown.proxies, signs)
-        self.slope, self.trust, self.learn = slope, trust, learn
+        self.slope, self.trust, self.learn_after = slope, trust, learn_after
 
     @property
     def latent(self) -> Model:
@@ -128,10 +129,14 @@ class ProxyGP(GP):
         return _Shifted(model, self.consensus, self.trust) if self.trust else model
 
     def _obstacle(self) -> str | None:
-        return super()._obstacle() if self.learn else None
+        return super()._obstacle() if self._learns else None
+
+    @property
+    def _learns(self) -> bool:
+        return len(self.train_X) > self.learn_after
 
     def _fit(self, *, seed: int) -> None:
-        if self.learn:
+        if self._learns:
             super()._fit(seed=seed)
             return
         self.model = model = self._untrained()
