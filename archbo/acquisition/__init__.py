@@ -7,6 +7,16 @@ from archbo.acquisition.candidates import (
     candidates_for,
 )
 from archbo.acquisition.factories import AcquisitionFactory, Observations, log_ei, qlog_nei, ucb
+from archbo.acquisition.multi_objective import (
+    MaximizeOutcomes,
+    OutcomeAcquisition,
+    OutcomeFactory,
+    OutcomeObservations,
+    Prospect,
+    constrained_log_nei,
+    qlog_nehvi,
+    qlog_nparego,
+)
 from archbo.acquisition.pruning import PrunedCandidates
 from archbo.acquisition.select import Acquisition, Maximize, ThompsonSampling
 
@@ -17,11 +27,19 @@ __all__ = [
     "FixedCandidates",
     "LocalCandidates",
     "Maximize",
+    "MaximizeOutcomes",
     "Observations",
+    "OutcomeAcquisition",
+    "OutcomeFactory",
+    "OutcomeObservations",
+    "Prospect",
     "PrunedCandidates",
     "ThompsonSampling",
     "candidates_for",
+    "constrained_log_nei",
     "log_ei",
+    "qlog_nehvi",
     "qlog_nei",
+    "qlog_nparego",
     "ucb",
 ]

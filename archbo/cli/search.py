@@ -27,6 +27,8 @@ from archbo.cli.common import (
     progress_bar,
     write_json,
 )
+from archbo.cli.pareto import ParetoRun, objectives_of, pareto_search
+from archbo.errors import UsageError
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, Objective
@@ -44,13 +46,31 @@ def search(
     encoding: Annotated[
         str | None, typer.Option(help="What it sees, joined with '+'; its own default.")
     ] = None,
-    acquisition: Annotated[str, typer.Option(help="How architectures are picked.")] = "log_ei",
+    acquisition: Annotated[
+        str | None,
+        typer.Option(
+            help="How architectures are picked: log_ei unless given, or with several objectives qlog_nehvi."
+        ),
+    ] = None,
     queries: Annotated[int, typer.Option(help="Architectures to evaluate per repeat.")] = 100,
     repeats: Annotated[int, typer.Option(help="Searches, with seeds SEED, SEED + 1, ...")] = 1,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    baseline: Annotated[str, typer.Option(help="random, evolution, or none.")] = "random",
+    baseline: Annotated[
+        str,
+        typer.Option(
+            help="random, evolution, or none; with several objectives random, nsga2, guided-evolution, joined with commas."
+        ),
+    ] = "random",
     objective: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column to maximise.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN[,-COLUMN...]",
+            help="The column to maximise, or several joined with commas; a minus in front minimises.",
+        ),
+    ] = None,
+    subject_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN<=X", help="A bound on a column, <= or >=; may be repeated."),
     ] = None,
     minimize: Minimize = False,
     proxies: Proxies = None,
@@ -72,7 +92,19 @@ def search(
     # The matrices of a search are small: a second thread costs more than it gives.
     torch.set_num_threads(1)
     benchmark = load_benchmark(bench, table, space, arch_column, where)
-    goal = benchmark.objective(objective, minimize=minimize)
+    goals = objectives_of(benchmark, objective, subject_to or (), minimize=minimize)
+    if goals.outcomes.total > 1:
+        if report is not None:
+            raise UsageError(
+                f"--report {report} is of the best architecture, and a front has several; leave it out"
+            )
+        run = ParetoRun(
+            predictor, encoding, acquisition, baseline, queries, repeats, seed, json_file, plot
+        )
+        pareto_search(goals, run, load_proxies(benchmark, proxies))
+        return
+    goal = goals.objectives[0]
+    minimize = goal.minimize
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     scores = load_proxies(benchmark, proxies)
@@ -82,7 +114,7 @@ def search(
         return catalog.optimizer(
             benchmark.space,
             predictor,
-            acquisition,
+            acquisition or "log_ei",
             encoding_names=encoding,
             proxies=scores,
             candidates=candidates,

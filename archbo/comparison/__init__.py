@@ -15,6 +15,13 @@ from archbo.comparison.metrics import (
     precision_at,
     spearman,
 )
+from archbo.comparison.pareto_plots import plot_pareto
+from archbo.comparison.pareto_trials import (
+    ParetoQuery,
+    ParetoTrial,
+    median_share,
+    run_pareto_trial,
+)
 from archbo.comparison.plots import (
     check_format,
     draw_arch,
@@ -28,6 +35,8 @@ from archbo.comparison.trials import Query, Trial, check_budget, median_regret, 
 
 __all__ = [
     "Evaluation",
+    "ParetoQuery",
+    "ParetoTrial",
     "Query",
     "Trial",
     "calibration",
@@ -40,11 +49,14 @@ __all__ = [
     "gaussian_nll",
     "kendall_tau",
     "median_regret",
+    "median_share",
     "plot_comparison",
     "plot_correlations",
+    "plot_pareto",
     "plot_predictions",
     "plot_regret",
     "precision_at",
+    "run_pareto_trial",
     "run_trial",
     "save_figure",
     "sparkline",
