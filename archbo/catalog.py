@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from torch import Tensor
+
 from archbo.acquisition import (
     Acquisition,
     Candidates,
@@ -304,6 +306,7 @@ def outcome_optimizer(
     encoding_names: str | None = None,
     proxies: Proxies | None = None,
     candidates: Candidates | None = None,
+    reference: Sequence[float] | Tensor | None = None,
     seed: int,
 ) -> MultiObjectiveOptimizer:
     """An optimizer of several objectives, or under constraints, from names.
@@ -316,6 +319,7 @@ def outcome_optimizer(
         encoding_names: What the predictors see; each one's own default unless given.
         proxies: As for ``encoding``.
         candidates: Where architectures may come from.
+        reference: Above which hypervolume counts, one value for each objective; inferred unless given.
         seed: The same seed gives the same search.
 
     Raises:
@@ -327,7 +331,13 @@ def outcome_optimizer(
     if acquisition_name is not None:
         rule = _pick(OUTCOME_ACQUISITIONS, acquisition_name, "acquisition for several objectives")
     return MultiObjectiveOptimizer(
-        space, outcomes, surrogates, rule, candidates=candidates, seed=seed
+        space,
+        outcomes,
+        surrogates,
+        rule,
+        candidates=candidates,
+        reference=reference,
+        seed=seed,
     )
 
 

@@ -39,7 +39,11 @@ def main() -> None:
 
     def ours(goals: Objectives, seed: int) -> Searcher:
         return catalog.outcome_optimizer(
-            benchmark.space, goals.outcomes, candidates=candidates, seed=seed
+            benchmark.space,
+            goals.outcomes,
+            candidates=candidates,
+            reference=goals.reference,
+            seed=seed,
         )
 
     def theirs(name: str) -> Callable[[Objectives, int], Searcher]:

@@ -130,7 +130,15 @@ def test_what_violates_a_bound_is_on_no_front(archbo, table):
 
 def test_one_objective_under_a_bound_ends_at_the_best_feasible(archbo, table):
     result, _ = search(
-        archbo, "--objective", "accuracy", "--subject-to", "latency<=3", "--plot", "one.svg"
+        archbo,
+        "--objective",
+        "accuracy",
+        "--subject-to",
+        "latency<=3",
+        "--queries",
+        20,
+        "--plot",
+        "one.svg",
     )
     best = table.loc[table["latency"] <= 3, "accuracy"].max()
     ours = result["runs"][0]

@@ -63,7 +63,7 @@ class MultiObjectiveOptimizer(Searcher):
         acquisition: OutcomeAcquisition | None = None,
         *,
         candidates: Candidates | None = None,
-        n_initial: int = 5,
+        n_initial: int = 10,
         reference: Sequence[float] | Tensor | None = None,
         seed: int,
     ) -> None:

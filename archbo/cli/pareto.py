@@ -120,6 +120,7 @@ def pareto_search(goals: "Objectives", options: ParetoRun, proxies: "ProxyTable 
             encoding_names=options.encoding,
             proxies=proxies,
             candidates=candidates,
+            reference=goals.reference,
             seed=seed,
         )
 
