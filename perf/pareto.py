@@ -1,6 +1,6 @@
 """Shares of the true hypervolume on NAS-Bench-201 with measured hardware: ``python -m perf pareto TABLE``.
 
-The table is one of accuracies and of HW-NAS-Bench's latencies and energies, such as ``nb201.parquet``.
+Each method is asked for five architectures at a time. The table is one of accuracies and of HW-NAS-Bench's latencies and energies, such as ``nb201.parquet``.
 """
 
 import statistics
@@ -20,7 +20,7 @@ TASKS = {
     "edgegpu energy": ("c10_val_200", "c10_hw_edgegpu_energy"),
 }
 METHODS = ("random", "nsga2", "guided-evolution", "gp")
-QUERIES, SEEDS = 100, range(10)
+QUERIES, BATCH, SEEDS = 100, 5, range(10)
 AT = (10, 20, 30, 50, 100)
 
 
@@ -56,7 +56,7 @@ def main() -> None:
         for task, goals in tasks.items():
             for method in METHODS:
                 make = ours if method == "gp" else theirs(method)
-                trial = run_pareto_trial(method, make(goals, seed), goals, QUERIES)
+                trial = run_pareto_trial(method, make(goals, seed), goals, QUERIES, q=BATCH)
                 trials.setdefault((task, method), []).append(trial)
                 share = trial.queries[-1].hypervolume / goals.best_hypervolume
                 line = f"{task}, seed {seed}, {method}: {share:.4f} in {trial.seconds:.0f} s"
