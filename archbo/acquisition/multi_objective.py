@@ -104,7 +104,7 @@ class OutcomeObservations:
 
     @property
     def latent_reference(self) -> Tensor:
-        """``m``: the reference given, or as far below the worst values observed as these are below the best.
+        """``m``: the reference given, or half as far below the worst values observed as these are below the best.
 
         From the worst values of the front, as usual, or close to them an end of the front that has not been
         seen yet would count for nothing.
@@ -121,7 +121,7 @@ class DrawnModel(EnsembleModel):
     """Joint draws of several outcomes at given rows, as a BoTorch model.
 
     The draws of one joint posterior serve all acquisition values, where BoTorch would factorise a covariance
-    for each candidate: some hundred times as fast, and any surrogate serves.
+    for each candidate; and any surrogate serves, whatever its posterior.
 
     Args:
         X: ``n x d``, distinct rows.
@@ -305,6 +305,13 @@ class MaximizeOutcomes:
         factory: Makes the acquisition function.
         shortlist: The number of candidates that the acquisition function looks at.
         n_draws: The number of joint draws.
+
+    Example:
+        >>> from archbo import MultiObjectiveOptimizer, Outcomes, space
+        >>> rule = MaximizeOutcomes(qlog_nparego, n_draws=32)
+        >>> optimizer = MultiObjectiveOptimizer(space("nb201"), Outcomes(2), acquisition=rule, seed=0)
+        >>> len(optimizer.ask(3))
+        3
     """
 
     factory: OutcomeFactory

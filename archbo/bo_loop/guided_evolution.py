@@ -37,6 +37,15 @@ class GuidedEvolution(Searcher):
 
     Raises:
         UsageError: A number is not positive, or the predictors do not fit the outcomes or the space.
+
+    Example:
+        >>> from archbo.bo_loop import run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> search = GuidedEvolution(space, Outcomes(2), n_initial=4, batch=2, population=8, seed=0)
+        >>> history = run(search, lambda arch: (arch.row[0], -arch.row[1]), 10)
+        >>> [str(arch) for arch in history.front_archs]
+        ['width=32,depth=1']
     """
 
     def __init__(

@@ -37,6 +37,14 @@ class NSGA2(Searcher):
     Raises:
         DataError: Optuna is not installed.
         UsageError: ``population`` is less than two.
+
+    Example:
+        >>> from archbo.bo_loop import run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> history = run(NSGA2(space, Outcomes(2), seed=0), lambda arch: (arch.row[0], -arch.row[1]), 12)
+        >>> [str(arch) for arch in history.front_archs]
+        ['width=32,depth=1']
     """
 
     def __init__(
