@@ -1,10 +1,12 @@
 """The one place where a name becomes an object."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+from torch import Tensor
 
 from archbo.acquisition import (
     Acquisition,
@@ -16,11 +18,14 @@ from archbo.acquisition import (
     IndependentThompsonSampling,
     LocalCandidates,
     Maximize,
+    MaximizeOutcomes,
     MutationCandidates,
+    OutcomeAcquisition,
     PrunedCandidates,
     ThompsonSampling,
     TrustRegionCandidates,
     candidates_for,
+    constrained_log_nei,
     exhaustive,
     gibbon,
     greedy,
@@ -30,20 +35,28 @@ from archbo.acquisition import (
     mes,
     pi,
     qlog_ei,
+    qlog_nehvi,
     qlog_nei,
+    qlog_nparego,
     ucb,
 )
 from archbo.benchmarks import (
     NAS_BENCH_GRAPH_DATASETS,
     Benchmark,
+    Outcomes,
     analog_nas_bench,
     nas_bench_graph,
 )
 from archbo.bo_loop import (
+    NSGA2,
+    GuidedEvolution,
     LocalSearch,
+    MultiObjectiveOptimizer,
     Optimizer,
+    PublishedRoBoT,
     RandomSearch,
     RegularizedEvolution,
+    RoBoT,
     Searcher,
     bananas,
     gbdt_nas,
@@ -100,6 +113,8 @@ __all__ = [
     "CANDIDATES",
     "ENCODINGS",
     "GAINS",
+    "OUTCOME_ACQUISITIONS",
+    "OUTCOME_BASELINES",
     "PREDICTORS",
     "SPACES",
     "acquisition",
@@ -108,6 +123,9 @@ __all__ = [
     "candidates",
     "encoding",
     "optimizer",
+    "outcome_baseline",
+    "outcome_optimizer",
+    "outcome_predictors",
     "predictor",
     "space",
 ]
@@ -178,7 +196,7 @@ PREDICTORS: Mapping[str, Callable[..., Predictor]] = {
 }
 """From a space and an encoding, or None for the predictor's own."""
 
-TAKE_PROXIES = frozenset({"zero-cost", "proxy-gp"})
+TAKE_PROXIES = frozenset({"zero-cost", "proxy-gp", "robot", "robot-published"})
 TAKE_PARTS = frozenset({"nodewise", "mixer"})
 """The names that take ``proxies``, and those that want their parts by decision."""
 
@@ -221,7 +239,19 @@ BASELINES: Mapping[str, Callable[..., Searcher]] = {
     "gbdt-nas": gbdt_nas,
     "nas-bowl": nas_bowl,
     "weaknas": weaknas,
+    "robot": RoBoT,
+    "robot-published": PublishedRoBoT,
 }
+
+
+OUTCOME_ACQUISITIONS: Mapping[str, OutcomeAcquisition] = {
+    "qlog_nehvi": MaximizeOutcomes(qlog_nehvi),
+    "qlog_nparego": MaximizeOutcomes(qlog_nparego),
+    "constrained_log_nei": MaximizeOutcomes(constrained_log_nei),
+}
+"""For several objectives; the last is for one under constraints."""
+
+OUTCOME_BASELINES = ("random", "nsga2", "guided-evolution")
 
 
 def space(name: str) -> SearchSpace:
@@ -347,14 +377,135 @@ def optimizer(
 
 
 def baseline(
-    name: str, space: SearchSpace, *, candidates: Candidates | None = None, seed: int
+    name: str,
+    space: SearchSpace,
+    *,
+    proxies: Proxies | None = None,
+    candidates: Candidates | None = None,
+    seed: int,
 ) -> Searcher:
     """The search method of that name, to compare with.
 
+    Args:
+        name: A key of ``BASELINES``.
+        space: The space to search.
+        proxies: For methods that take some; by default those that come with archbo.
+        candidates: Where architectures may come from; the whole space by default.
+        seed: The same seed gives the same search.
+
+    Raises:
+        UsageError: There is no such method, or there are no proxies for it.
+    """
+    method = _pick(BASELINES, name, "baseline")
+    return method(space, **_proxies_for(name, proxies), candidates=candidates, seed=seed)
+
+
+def outcome_optimizer(
+    space: SearchSpace,
+    outcomes: Outcomes,
+    predictor_names: str | Sequence[str] = "gp",
+    acquisition_name: str | None = None,
+    *,
+    encoding_names: str | None = None,
+    proxies: Proxies | None = None,
+    candidates: Candidates | None = None,
+    reference: Sequence[float] | Tensor | None = None,
+    seed: int,
+) -> MultiObjectiveOptimizer:
+    """An optimizer of several objectives, or under constraints, from names.
+
+    Args:
+        space: The space to search.
+        outcomes: The numbers of objectives and constraints.
+        predictor_names: One for all of them or one each.
+        acquisition_name: A key of ``OUTCOME_ACQUISITIONS``; the optimizer's own choice unless given.
+        encoding_names: What the predictors see; each one's own default unless given.
+        proxies: As for ``encoding``.
+        candidates: Where architectures may come from.
+        reference: Above which hypervolume counts, one value for each objective; inferred unless given.
+        seed: The same seed gives the same search.
+
+    Raises:
+        UsageError: One of the names is unknown, there are not as many predictors as outcomes, or the rule is
+            not for that many objectives.
+    """
+    surrogates = outcome_predictors(space, outcomes, predictor_names, encoding_names, proxies)
+    rule = None
+    if acquisition_name is not None:
+        rule = _pick(OUTCOME_ACQUISITIONS, acquisition_name, "acquisition for several objectives")
+    return MultiObjectiveOptimizer(
+        space,
+        outcomes,
+        surrogates,
+        rule,
+        candidates=candidates,
+        reference=reference,
+        seed=seed,
+    )
+
+
+def outcome_predictors(
+    space: SearchSpace,
+    outcomes: Outcomes,
+    names: str | Sequence[str] = "gp",
+    encoding_names: str | None = None,
+    proxies: Proxies | None = None,
+) -> list[Predictor]:
+    """A predictor for each outcome, from one name for all of them or from one name each.
+
+    Raises:
+        UsageError: One of the names is unknown, or there are not as many as outcomes.
+    """
+    each = [names] * outcomes.total if isinstance(names, str) else list(names)
+    if len(each) == 1:
+        each = each * outcomes.total
+    if len(each) != outcomes.total:
+        raise UsageError(
+            f"{len(each)} predictors for {outcomes.n_objectives} objectives and "
+            f"{outcomes.n_constraints} constraints; name one for all, or one for each in their order"
+        )
+    return [
+        predictor(
+            name,
+            space,
+            encoding(encoding_names, space, proxies) if encoding_names else None,
+            proxies,
+        )
+        for name in each
+    ]
+
+
+def outcome_baseline(
+    name: str,
+    space: SearchSpace,
+    outcomes: Outcomes,
+    predictors: Sequence[Predictor] | None = None,
+    *,
+    candidates: Candidates | None = None,
+    seed: int,
+) -> Searcher:
+    """The method of that name to compare with, for several objectives or under constraints.
+
+    Args:
+        name: One of ``OUTCOME_BASELINES``.
+        space: The space to search.
+        outcomes: The numbers of objectives and constraints.
+        predictors: For ``guided-evolution``, one for each outcome; Gaussian processes unless given.
+        candidates: Where architectures may come from.
+        seed: The same seed gives the same search.
+
     Raises:
         UsageError: There is no such method.
+        DataError: ``nsga2`` without Optuna.
     """
-    return _pick(BASELINES, name, "baseline")(space, candidates=candidates, seed=seed)
+    makers: Mapping[str, Callable[[], Searcher]] = {
+        "random": lambda: RandomSearch(space, candidates=candidates, seed=seed, outcomes=outcomes),
+        "nsga2": lambda: NSGA2(space, outcomes, candidates=candidates, seed=seed),
+        "guided-evolution": lambda: GuidedEvolution(
+            space, outcomes, predictors, candidates=candidates, seed=seed
+        ),
+    }
+    return _pick(makers, name, "baseline for several objectives")()
 
 
 def _proxies_for(name: str, proxies: Proxies | None) -> dict[str, Proxies]:

@@ -9,6 +9,7 @@ from perf import (
     encodings,
     fidelity,
     mixer,
+    pareto,
     proxies,
     ranking,
     search,
@@ -22,6 +23,7 @@ RUNS = {
     "encodings": encodings.main,
     "fidelity": fidelity.main,
     "mixer": mixer.main,
+    "pareto": pareto.main,
     "proxies": proxies.main,
     "ranking": ranking.main,
     "search": search.main,
@@ -31,7 +33,7 @@ RUNS = {
 
 def main() -> None:
     """Run the named measurement; without a name say which there are."""
-    if len(sys.argv) != 2 or sys.argv[1] not in RUNS:
+    if len(sys.argv) < 2 or sys.argv[1] not in RUNS:
         print(f"usage: python -m perf {{{','.join(RUNS)}}}", file=sys.stderr)
         sys.exit(2)
     RUNS[sys.argv[1]]()

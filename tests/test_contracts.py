@@ -15,13 +15,14 @@ from botorch.optim import optimize_acqf_discrete
 from botorch.sampling import SobolQMCNormalSampler
 
 from archbo import GBDT, Observations, RelativisticGNN, catalog
-from archbo.acquisition import FixedCandidates, LocalCandidates
-from archbo.errors import (
-    InvalidArchitectureError,
-    NothingLeftError,
-    NumericalWarning,
-    UsageError,
+from archbo.acquisition import (
+    FixedCandidates,
+    LocalCandidates,
+    OutcomeObservations,
+    constrained_log_nei,
 )
+from archbo.benchmarks import Outcomes
+from archbo.errors import InvalidArchitectureError, NothingLeftError, NumericalWarning, UsageError
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
 from archbo.spaces import CategoricalSpace
 
@@ -88,6 +89,7 @@ PREDICTORS = on_every_space(
 )
 every_predictor = over("make", PREDICTORS)
 every_acquisition = over("acquisition", catalog.ACQUISITIONS)
+every_outcome_acquisition = over("acquisition", catalog.OUTCOME_ACQUISITIONS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 
@@ -898,3 +900,20 @@ def test_selection_is_short_where_little_is_left(acquisition, make):
     candidates = FixedCandidates(TOY, torch.cat([seen.X, left]))
     X = acquisition.select(seen, candidates, 5, generator=seeded())
     assert sorted(X.tolist()) == sorted(left.tolist())
+
+
+@every_outcome_acquisition
+@every_predictor
+def test_selection_for_several_outcomes_is_fresh_and_follows_its_generator(acquisition, make):
+    outcomes = Outcomes(1, 1) if acquisition.factory is constrained_log_nei else Outcomes(2, 1)
+    first = fitted(make, TOY)
+    X, Y = first.train_X, first.train_Y
+    other = catalog.predictor("gp", TOY).fit(X, -Y, seed=0)
+    predictors = (first, other, other)[: outcomes.total]
+    sides = torch.cat([Y, -Y, Y.median() - Y], dim=-1)[:, : outcomes.total]
+    seen = OutcomeObservations(outcomes, predictors, X, sides, unseen(first, 2), seed=0)
+    picks = [acquisition.select(seen, pool(TOY, "fixed"), 3, generator=seeded()) for _ in range(2)]
+    assert picks[0].equal(picks[1])
+    taken = TOY.ids(torch.cat([picks[0], seen.seen]))
+    assert picks[0].shape == (3, TOY.n_columns)
+    assert len(set(taken)) == len(taken)

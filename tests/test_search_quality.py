@@ -7,8 +7,8 @@ import torch
 
 from archbo import catalog
 from archbo.acquisition import FixedCandidates
-from archbo.benchmarks import read_table
-from archbo.comparison import median_regret, run_trial
+from archbo.benchmarks import Objectives, read_table
+from archbo.comparison import median_regret, median_share, run_pareto_trial, run_trial
 
 pytestmark = pytest.mark.slow
 SEEDS = range(10)
@@ -48,6 +48,31 @@ def test_beats_random_search_on_nas_bench_graph(dataset):
     for queries in (30, 50, 100):
         ours = median_regret(searches, objective, queries)
         assert ours < median_regret(random, objective, queries), queries
+
+
+@pytest.mark.parametrize("cost", ["c10_hw_raspi4_latency", "c10_hw_edgegpu_energy"])
+def test_finds_99_percent_of_the_hypervolume_in_100_queries(nb201_table, cost):
+    benchmark = read_table(nb201_table, catalog.space("nb201"))
+    goals = Objectives(
+        (benchmark.objective("c10_val_200"), benchmark.objective(cost, minimize=True))
+    )
+    options = {"candidates": FixedCandidates(benchmark.space, benchmark.X)}
+    found = {}
+    for method in ("gp", *catalog.OUTCOME_BASELINES):
+        searches = []
+        for seed in SEEDS:
+            if method == "gp":
+                searcher = catalog.outcome_optimizer(
+                    benchmark.space, goals.outcomes, reference=goals.reference, seed=seed, **options
+                )
+            else:
+                searcher = catalog.outcome_baseline(
+                    method, benchmark.space, goals.outcomes, seed=seed, **options
+                )
+            searches.append(run_pareto_trial(method, searcher, goals, 100, q=5))
+        found[method] = median_share(searches, goals, 100)
+    assert found["gp"] >= 0.99
+    assert found["gp"] > max(found["random"], found["nsga2"])
 
 
 def test_lists_and_encodes_all_of_nas_bench_101():

@@ -22,6 +22,16 @@ from archbo.acquisition.moving import (
     MutationCandidates,
     candidates_for,
 )
+from archbo.acquisition.multi_objective import (
+    MaximizeOutcomes,
+    OutcomeAcquisition,
+    OutcomeFactory,
+    OutcomeObservations,
+    Prospect,
+    constrained_log_nei,
+    qlog_nehvi,
+    qlog_nparego,
+)
 from archbo.acquisition.pruning import PrunedCandidates
 from archbo.acquisition.select import (
     Acquisition,
@@ -45,15 +55,21 @@ __all__ = [
     "LearnedCost",
     "LocalCandidates",
     "Maximize",
+    "MaximizeOutcomes",
     "MovingCandidates",
     "MutationCandidates",
     "Observations",
+    "OutcomeAcquisition",
+    "OutcomeFactory",
+    "OutcomeObservations",
+    "Prospect",
     "PrunedCandidates",
     "ThompsonSampling",
     "TopSampling",
     "TrustRegion",
     "TrustRegionCandidates",
     "candidates_for",
+    "constrained_log_nei",
     "exhaustive",
     "gibbon",
     "greedy",
@@ -63,6 +79,8 @@ __all__ = [
     "mes",
     "pi",
     "qlog_ei",
+    "qlog_nehvi",
     "qlog_nei",
+    "qlog_nparego",
     "ucb",
 ]

@@ -75,7 +75,7 @@ class RoBoT(Optimizer):
         proxies: Proxies | None = None,
         *,
         signs: Mapping[str, int] | None = None,
-        trust: float = 0.8,
+        trust: float = 0.9,
         predictor: ProxyGP | None = None,
         acquisition: Acquisition | None = None,
         candidates: Candidates | None = None,

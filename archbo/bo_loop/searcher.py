@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from archbo.acquisition import Candidates, candidates_for
+from archbo.benchmarks import Outcomes
 from archbo.bo_loop.history import History
+from archbo.bo_loop.pareto_history import ParetoHistory
 from archbo.errors import NothingLeftError, UsageError
 from archbo.spaces import Arch, ArchLike, SearchSpace
 
@@ -25,17 +27,24 @@ class Searcher(ABC):
         space: The space to search.
         candidates: Where architectures may come from; the whole space by default.
         seed: The same seed gives the same search.
+        outcomes: What is told of each architecture; one value to be maximised unless given.
     """
 
     def __init__(
-        self, space: SearchSpace, *, candidates: Candidates | None = None, seed: int
+        self,
+        space: SearchSpace,
+        *,
+        candidates: Candidates | None = None,
+        seed: int,
+        outcomes: Outcomes | None = None,
     ) -> None:
         self.space = space
+        self.outcomes = outcomes if outcomes is not None else Outcomes()
         self.candidates = candidates if candidates is not None else candidates_for(space)
         self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
         self.X = torch.empty(0, space.n_columns, dtype=torch.double)
-        self.Y = torch.empty(0, 1, dtype=torch.double)
+        self.Y = torch.empty(0, self.outcomes.total, dtype=torch.double)
         self.X_pending = self.X.clone()
 
     @abstractmethod
@@ -60,32 +69,52 @@ class Searcher(ABC):
         return self.space.archs(rows)
 
     @final
-    def tell(self, archs: Sequence[ArchLike] | Tensor, Y: Sequence[float] | Tensor) -> None:
+    def tell(
+        self,
+        archs: Sequence[ArchLike] | Tensor,
+        Y: Sequence[float] | Sequence[Sequence[float]] | Tensor,
+    ) -> None:
         """Record values.
 
         Args:
             archs: ``n`` architectures in any form, or their rows (``n x d``).
-            Y: ``n`` or ``n x 1`` values, to be maximised.
+            Y: ``n`` or ``n x 1`` values, to be maximised; with several outcomes ``n x (m + c)``, the
+                objectives, to be maximised, and the slacks of constraints.
 
         Raises:
             InvalidArchitectureError: One of them is no architecture of the space.
             UsageError: The lengths differ, or a value is a NaN or an infinity; nothing is recorded then.
         """
         X = self.space.rows(archs)
-        values = torch.as_tensor(Y, dtype=torch.double).reshape(-1, 1)
+        values = self._values(Y)
         if len(X) != len(values):
             raise UsageError(f"{len(X)} architectures but {len(values)} values; tell one for each")
         bad = (~values.isfinite()).nonzero()
         if len(bad):
             row = int(bad[0, 0])
             raise UsageError(
-                f"the value of {self.space.format(X[row])} is {values[row].item()}; "
+                f"the value of {self.space.format(X[row])} is {float(values[tuple(bad[0])])}; "
                 "tell a number, for a failed training that of a bad architecture"
             )
         self.X, self.Y = torch.cat([self.X, X]), torch.cat([self.Y, values])
         told = set(self.space.ids(X))
         waiting = [key not in told for key in self.space.ids(self.X_pending)]
         self.X_pending = self.X_pending[torch.tensor(waiting, dtype=torch.bool)]
+
+    def _values(self, Y: Sequence[float] | Sequence[Sequence[float]] | Tensor) -> Tensor:
+        """What was told, ``n x (m + c)``."""
+        if self.outcomes.total == 1:
+            return torch.as_tensor(Y, dtype=torch.double).reshape(-1, 1)
+        try:
+            values = torch.as_tensor(Y, dtype=torch.double)
+            if values.numel() == 0 or values.shape[1:] == (self.outcomes.total,):
+                return values.reshape(-1, self.outcomes.total)
+        except (TypeError, ValueError):
+            pass  # ragged, or single numbers
+        raise UsageError(
+            f"this search is of {self.outcomes.n_objectives} objectives and "
+            f"{self.outcomes.n_constraints} constraints; tell {self.outcomes.total} values of each architecture"
+        )
 
     @property
     def seen(self) -> Tensor:
@@ -94,8 +123,10 @@ class Searcher(ABC):
 
     @property
     def history(self) -> History:
-        """What has been told so far."""
-        return History(self.space, self.X, self.Y)
+        """What has been told so far; a ``ParetoHistory`` with several outcomes."""
+        if self.outcomes.total == 1:
+            return History(self.space, self.X, self.Y)
+        return ParetoHistory(self.space, self.X, self.Y, self.outcomes)
 
     def recommend(self) -> Arch:
         """The architecture to take in the end: that of the highest value, unless the method knows better.
@@ -131,7 +162,7 @@ class Searcher(ABC):
 
 def run(
     searcher: Searcher,
-    objective: Callable[[Arch], float],
+    objective: Callable[[Arch], float | Sequence[float]],
     n_queries: int,
     *,
     q: int = 1,
@@ -141,7 +172,7 @@ def run(
 
     Args:
         searcher: The method; what it was told before counts as seen, not as a query.
-        objective: The value of an architecture, to be maximised.
+        objective: The value of an architecture, to be maximised; its values, where the search is of several.
         n_queries: How many architectures to evaluate.
         q: How many to ask for at a time.
         callback: Called with the history after each batch.
@@ -168,7 +199,8 @@ def run(
             archs = searcher.ask(min(q, left))
         except NothingLeftError:
             break
-        searcher.tell(archs, [objective(arch) for arch in archs])
+        values: Any = [objective(arch) for arch in archs]
+        searcher.tell(archs, values)
         if callback is not None:
             callback(searcher.history)
     return searcher.history

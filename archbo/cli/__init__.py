@@ -9,6 +9,7 @@ from archbo.cli.benchmarks import benchmarks
 from archbo.cli.common import err
 from archbo.cli.compare import compare
 from archbo.cli.proxies import proxies
+from archbo.cli.robot import robot
 from archbo.cli.search import search
 from archbo.errors import ArchboError
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (benchmarks, search, compare):
+for command in (benchmarks, search, robot, compare):
     app.command()(command)
 app.add_typer(proxies, name="proxies")
 

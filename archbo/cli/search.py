@@ -1,14 +1,10 @@
 """``archbo search``."""
 
-import statistics
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress, TaskID
-from rich.table import Table
 
 from archbo.cli.common import (
     ArchColumn,
@@ -25,16 +21,13 @@ from archbo.cli.common import (
     load_benchmark,
     load_proxies,
     names_of,
-    out,
-    progress_bar,
-    write_json,
 )
+from archbo.cli.pareto import ParetoRun, objectives_of, pareto_search
+from archbo.cli.runs import show_searches
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
-    from archbo.benchmarks import Benchmark, Objective
-    from archbo.bo_loop import History, Searcher
-    from archbo.comparison import Trial
+    from archbo.bo_loop import Searcher
 
 
 def search(
@@ -47,7 +40,12 @@ def search(
     encoding: Annotated[
         str | None, typer.Option(help="What it sees, joined with '+'; its own default.")
     ] = None,
-    acquisition: Annotated[str, typer.Option(help="How architectures are picked.")] = "log_ei",
+    acquisition: Annotated[
+        str | None,
+        typer.Option(
+            help="How architectures are picked: log_ei unless given, or with several objectives qlog_nehvi."
+        ),
+    ] = None,
     candidates: Annotated[
         str,
         typer.Option(
@@ -64,10 +62,21 @@ def search(
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     baseline: Annotated[
         str,
-        typer.Option(help="random, evolution, bananas, ..., joined with commas; or none."),
+        typer.Option(
+            help="random, evolution, bananas, ..., with several objectives random, nsga2, guided-evolution, "
+            "joined with commas; or none."
+        ),
     ] = "random",
     objective: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column to maximise.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN[,-COLUMN...]",
+            help="The column to maximise, or several joined with commas; a minus in front minimises.",
+        ),
+    ] = None,
+    subject_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN<=X", help="A bound on a column, <= or >=; may be repeated."),
     ] = None,
     minimize: Minimize = False,
     proxies: Proxies = None,
@@ -100,7 +109,7 @@ def search(
     from archbo.bo_loop import MultiFidelityOptimizer
     from archbo.bo_loop import warm_start as warm
     from archbo.cli import fidelity
-    from archbo.comparison import check_budget, run_trial
+    from archbo.comparison import check_budget
     from archbo.predictors import MultiTaskGP
 
     check_repeats(repeats, seed)
@@ -117,7 +126,25 @@ def search(
             "--fidelities goes without --warm-start, and its last column is the objective; "
             "leave --warm-start and --objective out"
         )
-    goal = benchmark.objective([*costs][-1] if costs else objective, minimize=minimize)
+    wanted = [*costs][-1] if costs else objective
+    goals = objectives_of(benchmark, wanted, subject_to or (), minimize=minimize)
+    if goals.outcomes.total > 1:
+        _check_one_objective(
+            {
+                "--report": report,
+                "--cost": cost,
+                "--fidelities": fidelities,
+                "--warm-start": warm_start,
+                "--candidates": candidates if candidates != "exhaustive" else None,
+            }
+        )
+        run = ParetoRun(
+            predictor, encoding, acquisition, baseline, queries, repeats, seed, json_file, plot
+        )
+        pareto_search(goals, run, load_proxies(benchmark, proxies))
+        return
+    goal = goals.objectives[0]
+    minimize = goal.minimize
     reported = benchmark.objective(report) if report else None
     check_budget(queries, goal)
     scores = load_proxies(benchmark, proxies)
@@ -129,7 +156,7 @@ def search(
         return catalog.optimizer(
             benchmark.space,
             predictor,
-            acquisition,
+            acquisition or "log_ei",
             encoding_names=encoding,
             proxies=scores,
             candidates=catalog.candidates(candidates, benchmark.space, everything),
@@ -138,13 +165,15 @@ def search(
         )
 
     def theirs(name: str, seed: int) -> "Searcher":
-        return catalog.baseline(name, benchmark.space, candidates=everything, seed=seed)
+        return catalog.baseline(
+            name, benchmark.space, proxies=scores, candidates=everything, seed=seed
+        )
 
     def warmed(seed: int) -> "Searcher":
         assert warm_start is not None
         source = fidelity.observed_before(benchmark, warm_start, minimize, seed)
         features = catalog.encoding(encoding, benchmark.space, scores) if encoding else None
-        rule = catalog.acquisition(acquisition, prices)
+        rule = catalog.acquisition(acquisition or "log_ei", prices)
         return warm(
             benchmark.space,
             [source],
@@ -160,7 +189,7 @@ def search(
             benchmark.space,
             costs,
             MultiTaskGP(benchmark.space, features),
-            catalog.acquisition(acquisition),
+            catalog.acquisition(acquisition or "log_ei"),
             candidates=catalog.candidates(candidates, benchmark.space, everything),
             seed=seed,
         )
@@ -189,110 +218,24 @@ def search(
             plot=plot,
         )
         return
-    trials: dict[str, list[Trial]] = {method: [] for method in methods}
-    with progress_bar() as progress:
-        for method, make in methods.items():
-            task = progress.add_task(method, total=repeats * queries, note="")
-            for repeat in range(repeats):
-                advance = _advance(progress, task, repeat * queries, minimize)
-                trials[method].append(
-                    run_trial(
-                        method,
-                        make(seed + repeat),
-                        goal,
-                        queries,
-                        report=reported,
-                        callback=advance,
-                    )
-                )
-    _print_search(benchmark, goal, trials, queries, report, spent)
-    if json_file:
-        write_json(
-            json_file,
-            {
-                "benchmark": benchmark.name,
-                "objective": goal.column,
-                "report": report,
-                "runs": [trial.to_dict() for runs in trials.values() for trial in runs],
-            },
-        )
-    if plot:
-        _plot_search(plot, benchmark, goal, trials)
-        out.print(f"picture: {plot}", markup=False)
+    show_searches(
+        benchmark,
+        goal,
+        methods,
+        queries=queries,
+        repeats=repeats,
+        seed=seed,
+        report=reported,
+        spent=spent,
+        json_file=json_file,
+        plot=plot,
+    )
 
 
-def _print_search(
-    benchmark: "Benchmark",
-    goal: "Objective",
-    trials: "dict[str, list[Trial]]",
-    queries: int,
-    report: str | None,
-    spent: "Objective | None",
-) -> None:
-    from archbo.comparison import median_regret, sparkline
-
-    curves = {
-        method: [median_regret(runs, goal, n) for n in range(1, queries + 1)]
-        for method, runs in trials.items()
-    }
-    what = f"{'smallest' if goal.minimize else 'largest'} {goal.column}"
-    out.print(f"{benchmark.name}: median distance to the {what} of the table", markup=False)
-    table = Table("queries", *(f"{method} (n={len(runs)})" for method, runs in trials.items()))
-    for n in [n for n in (10, 20, 30, 50, 100, 200, 500, 1000) if n < queries] + [queries]:
-        table.add_row(str(n), *(f"{curve[n - 1]:.4g}" for curve in curves.values()))
-    out.print(table)
-    ceiling = max(curve[0] for curve in curves.values())
-    for method, runs in trials.items():
-        best = min((trial.best for trial in runs), key=lambda query: query.rank)
-        ranks = sorted(trial.queries[-1].rank for trial in runs)
-        hits = [trial.queries_to_rank(1) for trial in runs]
-        found = [hit for hit in hits if hit is not None]
-        lines = {
-            "regret": f"{sparkline(curves[method], ceiling=ceiling)}|",
-            "best": best.arch,
-            goal.column: f"{best.value:.6g}",
-        }
-        if report is not None:
-            lines[report] = f"{best.report:.6g}"
-        lines["rank"] = f"{best.rank} of {len(goal):,}"
-        if len(runs) > 1:
-            middle = statistics.median(ranks)
-            lines["repeats"] = f"ranks {ranks[0]} to {ranks[-1]}, median {middle:g}"
-        if found:
-            reached = statistics.median(queries + 1 if hit is None else hit for hit in hits)
-            until = f"more than {queries}" if reached > queries else f"{reached:g}"
-            lines["found"] = f"the best in {len(found)} of {len(runs)}, median {until} queries"
-        if spent is not None:
-            total = statistics.median(sum(spent(q.arch) for q in trial.queries) for trial in runs)
-            lines["cost"] = f"{total:.4g} {spent.column} per search"
-        seconds = statistics.median(trial.seconds for trial in runs)
-        lines["time"] = f"{seconds:.1f} s per search"
-        out.print(f"[bold]{method}[/bold]")
-        width = max(map(len, lines))
-        for label, text in lines.items():
-            out.print(f"  {label:<{width}}  {text}", markup=False, soft_wrap=True)
-
-
-def _plot_search(
-    path: Path, benchmark: "Benchmark", goal: "Objective", trials: "dict[str, list[Trial]]"
-) -> None:
-    from archbo.comparison import plot_regret, save_figure
-
-    best = -goal.best if goal.minimize else goal.best
-    regrets = {
-        method: [[abs(best - query.best) for query in trial.queries] for trial in runs]
-        for method, runs in trials.items()
-    }
-    save_figure(plot_regret(regrets, unit=goal.column, title=benchmark.name), path)
-
-
-def _advance(
-    progress: Progress, task: TaskID, done: int, minimize: bool
-) -> "Callable[[History], None]":
-    """A callback that shows how far one search of several has come."""
-
-    def advance(history: "History") -> None:
-        best = history.best[1] * (-1 if minimize else 1)
-        progress.update(task, completed=done + len(history), note=f"best {best:.6g}")
-
-    return advance
+def _check_one_objective(options: dict[str, str | None]) -> None:
+    """Raise if an option is given that goes with one objective without constraints only."""
+    for option, given in options.items():
+        if given is not None:
+            raise UsageError(
+                f"{option} {given} goes with one objective and no --subject-to; leave it out"
+            )

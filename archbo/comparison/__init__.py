@@ -1,12 +1,7 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
 from archbo.comparison.fidelity_trials import FidelityTrial, TrainingQuery, run_fidelity_trial
-from archbo.comparison.leaderboard import (
-    Evaluation,
-    check_train_sizes,
-    evaluate,
-    training_sample,
-)
+from archbo.comparison.leaderboard import Evaluation, check_train_sizes, evaluate, training_sample
 from archbo.comparison.leaderboard_plots import plot_comparison
 from archbo.comparison.metrics import (
     calibration,
@@ -16,6 +11,8 @@ from archbo.comparison.metrics import (
     precision_at,
     spearman,
 )
+from archbo.comparison.pareto_plots import plot_pareto
+from archbo.comparison.pareto_trials import ParetoQuery, ParetoTrial, median_share, run_pareto_trial
 from archbo.comparison.plots import (
     check_format,
     draw_arch,
@@ -30,6 +27,8 @@ from archbo.comparison.trials import Query, Trial, check_budget, median_regret, 
 __all__ = [
     "Evaluation",
     "FidelityTrial",
+    "ParetoQuery",
+    "ParetoTrial",
     "Query",
     "TrainingQuery",
     "Trial",
@@ -43,12 +42,15 @@ __all__ = [
     "gaussian_nll",
     "kendall_tau",
     "median_regret",
+    "median_share",
     "plot_comparison",
     "plot_correlations",
+    "plot_pareto",
     "plot_predictions",
     "plot_regret",
     "precision_at",
     "run_fidelity_trial",
+    "run_pareto_trial",
     "run_trial",
     "save_figure",
     "sparkline",

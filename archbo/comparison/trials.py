@@ -22,7 +22,8 @@ class Query:
         value: Its value in the objective's own unit.
         best: The best value so far.
         rank: 1 + the number of architectures in the table that are strictly better than that.
-        report: The reported column of the best architecture so far, if one is reported.
+        report: The reported column of the architecture that the method would then recommend, if one is reported: of
+            the best so far, unless the method knows better.
     """
 
     arch: str
@@ -41,12 +42,14 @@ class Trial:
         method: The name of the method.
         queries: The architectures in the order of their evaluation.
         seconds: The time that the search took.
+        recommended: The architecture that the method recommends in the end.
     """
 
     seed: int
     method: str
     queries: tuple[Query, ...]
     seconds: float
+    recommended: str
 
     @property
     def best(self) -> Query:
@@ -59,8 +62,10 @@ class Trial:
         return next((n for n, q in enumerate(self.queries, 1) if q.rank <= rank), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as the command line writes them."""
-        return asdict(self)
+        """Plain values, as the command line writes them: all but ``recommended``."""
+        content = asdict(self)
+        del content["recommended"]
+        return content
 
 
 def check_budget(n_queries: int, objective: Objective) -> None:
@@ -92,7 +97,7 @@ def run_trial(
         searcher: The method; its space must be the benchmark's.
         objective: The column to maximise.
         n_queries: How many architectures to evaluate.
-        report: A column to report of the best architecture so far.
+        report: A column to report of what the method would recommend after each query.
         callback: Called with the history after each query.
 
     Raises:
@@ -100,17 +105,22 @@ def run_trial(
     """
     check_budget(n_queries, objective)
     started = time.perf_counter()
-    history = run(searcher, objective, n_queries, callback=callback)
+    reports: list[float | None] = []
+
+    def after(history: History) -> None:
+        reports.append(report(searcher.recommend()) if report is not None else None)
+        if callback is not None:
+            callback(history)
+
+    history = run(searcher, objective, n_queries, callback=after)
     seconds = time.perf_counter() - started
     sign = -1.0 if objective.minimize else 1.0
-    queries, best, best_report = [], float("-inf"), None
-    for arch, value in zip(history.archs, history.Y.flatten().tolist(), strict=True):
-        if value > best:
-            best = value
-            best_report = report(arch) if report is not None else None
-        rank = objective.rank(best)
-        queries.append(Query(str(arch), sign * value, sign * best, rank, best_report))
-    return Trial(searcher.seed, method, tuple(queries), seconds)
+    queries, best = [], float("-inf")
+    values = history.Y.flatten().tolist()
+    for arch, value, reported in zip(history.archs, values, reports, strict=True):
+        best = max(best, value)
+        queries.append(Query(str(arch), sign * value, sign * best, objective.rank(best), reported))
+    return Trial(searcher.seed, method, tuple(queries), seconds, str(searcher.recommend()))
 
 
 def median_regret(trials: Iterable[Trial], objective: Objective, n_queries: int) -> float:
