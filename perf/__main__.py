@@ -12,6 +12,7 @@ from perf import (
     pareto,
     proxies,
     ranking,
+    robot,
     search,
     surrogates,
 )
@@ -26,6 +27,7 @@ RUNS = {
     "pareto": pareto.main,
     "proxies": proxies.main,
     "ranking": ranking.main,
+    "robot": robot.main,
     "search": search.main,
     "surrogates": surrogates.main,
 }

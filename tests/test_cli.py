@@ -239,6 +239,50 @@ def test_several_baselines_are_methods_of_one_result(archbo, folder):
     check_runs(result["runs"], column("accuracy"))
 
 
+ROBOT = ("robot", "--table", "toy.csv", "--space", "toy.toml", "--objective", "accuracy")
+
+
+def test_robot_reports_what_it_recommends(archbo, folder):
+    """By default beside the published rule; the value reported is that of the architecture named after each query."""
+    options = (
+        "--queries",
+        6,
+        "--repeats",
+        2,
+        "--proxies",
+        "latency,accuracy",
+        "--report",
+        "latency",
+    )
+    result = search(archbo, *options, command=ROBOT)
+    assert [(run["method"], run["seed"]) for run in result["runs"]] == [
+        (method, seed) for method in ("robot", "robot-published") for seed in (0, 1)
+    ]
+    assert result["report"] == "latency"
+    accuracy, latency = column("accuracy"), column("latency")
+    check_runs(
+        [run for run in result["runs"] if run["method"] == "robot-published"], accuracy, latency
+    )
+    for run in result["runs"][:2]:
+        asked = [query["arch"] for query in run["queries"]]
+        assert len(set(asked)) == 6
+        for number, query in enumerate(run["queries"], 1):
+            assert query["report"] in {latency[arch] for arch in asked[:number]}
+    # What both proxies rank first.
+    assert result["runs"][0]["queries"][0]["arch"] == "width=32,depth=4,skip=yes"
+    again = search(archbo, *options, command=ROBOT)
+    for run in (*result["runs"], *again["runs"]):
+        del run["seconds"]
+    assert again == result
+
+
+def test_robot_without_proxies_says_where_to_get_some(archbo, folder):
+    code, _, complaint = archbo(*ROBOT, "--queries", 3)
+    assert code == 2
+    assert "toy" in complaint
+    assert "prox" in complaint
+
+
 def test_picks_are_worth_their_cost(archbo, folder):
     """The same start, then a cheaper architecture; people are told what they cost."""
     plain = search(archbo, "--queries", 6, "--baseline", "none")

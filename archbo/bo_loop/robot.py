@@ -232,9 +232,10 @@ class PublishedRoBoT(Searcher):
         # Fit and maximisation draw from the global generator.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = SingleTaskGP(weights, values.unsqueeze(-1), outcome_transform=Standardize(1))
+            unit = (weights + 1) / 2  # the cube that BoTorch's priors are for
+            model = SingleTaskGP(unit, values.unsqueeze(-1), outcome_transform=Standardize(1))
             fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-            bounds = torch.tensor([[-1.0], [1.0]], dtype=torch.double).expand(2, P)
+            bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double).expand(2, P)
             found, _ = optimize_acqf(
                 UpperConfidenceBound(model, beta=self.beta),
                 bounds,
@@ -242,7 +243,7 @@ class PublishedRoBoT(Searcher):
                 num_restarts=5,
                 raw_samples=256,
             )
-        return found.squeeze(0).detach()
+        return 2 * found.squeeze(0).detach() - 1
 
     def state_dict(self) -> dict[str, Any]:
         """As for any method, with the combinations."""

@@ -13,8 +13,10 @@ from archbo.bo_loop import (
     History,
     LocalSearch,
     Optimizer,
+    PublishedRoBoT,
     RandomSearch,
     RegularizedEvolution,
+    RoBoT,
     bananas,
     gbdt_nas,
     nas_bowl,
@@ -25,11 +27,13 @@ from archbo.catalog import ACQUISITIONS, BASELINES, PREDICTORS
 from archbo.encodings import OneHotEncoding
 from archbo.errors import InvalidArchitectureError, NothingLeftError, UsageError
 from archbo.predictors import GP
+from archbo.proxies import ProxyTable
 from archbo.spaces import CategoricalSpace, EdgeCellSpace, NodeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
 NB101 = NodeCellSpace.nas_bench_101()
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
+PROXIES = ProxyTable(TOY, TOY.enumerate(), TOY.enumerate(), TOY.columns)
 # One of each kind; all of them, with every surrogate, are under the contract.
 RULES = ("log_ei", "qlog_nei", "jes", "thompson", "independent_thompson")
 SEARCHERS = {
@@ -39,11 +43,13 @@ SEARCHERS = {
     **{
         make.__name__: partial(make, n_initial=4) for make in (bananas, gbdt_nas, nas_bowl, weaknas)
     },
+    "robot": partial(RoBoT, proxies=PROXIES, n_initial=3),
+    "robot-published": partial(PublishedRoBoT, proxies=PROXIES, n_iterations=10),
     "rounds": partial(Optimizer, n_initial=4, refit_every=4),
     **{name: partial(Optimizer, acquisition=ACQUISITIONS[name], n_initial=4) for name in RULES},
 }
 every_searcher = pytest.mark.parametrize("make", SEARCHERS.values(), ids=SEARCHERS.keys())
-QUICK = ("random", "evolution", "local-search", "log_ei", "rounds")
+QUICK = ("random", "evolution", "local-search", "log_ei", "robot", "robot-published", "rounds")
 quick_searchers = pytest.mark.parametrize("make", [SEARCHERS[n] for n in QUICK], ids=QUICK)
 
 
