@@ -40,9 +40,16 @@ def main() -> None:
     proxies = ProxyTable.from_benchmark(benchmark, ["c10_zc_*"])
     paper = ProxyTable.from_benchmark(benchmark, [f"c10_zc_{name}" for name in PAPER])
 
-    def step(rule: type[RoBoT], start: int = 3, **options: float) -> Callable[[int], Searcher]:
+    def step(
+        rule: type[RoBoT],
+        *,
+        slope: float = 0.6,
+        structure: float = 1.0,
+        trust: float = 0.0,
+        start: int = 3,
+    ) -> Callable[[int], Searcher]:
         def make(seed: int) -> Searcher:
-            gp = ProxyGP(space, proxies=proxies, **options)
+            gp = ProxyGP(space, proxies=proxies, slope=slope, structure=structure, trust=trust)
             return rule(space, predictor=gp, candidates=candidates, n_initial=start, seed=seed)
 
         return make
