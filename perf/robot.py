@@ -20,7 +20,7 @@ from archbo.proxies import Proxies, ProxyTable
 
 TASKS = ("c10", "c100", "in16")
 PAPER = ("grad_norm", "snip", "grasp", "fisher", "synflow", "jacov")
-QUERIES, SEEDS = 20, range(10)
+QUERIES, SEEDS = 20, range(5)
 
 
 class Greedy(RoBoT):
@@ -30,7 +30,7 @@ class Greedy(RoBoT):
 
 
 def main() -> None:
-    """Ten searches of each step on each task."""
+    """Five searches of each step on each task."""
     if len(sys.argv) != 3:
         print("usage: python -m perf robot TABLE.parquet", file=sys.stderr)
         sys.exit(2)
