@@ -185,8 +185,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # archbo has evaluated more than half of the true front, guided evolution some of it, NSGA-II and random search hardly
-# anything; what those find is close to it. The price is seconds of computing, beside the training of every
-# network asked for. NSGA-II is made for longer searches: here it has bred but a few generations.
+# any of it. The price is seconds of computing, beside the training of every network asked for. NSGA-II is made for
+# longer searches: here it has bred but a few generations.
 #
 # ## A bound on latency
 #
