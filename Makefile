@@ -34,7 +34,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Run the notebooks in full and keep their outputs.
+# Run the notebooks in full and keep their outputs; one shows a table that may lie beside the repository.
+notebooks: export ARCHBO_NOTEBOOK_HARDWARE ?= $(abspath ../shared/data/nb201_hw.parquet)
 notebooks: $(VENV)/.installed-dev
 	$(BIN)/python -m jupytext --sync notebooks/*.py
 	$(BIN)/python -m jupyter execute --inplace notebooks/*.ipynb
