@@ -242,9 +242,9 @@ pd.DataFrame(
 ).round(2)
 
 # %% [markdown]
-# RoBoT is ahead from the first query, for which the others have a random combination and a random cell, and in the
-# end in each part. The published method is about as good as chance here: of fifteen proxies it has to find the
-# signs, too. Three parts are few; `archbo robot` searches with more seeds.
+# RoBoT begins ahead, for the others begin with a random combination and a random cell. By the middle the lines cross,
+# and in the end RoBoT is ahead in each part. The published method is about as good as chance here: of fifteen
+# proxies it has to find the signs, too. Three parts are few; `archbo robot` searches with more seeds.
 #
 # ## Weights that were tried, and weights that were learned
 #
