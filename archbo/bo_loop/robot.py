@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from botorch import settings
 from botorch.acquisition import UpperConfidenceBound
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
@@ -230,7 +231,8 @@ class PublishedRoBoT(Searcher):
             return 2 * torch.rand(P, generator=self.generator, dtype=torch.double) - 1
         seed = int(torch.randint(2**31, (), generator=self.generator))
         # Fit and maximisation draw from the global generator.
-        with torch.random.fork_rng(devices=[]):
+        # Weights are meant to be negative, too, which BoTorch would warn of.
+        with torch.random.fork_rng(devices=[]), settings.validate_input_scaling(False):
             torch.manual_seed(seed)
             unit = (weights + 1) / 2  # the cube that BoTorch's priors are for
             model = SingleTaskGP(unit, values.unsqueeze(-1), outcome_transform=Standardize(1))

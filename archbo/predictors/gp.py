@@ -121,20 +121,24 @@ class GP(Predictor):
         Raises:
             UsageError: Nothing is fitted, or a fixed Gaussian process stands in that does not see the encoding.
         """
+        features, slope = self._slope(self.train_X if X is None else self.space.rows(X))
+        present = features != 0
+        mean = slope.where(present, 0.0).sum(0) / present.sum(0).clamp_min(1)
+        found = present.any(0).tolist()
+        names = zip(self.encoding.feature_names, mean.tolist(), found, strict=True)
+        return {name: value for name, value, there in names if there}
+
+    def _slope(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """The features of rows ``X`` (``n x d``), and the derivatives of the latent mean by them, ``n x D`` each."""
         self._require_fit()
         if self.fell_back:
             raise UsageError(
                 "the fit fell back to a fixed Gaussian process; give more observations"
             )
-        rows = self.train_X if X is None else self.space.rows(X).to(self.train_X)
-        features = self.encoding(rows).requires_grad_()
+        features = self.encoding(X.to(self.train_X)).requires_grad_()
         mean_at: Any = self.model.mean_at
         (slope,) = torch.autograd.grad(mean_at(features).sum(), features)
-        present = features.detach() != 0
-        mean = slope.where(present, 0.0).sum(0) / present.sum(0).clamp_min(1)
-        found = present.any(0).tolist()
-        names = zip(self.encoding.feature_names, mean.tolist(), found, strict=True)
-        return {name: value for name, value, there in names if there}
+        return features.detach(), slope
 
 
 def relative(

@@ -128,6 +128,21 @@ class ProxyGP(GP):
         model = super().latent
         return _Shifted(model, self.consensus, self.trust) if self.trust else model
 
+    def weights(self) -> dict[str, float]:
+        """The combination that has been learned: what a rank of each proxy is worth, on the scale of the normal scores.
+
+        It is the posterior mean of the weight, of which the consensus is the prior mean: ``slope`` times the proxy's
+        sign, by the consensus's scale. A rank goes from -1 to 1. ``trust`` is not in it, and neither is the structure.
+
+        Raises:
+            UsageError: Nothing is fitted, or a fixed Gaussian process stands in that does not see the proxies.
+        """
+        self._require_fit()
+        # The mean is linear in the ranks, so it is the same everywhere.
+        _, slope = self._slope(self.train_X[:1])
+        names = self.consensus.proxies.names
+        return dict(zip(names, slope[0, -len(names) :].tolist(), strict=True))
+
     def _obstacle(self) -> str | None:
         return super()._obstacle() if self._learns else None
 
