@@ -174,7 +174,7 @@ def test_a_minus_minimises_a_single_column_too(archbo, table):
         (["--objective", "accuracy,power"], "no numeric column 'power'"),
         (["--objective", TWO, "--minimize"], "put a minus in front of each"),
         (["--objective=-latency", "--minimize"], "put a minus in front of each"),
-        (["--objective", TWO, "--report", "energy"], "--report energy is of the best"),
+        (["--objective", TWO, "--report", "energy"], "--report energy goes with one objective"),
         (["--objective", TWO, "--subject-to", "energy"], "such as 'latency<=5'"),
         (["--objective", TWO, "--subject-to", "energy<5"], "such as 'latency<=5'"),
         (["--objective", TWO, "--subject-to", "energy<=nan"], "such as 'latency<=5'"),

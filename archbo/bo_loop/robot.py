@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from botorch import settings
 from botorch.acquisition import UpperConfidenceBound
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
@@ -18,7 +17,7 @@ from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.searcher import Searcher
 from archbo.errors import UsageError
 from archbo.predictors import ProxyGP, marginals
-from archbo.proxies import Proxies, shipped
+from archbo.proxies import Proxies, proxies_for
 from archbo.spaces import Arch, SearchSpace
 
 __all__ = ["PublishedRoBoT", "RoBoT"]
@@ -175,7 +174,7 @@ class PublishedRoBoT(Searcher):
             raise UsageError(
                 f"{space.name} is too large to rank; give candidates with a list, such as FixedCandidates"
             )
-        self.proxies = proxies if proxies is not None else shipped(space)
+        self.proxies = proxies_for(space, proxies)
         self.pool = self.candidates.pool
         self.n_iterations, self.beta = n_iterations, beta
         self.weights = torch.empty(0, len(self.proxies.names), dtype=torch.double)
@@ -231,8 +230,7 @@ class PublishedRoBoT(Searcher):
             return 2 * torch.rand(P, generator=self.generator, dtype=torch.double) - 1
         seed = int(torch.randint(2**31, (), generator=self.generator))
         # Fit and maximisation draw from the global generator.
-        # Weights are meant to be negative, too, which BoTorch would warn of.
-        with torch.random.fork_rng(devices=[]), settings.validate_input_scaling(False):
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             unit = (weights + 1) / 2  # the cube that BoTorch's priors are for
             model = SingleTaskGP(unit, values.unsqueeze(-1), outcome_transform=Standardize(1))

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from archbo.encodings.base import Encoding
 from archbo.errors import UsageError
-from archbo.proxies import Proxies, shipped
+from archbo.proxies import Proxies, proxies_for
 from archbo.spaces import SearchSpace
 
 __all__ = ["NodewiseEncoding", "ZeroCostEncoding"]
@@ -33,7 +33,7 @@ class ZeroCostEncoding(Encoding):
     """
 
     def __init__(self, space: SearchSpace, proxies: Proxies | None = None) -> None:
-        proxies = _of(space, proxies)
+        proxies = proxies_for(space, proxies)
         super().__init__(space)
         self.proxies = proxies
         self.feature_names = proxies.names
@@ -73,7 +73,7 @@ class NodewiseEncoding(Encoding):
     """
 
     def __init__(self, space: SearchSpace, proxies: Proxies | None = None) -> None:
-        proxies = _of(space, proxies)
+        proxies = proxies_for(space, proxies)
         if not proxies.node_names:
             raise UsageError(
                 f"these proxies of {space.name} have no parts by decision; compute some with nodes, or leave "
@@ -91,11 +91,3 @@ class NodewiseEncoding(Encoding):
 
     def __repr__(self) -> str:
         return f"NodewiseEncoding({self.space.name}, {', '.join(self.proxies.node_names)})"
-
-
-def _of(space: SearchSpace, proxies: Proxies | None) -> Proxies:
-    if proxies is None:
-        return shipped(space)
-    if proxies.space.name != space.name:
-        raise UsageError(f"the proxies are of {proxies.space.name}, not of {space.name}")
-    return proxies

@@ -223,14 +223,18 @@ def _sign(name: str) -> int:
     return 1 if all(measure.higher_is_better for measure in measures) else -1
 
 
-def _kernel(seen: Encoding, shown: Encoding, combination: float, structure: float) -> Kernel:
+def _kernel(
+    seen: Encoding, shown: ZeroCostEncoding, combination: float, structure: float
+) -> Kernel:
     kernels: list[Kernel] = []
     if structure:
         matern: Kernel = GroupedMaternKernel.for_encoding(seen)
         matern.active_dims = torch.arange(seen.n_features)
         kernels.append(scaled(matern, structure))
     if combination:
-        linear: Kernel = LinearKernel.for_encoding(shown)
+        # Known without scores of further architectures, which may take long to compute.
+        size = shown.proxies.reference_ranks.square().mean(0)
+        linear: Kernel = LinearKernel(shown.groups, torch.where(size > 0, size, 1.0))
         linear.active_dims = torch.arange(seen.n_features, seen.n_features + shown.n_features)
         kernels.append(scaled(linear, combination))
     return AdditiveKernel(*kernels)

@@ -27,7 +27,7 @@ from archbo.proxies.networks import (
 from archbo.proxies.nodewise import NODEWISE, compute_nodes
 from archbo.proxies.scores import nodes_of, score
 from archbo.proxies.setups import Setup, setup
-from archbo.proxies.shipped import SHIPPED, shipped
+from archbo.proxies.shipped import SHIPPED, proxies_for, shipped
 from archbo.proxies.table import ProxyTable, read_suite_zero
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "compute_nodes",
     "network",
     "nodes_of",
+    "proxies_for",
     "random_graph",
     "random_images",
     "ranks",

@@ -5,10 +5,11 @@ from functools import cache
 from importlib.resources import as_file, files
 
 from archbo.errors import UsageError
+from archbo.proxies.base import Proxies
 from archbo.proxies.table import ProxyTable
 from archbo.spaces import EdgeCellSpace, SearchSpace
 
-__all__ = ["SHIPPED", "shipped"]
+__all__ = ["SHIPPED", "proxies_for", "shipped"]
 
 SHIPPED: Mapping[str, Callable[[], SearchSpace]] = {"nb201": EdgeCellSpace.nas_bench_201}
 """The spaces that there are tables of, each from ``archbo proxies compute --spaces NAME``."""
@@ -35,6 +36,19 @@ def shipped(space: SearchSpace) -> ProxyTable:
             "and name it with --proxies FILE"
         )
     return _read(space.name)
+
+
+def proxies_for(space: SearchSpace, proxies: Proxies | None = None) -> Proxies:
+    """The given proxies, or those of the space that come with archbo.
+
+    Raises:
+        UsageError: They are of another space, or archbo has none of this one.
+    """
+    if proxies is None:
+        return shipped(space)
+    if proxies.space.name != space.name:
+        raise UsageError(f"the proxies are of {proxies.space.name}, not of {space.name}")
+    return proxies
 
 
 @cache

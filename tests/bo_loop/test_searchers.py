@@ -27,13 +27,45 @@ from archbo.catalog import ACQUISITIONS, BASELINES, PREDICTORS
 from archbo.encodings import OneHotEncoding
 from archbo.errors import InvalidArchitectureError, NothingLeftError, UsageError
 from archbo.predictors import GP
-from archbo.proxies import ProxyTable
+from archbo.proxies import Proxies
 from archbo.spaces import CategoricalSpace, EdgeCellSpace, NodeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
 NB101 = NodeCellSpace.nas_bench_101()
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
-PROXIES = ProxyTable(TOY, TOY.enumerate(), TOY.enumerate(), TOY.columns)
+
+
+class RowProxies(Proxies):
+    """The decisions themselves as proxies, of any space."""
+
+    names, node_names = ("first", "second", "third"), ()
+
+    def __init__(self, space):
+        self.space = space
+
+    def scores(self, X):
+        return X[:, :3]
+
+    def nodes(self, X):
+        return X.new_zeros(*X.shape, 0)
+
+    @property
+    def reference(self):
+        X = self.space.sample(50, generator=torch.Generator().manual_seed(0))
+        return self.scores(X), self.nodes(X)
+
+
+def robot(space, **options):
+    return RoBoT(space, RowProxies(space), n_initial=3, **options)
+
+
+def robot_published(space, **options):
+    if not space.is_enumerable or space.size > 10**5:
+        X = space.sample(500, generator=torch.Generator().manual_seed(0))
+        options = {"candidates": FixedCandidates(space, space.distinct(X))} | options
+    return PublishedRoBoT(space, RowProxies(space), n_iterations=10, **options)
+
+
 # One of each kind; all of them, with every surrogate, are under the contract.
 RULES = ("log_ei", "qlog_nei", "jes", "thompson", "independent_thompson")
 SEARCHERS = {
@@ -43,8 +75,8 @@ SEARCHERS = {
     **{
         make.__name__: partial(make, n_initial=4) for make in (bananas, gbdt_nas, nas_bowl, weaknas)
     },
-    "robot": partial(RoBoT, proxies=PROXIES, n_initial=3),
-    "robot-published": partial(PublishedRoBoT, proxies=PROXIES, n_iterations=10),
+    "robot": robot,
+    "robot-published": robot_published,
     "rounds": partial(Optimizer, n_initial=4, refit_every=4),
     **{name: partial(Optimizer, acquisition=ACQUISITIONS[name], n_initial=4) for name in RULES},
 }
