@@ -8,7 +8,9 @@ import torch
 from archbo import catalog
 from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import Objectives, read_table
+from archbo.bo_loop import RoBoT
 from archbo.comparison import median_regret, median_share, run_pareto_trial, run_trial
+from archbo.proxies import ProxyTable
 
 pytestmark = pytest.mark.slow
 SEEDS = range(10)
@@ -38,6 +40,41 @@ def nb201_objective(request):
 def test_finds_the_best_of_nas_bench_201_in_a_median_of_45_queries(nb201_objective):
     searches = trials("gp", nb201_objective)
     assert median(trial.queries_to_rank(1) or 101 for trial in searches) <= 45
+    assert max(trial.queries[-1].rank for trial in searches) <= 10
+
+
+@pytest.fixture
+def valid_nets(nb201_table):
+    """The networks without unreachable operations, and their published proxies."""
+    benchmark = read_table(nb201_table, catalog.space("nb201"), where="is_valid_net")
+    return benchmark, ProxyTable.from_benchmark(benchmark, ["c10_zc_*"])
+
+
+@pytest.mark.parametrize(("task", "goal"), [("c10", 94.36), ("c100", 73.3), ("in16", 46.4)])
+def test_robot_reaches_what_is_published_in_20_queries(valid_nets, task, goal):
+    benchmark, proxies = valid_nets
+    signal, test = (benchmark.objective(f"{task}_{what}") for what in ("val_12", "test_200"))
+    candidates = FixedCandidates(benchmark.space, benchmark.X)
+    for seed in SEEDS:
+        robot = RoBoT(benchmark.space, proxies, candidates=candidates, seed=seed)
+        assert test(run_trial("robot", robot, signal, 20).recommended) >= goal
+
+
+@pytest.mark.parametrize(("task", "goal"), [("c10", 20), ("c100", 25), ("in16", 60)])
+def test_proxies_find_the_best_sooner(valid_nets, task, goal):
+    benchmark, proxies = valid_nets
+    objective = benchmark.objective(f"{task}_val_200")
+    candidates = FixedCandidates(benchmark.space, benchmark.X)
+    searches = [
+        run_trial(
+            "robot",
+            RoBoT(benchmark.space, proxies, trust=0, n_initial=3, candidates=candidates, seed=seed),
+            objective,
+            100,
+        )
+        for seed in range(20)
+    ]
+    assert median(trial.queries_to_rank(1) or 101 for trial in searches) <= goal
     assert max(trial.queries[-1].rank for trial in searches) <= 10
 
 
