@@ -154,6 +154,11 @@ def progress_bar() -> Progress:
     )
 
 
+def milestones(queries: int) -> list[int]:
+    """After how many queries a table tells where searches of so many stand."""
+    return [n for n in (10, 20, 30, 50, 100, 200, 500, 1000) if n < queries] + [queries]
+
+
 def write_json(path: Path, content: object) -> None:
     """Write a file of strict JSON.
 

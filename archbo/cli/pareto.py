@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from archbo.cli.common import names_of, out, progress_bar, write_json
+from archbo.cli.common import milestones, names_of, out, progress_bar, write_json
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _print(goals: "Objectives", trials: "dict[str, list[ParetoTrial]]", queries:
         soft_wrap=True,
     )
     table = Table("queries", *(f"{method} (n={len(runs)})" for method, runs in trials.items()))
-    for n in [n for n in (10, 20, 30, 50, 100, 200, 500, 1000) if n < queries] + [queries]:
+    for n in milestones(queries):
         medians = [median_share(runs, goals, n) for runs in trials.values()]
         table.add_row(str(n), *(f"{share:.2%}" for share in medians))
     out.print(table)

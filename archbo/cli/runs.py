@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from archbo.cli.common import out, progress_bar, write_json
+from archbo.cli.common import milestones, out, progress_bar, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, Objective
@@ -82,7 +82,7 @@ def _print(
     what = f"{'smallest' if goal.minimize else 'largest'} {goal.column}"
     out.print(f"{benchmark.name}: median distance to the {what} of the table", markup=False)
     table = Table("queries", *(f"{method} (n={len(runs)})" for method, runs in trials.items()))
-    for n in [n for n in (10, 20, 30, 50, 100, 200, 500, 1000) if n < queries] + [queries]:
+    for n in milestones(queries):
         table.add_row(str(n), *(f"{curve[n - 1]:.4g}" for curve in curves.values()))
     out.print(table)
     ceiling = max(curve[0] for curve in curves.values())

@@ -27,7 +27,9 @@ from archbo.cli.runs import show_searches
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
+    from archbo.acquisition import Candidates
     from archbo.bo_loop import Searcher
+    from archbo.encodings import Encoding
 
 
 def search(
@@ -152,6 +154,12 @@ def search(
     prices = KnownCost(benchmark.space, benchmark.X, spent.Y) if spent else None
     everything = FixedCandidates(benchmark.space, benchmark.X)
 
+    def pool() -> "Candidates":
+        return catalog.candidates(candidates, benchmark.space, everything)
+
+    def features() -> "Encoding | None":
+        return catalog.encoding(encoding, benchmark.space, scores) if encoding else None
+
     def ours(seed: int) -> "Searcher":
         return catalog.optimizer(
             benchmark.space,
@@ -159,7 +167,7 @@ def search(
             acquisition or "log_ei",
             encoding_names=encoding,
             proxies=scores,
-            candidates=catalog.candidates(candidates, benchmark.space, everything),
+            candidates=pool(),
             cost=prices,
             seed=seed,
         )
@@ -172,25 +180,23 @@ def search(
     def warmed(seed: int) -> "Searcher":
         assert warm_start is not None
         source = fidelity.observed_before(benchmark, warm_start, minimize, seed)
-        features = catalog.encoding(encoding, benchmark.space, scores) if encoding else None
         rule = catalog.acquisition(acquisition or "log_ei", prices)
         return warm(
             benchmark.space,
             [source],
             rule,
-            encoding=features,
-            candidates=catalog.candidates(candidates, benchmark.space, everything),
+            encoding=features(),
+            candidates=pool(),
             seed=seed,
         )
 
     def several(seed: int) -> MultiFidelityOptimizer:
-        features = catalog.encoding(encoding, benchmark.space, scores) if encoding else None
         return MultiFidelityOptimizer(
             benchmark.space,
             costs,
-            MultiTaskGP(benchmark.space, features),
+            MultiTaskGP(benchmark.space, features()),
             catalog.acquisition(acquisition or "log_ei"),
-            candidates=catalog.candidates(candidates, benchmark.space, everything),
+            candidates=pool(),
             seed=seed,
         )
 

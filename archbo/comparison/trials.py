@@ -9,6 +9,7 @@ from typing import Any
 from archbo.benchmarks import Objective
 from archbo.bo_loop import History, Searcher, run
 from archbo.errors import UsageError
+from archbo.spaces import Arch
 
 __all__ = ["Query", "Trial", "check_budget", "median_regret", "run_trial"]
 
@@ -105,10 +106,12 @@ def run_trial(
     """
     check_budget(n_queries, objective)
     started = time.perf_counter()
-    reports: list[float | None] = []
+    named: list[Arch] = []
 
     def after(history: History) -> None:
-        reports.append(report(searcher.recommend()) if report is not None else None)
+        # A recommendation may take a fit.
+        if report is not None:
+            named.append(searcher.recommend())
         if callback is not None:
             callback(history)
 
@@ -117,10 +120,12 @@ def run_trial(
     sign = -1.0 if objective.minimize else 1.0
     queries, best = [], float("-inf")
     values = history.Y.flatten().tolist()
+    reports = [None] * len(history) if report is None else [report(arch) for arch in named]
     for arch, value, reported in zip(history.archs, values, reports, strict=True):
         best = max(best, value)
         queries.append(Query(str(arch), sign * value, sign * best, objective.rank(best), reported))
-    return Trial(searcher.seed, method, tuple(queries), seconds, str(searcher.recommend()))
+    recommended = named[-1] if named else searcher.recommend()
+    return Trial(searcher.seed, method, tuple(queries), seconds, str(recommended))
 
 
 def median_regret(trials: Iterable[Trial], objective: Objective, n_queries: int) -> float:
