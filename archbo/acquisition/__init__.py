@@ -14,6 +14,7 @@ from archbo.acquisition.factories import (
 )
 from archbo.acquisition.information import gibbon, jes, mes
 from archbo.acquisition.knowledge_gradient import kg
+from archbo.acquisition.look_ahead import expected_improvement, improvement_ahead
 from archbo.acquisition.moving import (
     CrossoverCandidates,
     HillClimbingCandidates,
@@ -71,8 +72,10 @@ __all__ = [
     "candidates_for",
     "constrained_log_nei",
     "exhaustive",
+    "expected_improvement",
     "gibbon",
     "greedy",
+    "improvement_ahead",
     "jes",
     "kg",
     "log_ei",

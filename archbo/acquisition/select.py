@@ -37,9 +37,9 @@ class Acquisition(Protocol):
 
 @dataclass(frozen=True)
 class Maximize:
-    """Take the candidates with the highest value of an acquisition function, one after the other.
+    """Take the candidates with the highest values of an acquisition function.
 
-    Each pick is pending for the next. Analytic functions look at every candidate; Monte Carlo ones, which
+    One is taken after the other, each pending for the next, unless ``sequential`` is false. Analytic functions look at every candidate; Monte Carlo ones, which
     cost a joint posterior per candidate, at a shortlist by analytic LogEI. From the best candidates a local
     search climbs on where there are neighbours beyond them. Ties are broken at random.
 
@@ -50,6 +50,8 @@ class Maximize:
         cost: What evaluating rows costs; then the candidates of the highest value per unit of it are taken
             (Snoek, Larochelle and Adams 2012, arXiv 1206.2944, section 3.2). The function's value is a gain then,
             or the logarithm of one.
+        sequential: Whether rows are picked for a batch, each pending for the next; otherwise they are the highest
+            of one ranking, rivals that may be much alike.
 
     Example:
         Any BoTorch acquisition function serves:
@@ -62,23 +64,38 @@ class Maximize:
     shortlist: int = 256
     climbs: int = 5
     cost: Cost | None = None
+    sequential: bool = True
 
     def select(
         self, observations: Observations, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         """The next rows, ``q x d``; fewer where fewer candidates are left."""
         choices = _choices(observations, candidates, generator)
+        if not self.sequential:
+            return self._best(observations, choices, candidates, min(q, len(choices)))
         picked = choices[:0]
         for _ in range(min(q, len(choices))):
             if len(picked):
                 choices = candidates.without(choices, picked)
-            here = replace(observations.with_pending(picked), choices=choices)
-            function = self.factory(here)
-            pool = choices
-            if not isinstance(function, AnalyticAcquisitionFunction):
-                pool = self._shortlist(observations, choices)
-            picked = torch.cat([picked, self._climb(function, pool, candidates, here.seen)])
+            row = self._best(observations.with_pending(picked), choices, candidates, 1)
+            picked = torch.cat([picked, row])
         return picked
+
+    def _best(
+        self, observations: Observations, choices: Tensor, candidates: Candidates, n: int
+    ) -> Tensor:
+        """The best ``n`` rows of ``choices``, the first of them climbed from."""
+        here = replace(observations, choices=choices)
+        function = self.factory(here)
+        pool = choices
+        if not isinstance(function, AnalyticAcquisitionFunction):
+            pool = self._shortlist(observations, choices)
+        values = self._values(function, pool)
+        best = self._climb(function, pool, values, candidates, here.seen)
+        if n == 1:
+            return best
+        ranked = pool[values.topk(min(n, len(pool))).indices]
+        return candidates.without(torch.cat([best, ranked]), here.seen)[:n]
 
     def _shortlist(self, observations: Observations, choices: Tensor) -> Tensor:
         if len(choices) <= self.shortlist:
@@ -87,10 +104,14 @@ class Maximize:
         return choices[self._values(marginal, choices).topk(self.shortlist).indices]
 
     def _climb(
-        self, function: AcquisitionFunction, pool: Tensor, candidates: Candidates, avoid: Tensor
+        self,
+        function: AcquisitionFunction,
+        pool: Tensor,
+        values: Tensor,
+        candidates: Candidates,
+        avoid: Tensor,
     ) -> Tensor:
         """The best row (``1 x d``) of the pool, or of what a local search from its best rows finds."""
-        values = self._values(function, pool)
         top = values.topk(min(self.climbs, len(pool)))
         best, best_value = pool[top.indices[:1]], float(top.values[0])
         if len(candidates.neighbours(best[0])) == 0:

@@ -10,13 +10,26 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from archbo.acquisition import Acquisition, Candidates, Maximize, Observations, log_ei
+from archbo.acquisition import (
+    Acquisition,
+    Candidates,
+    Maximize,
+    Observations,
+    expected_improvement,
+    improvement_ahead,
+    log_ei,
+)
 from archbo.bo_loop.baselines import RandomSearch
 from archbo.errors import NothingLeftError, UsageError
-from archbo.predictors.multi_task_gp import MultiTaskGP
+from archbo.predictors.multi_task_gp import MultiTaskGP, Source
 from archbo.spaces import Arch, ArchLike, SearchSpace
 
 __all__ = ["FidelityHistory", "MultiFidelityOptimizer", "Training", "run_fidelities"]
+
+N_CHEAP, SHARE = 60, 4
+"""The most trainings at the first fidelity at the start, and the most they cost, in trainings at the target."""
+N_RIVALS, N_BEST = 400, 64
+"""The most promising rows that a cheap training is weighed for, and those whose improvement it is weighed by."""
 
 
 class Training(NamedTuple):
@@ -103,26 +116,33 @@ class FidelityHistory:
 class MultiFidelityOptimizer:
     """Asks for the architecture that is best at the target, and for the training that pays for it.
 
-    The acquisition rule picks an architecture for the target from a joint model of all fidelities. It is trained
-    where a training explains the largest share, per cost, of what is not yet known of its value at the target: a
-    training at the target settles it, a cheap one tells a part of it for a fraction of the cost, and once it was
-    trained there the cheap one has no more to say. Choosing the architecture at the target and the fidelity after it
-    is BOCA's order (arXiv 1703.06240), which compares deviations with a threshold instead.
+    The cheapest fidelity is searched for its own best first: ``n_initial`` random architectures, and then what the
+    acquisition rule picks from a model of that fidelity alone, until it has seen ``n_cheap``. Its best goes up to the
+    target. From then on a joint model of all fidelities weighs a training at the target, for its expected
+    improvement per cost, against a cheap one before it: a cheap one of any promising architecture moves what is known
+    of all that are like it, so that the training at the target after it may expect to improve more. It is taken where
+    that improvement, per cost of the two together, is the highest. This is the knowledge gradient's look one step
+    ahead (Frazier, Powell and Dayanik 2009) with the improvement of a training at the target in the place of the
+    highest mean: what is not trained there does not count. Costs enter as in Snoek et al. (arXiv 1206.2944).
 
-    The start is ``n_initial`` random architectures at the first fidelity, of which the best goes up to the target.
+    With an acquisition rule of one's own, that rule picks architectures at the target from the joint model. Each is
+    trained where a training explains the largest share, per cost, of what is not yet known of its value at the
+    target. That is the order of BOCA (arXiv 1703.06240), which compares deviations with a threshold instead.
 
     Args:
         space: The space to search.
         costs: The cost of a training at each fidelity, in any unit, from the cheapest to the target.
         predictor: The joint model; a ``MultiTaskGP`` with its defaults unless given.
-        acquisition: How architectures are picked; by LogEI at the target unless given.
+        acquisition: A rule that picks architectures; expected improvement, one step ahead, unless given.
         candidates: Where they may come from; as for an ``Optimizer``.
+        n_cheap: The number of trainings at the first fidelity before its best goes up; unless given 60, or as many
+            as four trainings at the target cost where these are fewer.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
 
     Raises:
-        UsageError: There are fewer than two fidelities, their costs do not rise from above zero, ``n_initial`` is
-            not positive, or the predictor is of another space.
+        UsageError: There are fewer than two fidelities, their costs do not rise from above zero, ``n_initial`` or
+            ``n_cheap`` is not positive, or the predictor is of another space.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -142,6 +162,7 @@ class MultiFidelityOptimizer:
         acquisition: Acquisition | None = None,
         *,
         candidates: Candidates | None = None,
+        n_cheap: int | None = None,
         n_initial: int = 20,
         seed: int,
     ) -> None:
@@ -151,16 +172,18 @@ class MultiFidelityOptimizer:
                 "costs must name at least two fidelities, from the cheapest to the target, each dearer than "
                 f"the one before; got {dict(costs)}"
             )
-        if n_initial < 1:
-            raise UsageError(f"n_initial must be at least 1; got {n_initial}")
+        if n_cheap is None:
+            n_cheap = min(N_CHEAP, int(SHARE * rising[-1] / rising[1]))
+        for name, number in (("n_initial", n_initial), ("n_cheap", n_cheap)):
+            if number < 1:
+                raise UsageError(f"{name} must be at least 1; got {number}")
         self.predictor = predictor if predictor is not None else MultiTaskGP(space)
         if self.predictor.space.name != space.name:
             raise UsageError(
                 f"the predictor is of {self.predictor.space.name!r}, the search is in {space.name!r}"
             )
         self.space, self.costs, self.seed = space, dict(costs), seed
-        self.acquisition = acquisition if acquisition is not None else Maximize(log_ei)
-        self.n_initial = n_initial
+        self.acquisition, self.n_initial, self.n_cheap = acquisition, n_initial, n_cheap
         # Each fidelity keeps its own record of what was asked for and told; the first one's starts the search.
         self._records = [RandomSearch(space, candidates=candidates, seed=seed) for _ in costs]
         self.candidates = self._records[0].candidates
@@ -238,18 +261,60 @@ class MultiFidelityOptimizer:
         if len(below[0].seen) < self.n_initial:
             return self._random()
         if len(target.X) == 0:
+            if len(below[0].seen) < self.n_cheap and len(below[0].X):
+                try:
+                    return self._pick([], below[0]), 0
+                except NothingLeftError:
+                    pass
             return self._first_promotion()
+        sources = [(record.X, record.Y) for record in below]
+        if self.acquisition is None:
+            return self._ahead(self._observations(sources, target))
+        row = self._pick(sources, target)
+        return row, self._stage_of(row)
+
+    def _observations(self, sources: Sequence[Source], record: RandomSearch) -> Observations:
+        """What a model knows that is fitted to one fidelity's record, with others as its sources."""
         if self.candidates.pool is not None and not self._pool_is_known:
             self.predictor.remember(self.candidates.pool)
             self._pool_is_known = True
         seed = int(torch.randint(2**31, (), generator=self.generator))
-        self.predictor.learn_from([(record.X, record.Y) for record in below])
-        self.predictor.fit(target.X, target.Y, seed=seed)
+        self.predictor.learn_from(sources)
+        self.predictor.fit(record.X, record.Y, seed=seed)
         # What waits for a cheap value is not picked again before it comes.
         pending = torch.cat([record.X_pending for record in self._records])
-        observations = Observations(self.predictor, target.X, target.Y, pending, seed)
-        row = self.acquisition.select(observations, self.candidates, 1, generator=self.generator)
-        return row, self._stage_of(row)
+        return Observations(self.predictor, record.X, record.Y, pending, seed)
+
+    def _pick(self, sources: Sequence[Source], record: RandomSearch) -> Tensor:
+        """The row (``1 x d``) that the acquisition rule picks at the record's fidelity."""
+        rule = self.acquisition if self.acquisition is not None else Maximize(log_ei)
+        observations = self._observations(sources, record)
+        return rule.select(observations, self.candidates, 1, generator=self.generator)
+
+    def _ahead(self, observations: Observations) -> tuple[Tensor, int]:
+        """The row (``1 x d``) and the fidelity after which a training at the target may expect most per cost."""
+        rivals = Maximize(log_ei, sequential=False)
+        X = rivals.select(observations, self.candidates, N_RIVALS, generator=self.generator)
+        best_f, (*cheap, full) = observations.best_f, self.costs.values()
+        pays: list[tuple[float, int, Tensor]] = []
+        for stage, cost in enumerate(cheap):
+            mean, variance, slopes = self.predictor.moves(X, stage)
+            now = expected_improvement(mean, variance, best_f)
+            pays.append((float(now[0]) / full, len(cheap), X[:1]))
+            # A training of any rival is weighed by what it does to the best ones and to itself.
+            top = now.topk(min(N_BEST, len(X))).indices.expand(len(X), -1)
+            which = torch.cat([top, torch.arange(len(X)).unsqueeze(-1)], -1)
+            ahead = improvement_ahead(mean[which], variance[which], slopes.gather(1, which), best_f)
+            rate = ahead / (cost + full)
+            rate[self._known(X, self._records[stage].seen)] = 0.0
+            pays.append((float(rate.max()), stage, X[rate.argmax()].unsqueeze(0)))
+        _, stage, row = max(pays, key=lambda pay: pay[0])
+        return row, stage
+
+    def _known(self, X: Tensor, seen: Tensor) -> Tensor:
+        """``n`` bool: which rows of ``X`` (``n x d``) are among those seen."""
+        known = set(self.space.ids(seen))
+        return torch.tensor([key in known for key in self.space.ids(X)])
 
     def _stage_of(self, row: Tensor) -> int:
         """Where a training of the row (``1 x d``) explains most per cost."""

@@ -195,7 +195,7 @@ def search(
             benchmark.space,
             costs,
             MultiTaskGP(benchmark.space, features()),
-            catalog.acquisition(acquisition or "log_ei"),
+            catalog.acquisition(acquisition) if acquisition else None,
             candidates=pool(),
             seed=seed,
         )

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from archbo.encodings import Encoding, default_encoding
 from archbo.errors import UsageError
-from archbo.predictors.base import Predictor
+from archbo.predictors.base import Predictor, marginals
 from archbo.predictors.gp import MIN_NOISE, KernelFactory, fit_or_keep
 from archbo.predictors.kernels import GroupedMaternKernel
 from archbo.predictors.pool_gp import PoolGP
@@ -249,6 +249,32 @@ class MultiTaskGP(Predictor):
         share: Tensor = covariance[:, 0, 1].square() / (here * there)
         return share
 
+    def moves(self, X: Tensor, source: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The latent target, and how far observations of a source would move it.
+
+        Args:
+            X: ``n x d``.
+            source: The number of the source.
+
+        Returns:
+            Mean (``n``) and variance (``n``) of the target, and ``n x n`` slopes: in row ``i`` what one standard
+            deviation of the source's noisy value of row ``i`` adds to the mean of each.
+        """
+        self._require_fit()
+        if self.fell_back:
+            mean, std = marginals(self.latent, X)
+            return mean, std.square(), X.new_zeros(len(X), len(X))
+        model: Any = self.model
+        n = len(X)
+        with torch.no_grad():
+            posterior = model.posterior(
+                torch.cat([_of_task(X, source), _of_task(X, self.n_tasks - 1)])
+            )
+            covariance = posterior.distribution.covariance_matrix
+            seen = covariance.diagonal()[:n] + model.likelihood.noise[source]
+        slopes = covariance[:n, n:] / seen.sqrt().unsqueeze(-1)
+        return posterior.mean[n:, 0], covariance.diagonal()[n:], slopes
+
     def _obstacle(self) -> str | None:
         teaching = any(
             len(self.space.keys(X).unique(dim=0)) > 1 and not bool((Y[0] == Y).all())
@@ -272,8 +298,13 @@ class MultiTaskGP(Predictor):
             ),
             task_feature_index=-1,
         )
+        kernel = TaskKernel(self._new_kernel(), self.n_tasks)
+        # Noise is small next to what a task varies by. A few values of architectures that were picked are near ties,
+        # and the warp makes as much of them as of any others: both the task's scale and its noise grow by that.
         likelihood.noise_covar.register_prior(
-            "noise_prior", NormalPrior(-4.0, 1.0), lambda module: module.raw_noise
+            "noise_prior",
+            NormalPrior(-4.0, 1.0),
+            lambda module: module.raw_noise - 2 * kernel.log_scale.to(module.raw_noise),
         )
         rows, targets = [], []
         for task, (X, Y) in enumerate(self.sources):
@@ -286,7 +317,7 @@ class MultiTaskGP(Predictor):
             torch.cat([part.to(self.train_X) for part in rows]),
             torch.cat([part.to(self.train_X) for part in targets]),
             likelihood=likelihood,
-            covar_module=TaskKernel(self._new_kernel(), self.n_tasks),
+            covar_module=kernel,
             input_transform=TaskEncoding(self.encoding, len(self.sources)),
             outcome_transform=None,
         )

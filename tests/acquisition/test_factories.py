@@ -6,7 +6,16 @@ from botorch.models.ensemble import EnsembleModel
 from scipy.stats import norm
 
 from archbo import catalog
-from archbo.acquisition import FixedCandidates, Maximize, Observations, greedy, log_ei, pi, qlog_ei
+from archbo.acquisition import (
+    FixedCandidates,
+    HillClimbingCandidates,
+    Maximize,
+    Observations,
+    greedy,
+    log_ei,
+    pi,
+    qlog_ei,
+)
 from archbo.errors import UsageError
 from archbo.predictors import GP, Predictor, marginals
 from archbo.spaces import CategoricalSpace
@@ -85,6 +94,22 @@ def test_greedy_takes_the_highest_means():
     mean, _ = marginals(seen.model, X[12:])
     wanted = X[12:][mean.topk(5).indices]
     assert picked.equal(wanted)
+
+
+@pytest.mark.parametrize("rows", [FixedCandidates, HillClimbingCandidates])
+def test_rivals_are_the_highest_of_one_ranking(rows):
+    """Told of each other, the picks of a batch are not."""
+    seen = observations()
+    candidates = FixedCandidates(SPACE, X) if rows is FixedCandidates else rows(SPACE)
+    log_improvement = log_ei(seen)(ROWS)
+    picked = Maximize(log_ei, sequential=False).select(seen, candidates, 4, generator=seeded())
+    assert len(SPACE.distinct(picked)) == 4
+    assert picked[0].equal(X[10:][log_improvement.argmax()])
+    if rows is FixedCandidates:
+        assert picked.equal(X[10:][log_improvement.topk(4).indices])
+        batch = Maximize(log_ei).select(seen, candidates, 4, generator=seeded())
+        assert batch[:1].equal(picked[:1])
+        assert not batch.equal(picked)
 
 
 def test_independent_draws_win_as_often_as_gaussians_do():

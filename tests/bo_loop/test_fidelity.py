@@ -5,7 +5,13 @@ import io
 import pytest
 import torch
 
-from archbo.acquisition import FixedCandidates, ThompsonSampling
+from archbo.acquisition import (
+    FixedCandidates,
+    Maximize,
+    ThompsonSampling,
+    expected_improvement,
+    log_ei,
+)
 from archbo.bo_loop import (
     MultiFidelityOptimizer,
     Optimizer,
@@ -15,7 +21,7 @@ from archbo.bo_loop import (
     warm_start,
 )
 from archbo.errors import InvalidArchitectureError, NothingLeftError, UsageError
-from archbo.predictors import MultiTaskGP
+from archbo.predictors import MultiTaskGP, marginals
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -35,8 +41,10 @@ def short(arch):
 VALUES = {"short": short, "full": full}
 
 
-def make(costs=COSTS, *, n_initial=5, seed=0, **options):
-    return MultiFidelityOptimizer(TOY, costs, n_initial=n_initial, seed=seed, **options)
+def make(costs=COSTS, *, n_initial=5, n_cheap=8, seed=0, **options):
+    return MultiFidelityOptimizer(
+        TOY, costs, n_initial=n_initial, n_cheap=n_cheap, seed=seed, **options
+    )
 
 
 def step(optimizer, q=1):
@@ -45,19 +53,17 @@ def step(optimizer, q=1):
     return [(str(arch), fidelity) for arch, fidelity in trainings]
 
 
-def test_search_begins_cheaply_and_then_takes_the_best_to_the_target():
-    optimizer = make(n_initial=5)
-    start = [step(optimizer)[0] for _ in range(5)]
-    assert {fidelity for _, fidelity in start} == {"short"}
-    best = max(start, key=lambda training: short(TOY.arch(training[0])))[0]
-    assert step(optimizer) == [(best, "full")]
+def steps_to_the_end(optimizer):
+    while True:
+        try:
+            yield from step(optimizer, 2)
+        except NothingLeftError:
+            return
 
 
 def test_every_architecture_is_trained_in_full_at_most_once():
     optimizer = make()
-    asked = [training for _ in range(24) for training in step(optimizer, 2)]
-    with pytest.raises(NothingLeftError):
-        optimizer.ask()
+    asked = list(steps_to_the_end(optimizer))
     assert len(set(asked)) == len(asked)
     assert sorted(arch for arch, fidelity in asked if fidelity == "full") == sorted(
         str(arch) for arch in TOY.archs(TOY.enumerate())
@@ -84,21 +90,83 @@ def test_search_finds_the_best_for_less_than_full_trainings_cost():
     assert sorted(spent)[1] <= 1600  # a third of what it costs to train all in full
 
 
-def test_fidelity_that_tells_nothing_more_for_its_cost_is_left_out():
+@pytest.mark.parametrize("acquisition", [None, Maximize(log_ei)])
+def test_fidelity_that_tells_nothing_more_for_its_cost_is_left_out(acquisition):
     """A short training that costs nearly as much as a full one is not worth it once both are known to agree little."""
-    optimizer = make({"short": 199, "full": 200})
+    optimizer = make({"short": 199, "full": 200}, acquisition=acquisition)
     noise = torch.randn(24, generator=torch.Generator().manual_seed(0)).tolist()
     X = TOY.enumerate()
     archs = TOY.archs(X)
     optimizer.tell([(arch, "short") for arch in archs[:12]], noise[:12])
     optimizer.tell([(arch, "full") for arch in archs[:12]], [full(arch) for arch in archs[:12]])
-    assert [fidelity for _, fidelity in optimizer.ask(4)] == ["full"] * 4
+    assert [fidelity for _, fidelity in optimizer.ask(2)] == ["full"] * 2
 
 
-def test_three_fidelities():
+def test_cheapest_fidelity_is_searched_for_its_own_best_before_one_goes_up():
+    optimizer = make(n_initial=4, n_cheap=12)
+    start = [step(optimizer)[0] for _ in range(12)]
+    assert {fidelity for _, fidelity in start} == {"short"}
+    values = [short(TOY.arch(arch)) for arch, _ in start]
+    assert step(optimizer) == [(start[values.index(max(values))][0], "full")]
+    # Picked, not drawn: the same seed draws others.
+    drawn = [step(other)[0] for other in [make(n_initial=12)] for _ in range(12)]
+    assert start[:4] == drawn[:4]
+    assert sum(values[4:]) / 8 > sum(short(TOY.arch(arch)) for arch, _ in drawn[4:]) / 8
+
+
+def test_start_costs_no_more_than_a_few_trainings_at_the_target():
+    assert make(n_cheap=None).n_cheap == 60
+    assert make({"short": 50, "full": 200}, n_cheap=None).n_cheap == 16
+
+
+def test_a_training_is_chosen_for_the_improvement_after_it_per_cost():
+    """The rule against its definition, with the model told of one training after the other."""
+    optimizer = make(n_initial=5, n_cheap=6)
+    for _ in range(9):
+        step(optimizer)
+    short_record, full_record = optimizer._records
+    state = optimizer.state_dict()
+    (asked,) = optimizer.ask()
+
+    gp = MultiTaskGP(TOY, sources=[(short_record.X, short_record.Y)])
+    other = make()
+    other.load_state_dict(state)
+    seed = int(torch.randint(2**31, (), generator=other.generator))
+    gp.fit(full_record.X, full_record.Y, seed=seed)
+    best_f = marginals(gp.latent, full_record.X)[0].max()
+    X = optimizer.candidates.without(TOY.enumerate(), full_record.X)
+
+    def best_improvement(model):
+        mean, std = marginals(model, X)
+        return float(expected_improvement(mean, std.square(), best_f).max())
+
+    rates = {"full": best_improvement(gp.latent) / 200}
+    nodes = torch.special.ndtri((torch.arange(16).double() + 0.5) / 16)
+    nodes = nodes / nodes.square().mean().sqrt()
+    for row in optimizer.candidates.without(X, short_record.X):
+        at_short = torch.cat([row, row.new_zeros(1)]).unsqueeze(0)
+        posterior = gp.latent.posterior(at_short, observation_noise=True)
+        told = [
+            gp.latent.condition_on_observations(
+                at_short, posterior.mean + node * posterior.variance.sqrt()
+            )
+            for node in nodes
+        ]
+        rates[TOY.format(row)] = sum(map(best_improvement, told)) / 16 / 212
+    winner = max(rates, key=rates.get)
+    assert len(rates) > 5
+    if winner == "full":
+        assert asked.fidelity == "full"
+    else:
+        assert (str(asked.arch), asked.fidelity) == (winner, "short")
+
+
+@pytest.mark.parametrize("acquisition", [None, Maximize(log_ei)])
+def test_three_fidelities(acquisition):
     costs = {"a": 1, "b": 10, "c": 100}
     values = {"a": short, "b": full, "c": full}
-    history = run_fidelities(make(costs, n_initial=6), values, 900)
+    optimizer = make(costs, n_initial=6, acquisition=acquisition)
+    history = run_fidelities(optimizer, values, 900)
     assert history.best[0] == TOY.arch(BEST)
     assert set(history.to_frame()["fidelity"]) == {"a", "b", "c"}
 
@@ -184,6 +252,8 @@ def test_wrong_arguments_are_refused():
             make(costs)
     with pytest.raises(UsageError, match="n_initial must be at least 1; got 0"):
         make(n_initial=0)
+    with pytest.raises(UsageError, match="n_cheap must be at least 1; got 0"):
+        make(n_cheap=0)
     with pytest.raises(UsageError, match="the predictor is of"):
         make(predictor=MultiTaskGP(NB201))
     with pytest.raises(UsageError, match="at least 1; got 0"):

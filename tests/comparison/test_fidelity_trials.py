@@ -25,7 +25,7 @@ def benchmark():
 def test_trial_tells_where_the_search_stood_at_each_cost(benchmark, minimize):
     goals = {column: benchmark.objective(column, minimize=minimize) for column in COSTS}
     report = benchmark.objective("short")
-    optimizer = MultiFidelityOptimizer(TOY, COSTS, n_initial=5, seed=0)
+    optimizer = MultiFidelityOptimizer(TOY, COSTS, n_initial=5, n_cheap=5, seed=0)
     trial = run_fidelity_trial("both", optimizer, goals, 60, report=report)
     assert trial.queries[-1].spent <= 60
     assert trial.at(trial.queries[4].spent) is None

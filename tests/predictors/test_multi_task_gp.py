@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 
 from archbo import GP, MultiTaskGP
 from archbo.errors import InvalidArchitectureError, UsageError
+from archbo.predictors import marginals
 from archbo.predictors.multi_task_gp import OFFSET, TaskEncoding
 from archbo.predictors.targets import RankWarp
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
@@ -102,6 +103,26 @@ def test_explained_is_the_gain_of_one_more_observation():
         after = cov[1, 1] - cov[0, 1] ** 2 / (cov[0, 0] + noise[0])
         assert explained.item() == pytest.approx(1 - after / cov[1, 1], abs=1e-4)
     assert share[30:].min() > share[24:30].max()
+
+
+def test_moves_are_what_one_more_observation_does_to_the_target():
+    X, gp = two_tasks()
+    some = X[[2, 27, 40, 55]]
+    mean, variance, slopes = gp.moves(some, 0)
+    expected, std = marginals(gp.latent, some)
+    assert mean.numpy() == pytest.approx(expected.numpy(), abs=1e-6)
+    assert variance.numpy() == pytest.approx(std.square().numpy(), abs=1e-6)
+    both, cov, noise = dense_posterior(gp, torch.cat([tasked(some, 0), tasked(some, 1)]))
+    for i, row in enumerate(some):
+        deviation = (cov[i, i] + noise[0]) ** 0.5
+        told = gp.latent.condition_on_observations(
+            tasked(row[None], 0), torch.tensor([[both[i] + deviation]])
+        )
+        moved, left = marginals(told, some)
+        assert (moved - mean).numpy() == pytest.approx(slopes[i].numpy(), abs=1e-4)
+        assert left.square().numpy() == pytest.approx(
+            (variance - slopes[i].square()).numpy(), abs=1e-4
+        )
 
 
 def test_the_same_task_once_more_is_told_at_once():
