@@ -216,6 +216,23 @@ class MultiFidelityOptimizer:
             asked.append(Training(self.space.arch(row[0]), list(self.costs)[stage]))
         return asked
 
+    def promote(self) -> Training:
+        """The best architecture at the highest fidelity told, at the target next, whatever the rule would ask for.
+
+        It is for the end of a budget. Where nothing was told below the target it is a random one.
+
+        Raises:
+            NothingLeftError: Every architecture has been asked for at the target.
+        """
+        *below, target = self._records
+        row = self._best_of(
+            next((record for record in below[::-1] if len(record.X)), target), target
+        )
+        if len(row) == 0:
+            row = self.candidates.random(1, avoid=target.seen, generator=self.generator)
+        target.X_pending = torch.cat([target.X_pending, row])
+        return Training(self.space.arch(row[0]), list(self.costs)[-1])
+
     def tell(self, trainings: Sequence[tuple[ArchLike, str]], Y: Sequence[float] | Tensor) -> None:
         """Record values.
 
@@ -330,12 +347,15 @@ class MultiFidelityOptimizer:
         """The best row at the highest fidelity told, one fidelity higher; a random one if there is none."""
         told = [stage for stage, record in enumerate(self._records) if len(record.X)]
         if told:
-            here, above = self._records[told[-1]], self._records[told[-1] + 1]
-            ranked = here.X[here.Y.flatten().argsort(descending=True, stable=True)]
-            fresh = self.candidates.without(ranked, above.seen)
-            if len(fresh):
-                return fresh[:1], told[-1] + 1
+            row = self._best_of(self._records[told[-1]], self._records[told[-1] + 1])
+            if len(row):
+                return row, told[-1] + 1
         return self._random()
+
+    def _best_of(self, here: RandomSearch, above: RandomSearch) -> Tensor:
+        """The best row told here that was not asked for above, ``1 x d``, or none."""
+        ranked = here.X[here.Y.flatten().argsort(descending=True, stable=True)]
+        return self.candidates.without(ranked, above.seen)[:1]
 
     def _random(self) -> tuple[Tensor, int]:
         avoid = self._records[0].seen
@@ -375,6 +395,8 @@ def run_fidelities(
 ) -> FidelityHistory:
     """Train one architecture after the other until the next training would cost more than is left.
 
+    While nothing has been trained at the target, what one training there costs is kept back.
+
     Args:
         optimizer: The search; what it was told before costs nothing here.
         objectives: For each fidelity the value of an architecture, to be maximised.
@@ -395,16 +417,20 @@ def run_fidelities(
         raise UsageError(
             f"the budget of {budget:g} does not pay for one training at the target, which costs {dearest:g}"
         )
-    left = budget
+    left, below = budget, sorted(optimizer.costs.values())[-2]
+    target = list(optimizer.costs)[-1]
+    at_target = any(training.fidelity == target for training in optimizer.history.trainings)
     while True:
         try:
-            (training,) = optimizer.ask()
+            last_chance = not at_target and left < below + dearest
+            (training,) = [optimizer.promote()] if last_chance else optimizer.ask()
         except NothingLeftError:
             break
         left -= optimizer.costs[training.fidelity]
         if left < 0:
             break
         optimizer.tell([training], [objectives[training.fidelity](training.arch)])
+        at_target |= training.fidelity == target
         if callback is not None:
             callback(optimizer.history)
     return optimizer.history

@@ -161,6 +161,17 @@ def test_a_training_is_chosen_for_the_improvement_after_it_per_cost():
         assert (str(asked.arch), asked.fidelity) == (winner, "short")
 
 
+@pytest.mark.parametrize("budget", [200, 211, 260, 300])
+def test_a_small_budget_still_trains_its_best_in_full(budget):
+    history = run_fidelities(make(n_cheap=60), VALUES, budget)
+    assert history.cost <= budget
+    *cheap, last = history.trainings
+    assert last.fidelity == "full"
+    assert len(cheap) == (budget - 200) // 12
+    if cheap:
+        assert short(last.arch) == max(short(arch) for arch, _ in cheap)
+
+
 @pytest.mark.parametrize("acquisition", [None, Maximize(log_ei)])
 def test_three_fidelities(acquisition):
     costs = {"a": 1, "b": 10, "c": 100}
