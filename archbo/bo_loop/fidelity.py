@@ -282,7 +282,7 @@ class MultiFidelityOptimizer:
                 try:
                     return self._pick([], below[0]), 0
                 except NothingLeftError:
-                    pass
+                    pass  # The space is smaller than that.
             return self._first_promotion()
         sources = [(record.X, record.Y) for record in below]
         if self.acquisition is None:
