@@ -14,7 +14,7 @@ from archbo.spaces import EdgeCellSpace
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nb201.parquet"
 SEEDS, BUDGET, FULL = range(20), 20_000, 200
-AT = (1000, 1500, 2000, 2600, 4000, 5200, 10_000)
+AT = (1000, 1300, 2000, 2600, 4000, 5200, 10_000)
 
 Curve = list[tuple[float, float]]
 """Epochs spent, and the best accuracy after 200 epochs so far; until the table's best."""
