@@ -8,7 +8,7 @@ import torch
 from archbo import catalog
 from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import Objectives, read_table
-from archbo.bo_loop import RoBoT
+from archbo.bo_loop import MultiFidelityOptimizer, RoBoT, run_fidelities
 from archbo.comparison import median_regret, median_share, run_pareto_trial, run_trial
 from archbo.proxies import ProxyTable
 
@@ -85,6 +85,23 @@ def test_beats_random_search_on_nas_bench_graph(dataset):
     for queries in (30, 50, 100):
         ours = median_regret(searches, objective, queries)
         assert ours < median_regret(random, objective, queries), queries
+
+
+@pytest.mark.parametrize("task", ["c10", "c100"])
+def test_short_trainings_save_half_the_epochs(nb201_table, task):
+    benchmark = read_table(nb201_table, catalog.space("nb201"))
+    values = {
+        column: benchmark.objective(column) for column in (f"{task}_val_12", f"{task}_val_200")
+    }
+    full = values[f"{task}_val_200"]
+    costs = dict(zip(values, (12, 200), strict=True))
+    alone = median(trial.queries[-1].best for trial in trials("gp", full, queries=13))
+    bests = []
+    for seed in SEEDS:
+        candidates = FixedCandidates(benchmark.space, benchmark.X)
+        search = MultiFidelityOptimizer(benchmark.space, costs, candidates=candidates, seed=seed)
+        bests.append(run_fidelities(search, values, 1300).best[1])
+    assert median(bests) >= alone
 
 
 @pytest.mark.parametrize("cost", ["c10_hw_raspi4_latency", "c10_hw_edgegpu_energy"])
