@@ -85,11 +85,11 @@ def expected_rise(a: Tensor, b: Tensor) -> Tensor:
     earlier = torch.ones_like(above[0], dtype=torch.bool).tril(-1)
     beaten = ((steeper == 0) & ((above > 0) | ((above == 0) & earlier))).any(-1)
     on_top = (low < high) & ~beaten
-    parts = b * (_gain(-low.abs()) - _gain(-high.abs()))
+    parts = b * (gain(-low.abs()) - gain(-high.abs()))
     return parts.where(on_top, 0.0).sum(-1).clamp_min(0)
 
 
-def _gain(z: Tensor) -> Tensor:
+def gain(z: Tensor) -> Tensor:
     """``phi(z) + z Phi(z)``, zero at minus infinity."""
     # torch.special.ndtr is zero already at minus ten.
     gain: Tensor = phi(z) + z.clamp_min(-1e3) * ndtr(z)

@@ -1,9 +1,9 @@
 """What an evaluation now makes of the best improvement that the next one can expect."""
 
-import math
-
 import torch
 from torch import Tensor
+
+from archbo.acquisition.knowledge_gradient import gain
 
 __all__ = ["expected_improvement", "improvement_ahead"]
 
@@ -14,10 +14,7 @@ LEAST = 1e-12
 def expected_improvement(mean: Tensor, variance: Tensor, best_f: Tensor) -> Tensor:
     """``E[max(0, f - best_f)]`` of Gaussians of any shape."""
     std = variance.clamp_min(LEAST).sqrt()
-    z = (mean - best_f) / std
-    density = torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
-    improvement: Tensor = std * (density + z * torch.special.ndtr(z))
-    return improvement
+    return std * gain((mean - best_f) / std)
 
 
 def improvement_ahead(

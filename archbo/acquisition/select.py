@@ -39,9 +39,10 @@ class Acquisition(Protocol):
 class Maximize:
     """Take the candidates with the highest values of an acquisition function.
 
-    One is taken after the other, each pending for the next, unless ``sequential`` is false. Analytic functions look at every candidate; Monte Carlo ones, which
-    cost a joint posterior per candidate, at a shortlist by analytic LogEI. From the best candidates a local
-    search climbs on where there are neighbours beyond them. Ties are broken at random.
+    One is taken after the other, each pending for the next, unless ``sequential`` is false. Analytic functions
+    look at every candidate; Monte Carlo ones, which cost a joint posterior per candidate, at a shortlist by
+    analytic LogEI. From the best candidates a local search climbs on where there are neighbours beyond them.
+    Ties are broken at random.
 
     Args:
         factory: Makes the acquisition function.

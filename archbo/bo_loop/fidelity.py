@@ -211,9 +211,7 @@ class MultiFidelityOptimizer:
                 if not asked:
                     raise
                 break
-            record = self._records[stage]
-            record.X_pending = torch.cat([record.X_pending, row])
-            asked.append(Training(self.space.arch(row[0]), list(self.costs)[stage]))
+            asked.append(self._asked(row, stage))
         return asked
 
     def promote(self) -> Training:
@@ -230,8 +228,13 @@ class MultiFidelityOptimizer:
         )
         if len(row) == 0:
             row = self.candidates.random(1, avoid=target.seen, generator=self.generator)
-        target.X_pending = torch.cat([target.X_pending, row])
-        return Training(self.space.arch(row[0]), list(self.costs)[-1])
+        return self._asked(row, len(below))
+
+    def _asked(self, row: Tensor, stage: int) -> Training:
+        """The training of a row (``1 x d``), which is pending from now on."""
+        record = self._records[stage]
+        record.X_pending = torch.cat([record.X_pending, row])
+        return Training(self.space.arch(row[0]), list(self.costs)[stage])
 
     def tell(self, trainings: Sequence[tuple[ArchLike, str]], Y: Sequence[float] | Tensor) -> None:
         """Record values.
@@ -417,7 +420,7 @@ def run_fidelities(
         raise UsageError(
             f"the budget of {budget:g} does not pay for one training at the target, which costs {dearest:g}"
         )
-    left, below = budget, sorted(optimizer.costs.values())[-2]
+    left, below = budget, list(optimizer.costs.values())[-2]
     target = list(optimizer.costs)[-1]
     at_target = any(training.fidelity == target for training in optimizer.history.trainings)
     while True:
