@@ -1,10 +1,23 @@
 """Acquisition: which architecture to evaluate next."""
 
-from archbo.acquisition.candidates import Candidates, FixedCandidates, exhaustive
+from archbo.acquisition.candidates import (
+    Candidates,
+    CrossoverCandidates,
+    FixedCandidates,
+    HillClimbingCandidates,
+    LocalCandidates,
+    MovingCandidates,
+    MutationCandidates,
+    PrunedCandidates,
+    TrustRegionCandidates,
+    candidates_for,
+    exhaustive,
+)
+from archbo.acquisition.context import Context
 from archbo.acquisition.cost import Cost, KnownCost, LearnedCost
-from archbo.acquisition.factories import (
-    AcquisitionFactory,
-    Observations,
+from archbo.acquisition.hypervolume import constrained_log_nei, qlog_nehvi, qlog_nparego
+from archbo.acquisition.improvement import (
+    FunctionFactory,
     greedy,
     log_ei,
     pi,
@@ -14,68 +27,43 @@ from archbo.acquisition.factories import (
 )
 from archbo.acquisition.information import gibbon, jes, mes
 from archbo.acquisition.knowledge_gradient import kg
-from archbo.acquisition.look_ahead import expected_improvement, improvement_ahead
-from archbo.acquisition.moving import (
-    CrossoverCandidates,
-    HillClimbingCandidates,
-    LocalCandidates,
-    MovingCandidates,
-    MutationCandidates,
-    candidates_for,
-)
-from archbo.acquisition.multi_objective import (
-    MaximizeOutcomes,
-    OutcomeAcquisition,
-    OutcomeFactory,
-    OutcomeObservations,
-    Prospect,
-    constrained_log_nei,
-    qlog_nehvi,
-    qlog_nparego,
-)
-from archbo.acquisition.pruning import PrunedCandidates
-from archbo.acquisition.select import (
-    Acquisition,
+from archbo.acquisition.maximize import Maximize
+from archbo.acquisition.maximizers import Climb, Maximizer, WholePool
+from archbo.acquisition.rule import Rule
+from archbo.acquisition.thompson import (
     IndependentThompsonSampling,
-    Maximize,
     ThompsonSampling,
     TopSampling,
 )
-from archbo.acquisition.trust_region import TrustRegion, TrustRegionCandidates
 
 __all__ = [
-    "Acquisition",
-    "AcquisitionFactory",
     "Candidates",
+    "Climb",
+    "Context",
     "Cost",
     "CrossoverCandidates",
     "FixedCandidates",
+    "FunctionFactory",
     "HillClimbingCandidates",
     "IndependentThompsonSampling",
     "KnownCost",
     "LearnedCost",
     "LocalCandidates",
     "Maximize",
-    "MaximizeOutcomes",
+    "Maximizer",
     "MovingCandidates",
     "MutationCandidates",
-    "Observations",
-    "OutcomeAcquisition",
-    "OutcomeFactory",
-    "OutcomeObservations",
-    "Prospect",
     "PrunedCandidates",
+    "Rule",
     "ThompsonSampling",
     "TopSampling",
-    "TrustRegion",
     "TrustRegionCandidates",
+    "WholePool",
     "candidates_for",
     "constrained_log_nei",
     "exhaustive",
-    "expected_improvement",
     "gibbon",
     "greedy",
-    "improvement_ahead",
     "jes",
     "kg",
     "log_ei",

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 
-import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction
 from botorch.models.model import Model
@@ -10,9 +9,10 @@ from botorch.utils.probability.utils import log_ndtr, log_phi
 from botorch.utils.transforms import t_batch_mode_transform
 from torch import Tensor
 
-from archbo.acquisition.factories import Observations
+from archbo.acquisition.context import Context
 from archbo.acquisition.joint import Believer, cross_moments, noise_variance
-from archbo.predictors import marginals
+from archbo.predictors import draw, marginals
+from archbo.randomness import generator
 
 __all__ = ["JointEntropy", "MaxValueEntropy", "MaxValueLowerBound", "gibbon", "jes", "mes"]
 
@@ -141,40 +141,38 @@ def _truncation(max_values: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, 
 
 
 def _optima(
-    model: Model, observations: Observations, n_samples: int, n_rows: int = 1000
+    model: Model, context: Context, n_samples: int, n_rows: int = 1000
 ) -> tuple[Tensor, Tensor]:
     """Rows (``s x d``) and values (``s``) of the maxima of joint draws over the most promising rows."""
-    X = observations.promising(n_rows)
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(observations.seed)
-        draws = model.posterior(X).rsample(torch.Size([n_samples])).squeeze(-1)
+    X = context.promising(n_rows)
+    draws = draw(model, X, n_samples, generator=generator(context.seed))
     top = draws.max(-1)
     return X[top.indices], top.values
 
 
-def mes(observations: Observations, *, n_samples: int = 64) -> AcquisitionFunction:
+def mes(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
     """Max-value entropy search (Wang and Jegelka 2017, arXiv 1703.01968, section 3), by joint draws of the maximum.
 
     Pending rows are believed to give what is expected of them.
     """
-    model = observations.believing
-    return MaxValueEntropy(model, _optima(model, observations, n_samples)[1])
+    model = context.believing
+    return MaxValueEntropy(model, _optima(model, context, n_samples)[1])
 
 
-def gibbon(observations: Observations, *, n_samples: int = 64) -> AcquisitionFunction:
+def gibbon(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
     """Max-value entropy search of noisy evaluations, as a lower bound (GIBBON, arXiv 2102.03324).
 
     What pending rows tell already is taken off, as in that paper.
     """
-    model = observations.gaussian
-    max_values = _optima(model, observations, n_samples)[1]
-    return MaxValueLowerBound(model, max_values, observations.X_pending)
+    model = context.gaussian
+    max_values = _optima(model, context, n_samples)[1]
+    return MaxValueLowerBound(model, max_values, context.X_pending)
 
 
-def jes(observations: Observations, *, n_samples: int = 64) -> AcquisitionFunction:
+def jes(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
     """Joint entropy search (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771), its lower bound.
 
     Pending rows are believed to give what is expected of them.
     """
-    model = observations.believing
-    return JointEntropy(model, *_optima(model, observations, n_samples))
+    model = context.believing
+    return JointEntropy(model, *_optima(model, context, n_samples))

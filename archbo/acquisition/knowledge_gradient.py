@@ -8,7 +8,7 @@ from botorch.utils.probability.utils import ndtr, phi
 from botorch.utils.transforms import t_batch_mode_transform
 from torch import Tensor
 
-from archbo.acquisition.factories import Observations
+from archbo.acquisition.context import Context
 from archbo.acquisition.joint import cross_moments, noise_variance
 from archbo.predictors import marginals
 
@@ -96,11 +96,11 @@ def gain(z: Tensor) -> Tensor:
     return gain
 
 
-def kg(observations: Observations, *, n_alternatives: int = 32) -> AcquisitionFunction:
+def kg(context: Context, *, n_alternatives: int = 32) -> AcquisitionFunction:
     """Knowledge gradient: the expected rise of the highest posterior mean (Frazier, Powell and Dayanik 2009).
 
     The alternatives are evaluated rows and candidates, half of them of the highest means and half of the highest
     upper bounds. Pending rows are believed to give what is expected of them.
     """
-    alternatives = observations.promising(n_alternatives)
-    return KnowledgeGradient(observations.believing, alternatives)
+    alternatives = context.promising(n_alternatives)
+    return KnowledgeGradient(context.believing, alternatives)

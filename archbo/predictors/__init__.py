@@ -4,6 +4,7 @@ from archbo.predictors.base import Predictor, marginals
 from archbo.predictors.bnn_hmc import BNNHMC
 from archbo.predictors.deep_ensemble import DeepEnsemble
 from archbo.predictors.deep_kernel import DeepKernelGP
+from archbo.predictors.draws import draw
 from archbo.predictors.ensemble import GaussianEnsemble, calibrate
 from archbo.predictors.forest import RandomForest
 from archbo.predictors.gbdt import GBDT

@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates, FixedCandidates
+from archbo.acquisition.candidates.base import Candidates, FixedCandidates
 from archbo.spaces import SearchSpace
 
 __all__ = [

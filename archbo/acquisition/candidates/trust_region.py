@@ -6,8 +6,8 @@ from typing import NamedTuple, final
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
-from archbo.acquisition.moving import MovingCandidates, mutations
+from archbo.acquisition.candidates.base import Candidates
+from archbo.acquisition.candidates.moving import MovingCandidates, mutations
 from archbo.errors import UsageError
 from archbo.spaces import SearchSpace
 

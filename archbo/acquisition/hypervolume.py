@@ -1,0 +1,278 @@
+"""Functions of several objectives and bounds, on joint draws of any surrogates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from botorch.acquisition import AcquisitionFunction, qLogNoisyExpectedImprovement
+from botorch.acquisition.multi_objective import logei as botorch_logei
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
+from botorch.acquisition.multi_objective.parego import qLogNParEGO
+from botorch.acquisition.objective import GenericMCObjective
+from botorch.models.ensemble import EnsembleModel
+from botorch.posteriors.ensemble import EnsemblePosterior
+from botorch.sampling.index_sampler import IndexSampler
+from botorch.utils.multi_objective.box_decompositions.non_dominated import (
+    FastNondominatedPartitioning,
+)
+from botorch.utils.sampling import draw_sobol_normal_samples, sample_simplex
+from torch import Tensor
+
+from archbo.acquisition.context import Context
+from archbo.errors import UsageError
+from archbo.goals import Goal
+
+__all__ = [
+    "DrawnModel",
+    "boxes_above",
+    "constrained_log_nei",
+    "expected_gain",
+    "hypervolume_gain",
+    "qlog_nehvi",
+    "qlog_nparego",
+]
+
+N_DRAWS = 64
+"""The number of joint draws that an acquisition value is averaged over."""
+
+
+class DrawnModel(EnsembleModel):
+    """Joint draws of several outcomes at given rows, as a BoTorch model.
+
+    The draws of one joint posterior serve all acquisition values, where BoTorch would factorise a covariance
+    for each candidate; and any surrogate serves, whatever its posterior.
+
+    Args:
+        X: ``n x d``, distinct rows.
+        values: ``s x n x m``, the draws.
+    """
+
+    def __init__(self, X: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.X, self.values = X, values
+        self._num_outputs = values.shape[-1]
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The batch shape of the model: none."""
+        return torch.Size([])
+
+    def forward(self, X: Tensor) -> Tensor:
+        """The draws ``b x s x q x m`` at rows ``X`` (``b x q x d``), all of them among those given.
+
+        Raises:
+            UsageError: A row is not.
+        """
+        rows, index = torch.unique(X.reshape(-1, X.shape[-1]), dim=0, return_inverse=True)
+        same = (rows.unsqueeze(1) == self.X).all(-1)
+        if not bool(same.any(-1).all()):
+            raise UsageError("a row was not drawn; draw the joint posterior at all rows first")
+        where = same.to(torch.uint8).argmax(-1)[index].reshape(X.shape[:-1])
+        return self.values[:, where].movedim(0, -3)
+
+
+class _EachDraw(IndexSampler):
+    """Every draw once and in order, so that those at different rows belong together."""
+
+    def forward(self, posterior: EnsemblePosterior) -> Tensor:  # type: ignore[override] # as its base
+        """The draws ``s x b x q x m``."""
+        return posterior.values.movedim(-3, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draws:
+    """What an acquisition function of several outcomes is made from; all values are latent.
+
+    Attributes:
+        goal: What the model's outputs are, objectives and slacks.
+        model: Joint draws at all rows in question.
+        X_baseline: ``n x d``, the evaluated rows that are on the front in some draw; where there are bounds also one
+            that stands for nothing, at the reference and feasible in each draw.
+        reference: ``m``, above which hypervolume counts.
+    """
+
+    goal: Goal
+    model: DrawnModel
+    X_baseline: Tensor
+    reference: Tensor
+
+    @classmethod
+    def of(cls, context: Context, n_draws: int) -> "_Draws":
+        """Those of a context, made once for all picks of a batch."""
+        return context.once(f"draws {n_draws}", lambda: cls._made(context, n_draws))
+
+    @classmethod
+    def _made(cls, context: Context, n_draws: int) -> "_Draws":
+        goal, X = context.goal, context.X
+        choices = context.choices if context.choices is not None else X[:0]
+        rows = torch.cat([X, context.X_pending, choices]).unique(dim=0)
+        model = DrawnModel(rows, context.latent_draws(rows, n_draws))
+        on_front = torch.zeros(len(X), dtype=torch.bool)
+        for one in model(X):
+            on_front[goal.front(one)] = True
+        baseline = (X[on_front] if bool(on_front.any()) else X).unique(dim=0)
+        reference = context.latent_reference
+        if goal.bounds:
+            # BoTorch would look for a lower bound at blends of rows, which are no architectures.
+            nothing = torch.full_like(rows[:1], -1)
+            value = torch.cat([reference, reference.new_ones(len(goal.bounds))])
+            values = torch.cat([model.values, value.expand(n_draws, 1, -1)], dim=1)
+            model = DrawnModel(torch.cat([rows, nothing]), values)
+            baseline = torch.cat([baseline, nothing])
+        return cls(goal, model, baseline, reference)
+
+    def options(self, context: Context) -> dict[str, Any]:
+        """Arguments that BoTorch's noisy acquisition functions have in common."""
+
+        def violation(i: int) -> Callable[[Tensor], Tensor]:
+            return lambda samples: -samples[..., i]
+
+        constraints = [violation(i) for i in range(self.goal.n_objectives, self.goal.n_outcomes)]
+        pending = context.X_pending
+        return {
+            "model": self.model,
+            "X_baseline": self.X_baseline,
+            "sampler": _EachDraw(torch.Size([len(self.model.values)]), seed=context.seed),
+            "constraints": constraints or None,
+            "X_pending": pending if len(pending) else None,
+            "prune_baseline": False,
+            "cache_root": False,
+        }
+
+    @property
+    def objective(self) -> IdentityMCMultiOutputObjective:
+        """The objectives among the model's outputs."""
+        return IdentityMCMultiOutputObjective(outcomes=list(range(self.goal.n_objectives)))
+
+
+def qlog_nehvi(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunction:
+    """Logarithm of the noisy expected hypervolume improvement (arXiv 2105.08195; 2310.20708, section 4.3).
+
+    Under each draw the rows evaluated have another front, so that a lucky training run does not hide the
+    architectures around it.
+
+    Raises:
+        UsageError: There is one objective only.
+    """
+    _require_several(context, "qlog_nehvi")
+    draws = _Draws.of(context, n_draws)
+    # BoTorch would compile a kernel for this very machine on first use: seconds, a compiler, other digits.
+    botorch_logei._load_attempted = True
+    return qLogNoisyExpectedHypervolumeImprovement(
+        ref_point=draws.reference, objective=draws.objective, **draws.options(context)
+    )
+
+
+def qlog_nparego(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunction:
+    """Logarithm of the noisy expected improvement of a random Chebyshev scalarisation (ParEGO).
+
+    Knowles 2006; noisy and parallel in arXiv 2006.05078, logarithmic in 2310.20708. Each pick has weights of
+    its own.
+
+    Raises:
+        UsageError: There is one objective only.
+    """
+    _require_several(context, "qlog_nparego")
+    draws = _Draws.of(context, n_draws)
+    weights = sample_simplex(
+        context.goal.n_objectives,
+        seed=(context.seed + len(context.X_pending)) % 2**31,
+        dtype=draws.reference.dtype,
+    ).flatten()
+    return qLogNParEGO(
+        objective=draws.objective, scalarization_weights=weights, **draws.options(context)
+    )
+
+
+def constrained_log_nei(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunction:
+    """Logarithm of the noisy expected improvement on the best feasible architecture (arXiv 2310.20708).
+
+    Raises:
+        UsageError: There are several objectives, or no bounds.
+    """
+    if context.goal.n_objectives > 1 or not context.goal.bounds:
+        raise UsageError(
+            f"constrained_log_nei takes one objective under bounds, not {context.goal}; take qlog_nehvi or "
+            "qlog_nparego for several objectives, qlog_nei without bounds"
+        )
+    draws = _Draws.of(context, n_draws)
+    return qLogNoisyExpectedImprovement(
+        objective=GenericMCObjective(_first_output), **draws.options(context)
+    )
+
+
+def _first_output(samples: Tensor, X: Tensor | None = None) -> Tensor:
+    return samples[..., 0]
+
+
+def _require_several(context: Context, name: str) -> None:
+    if context.goal.n_objectives < 2:
+        instead = "constrained_log_nei" if context.goal.bounds else "qlog_nei"
+        raise UsageError(f"{name} takes several objectives, got one; take {instead}")
+
+
+def expected_gain(context: Context, X: Tensor) -> Tensor:
+    """The latent hypervolume (``n``) that each of the rows ``X`` (``n x d``) by itself would add to the observed front.
+
+    Expected over draws of each objective's marginal posterior, times the probability of being feasible.
+    """
+    mean, std = context.latent_marginals(X)
+    known = context.latent_gains
+    front = context.goal.objectives_of(known[context.goal.front(known)])
+    boxes = boxes_above(front, context.latent_reference)
+    return hypervolume_gain(context.goal, *boxes, mean, std, seed=context.seed)
+
+
+def hypervolume_gain(
+    goal: Goal,
+    lower: Tensor,
+    upper: Tensor,
+    mean: Tensor,
+    std: Tensor,
+    *,
+    seed: int,
+    n_draws: int = 16,
+) -> Tensor:
+    """The hypervolume that Gaussian outcomes are expected to add to a front, if they are feasible.
+
+    Args:
+        goal: What the outcomes are, objectives and slacks.
+        lower: ``k x m``, lower corners of boxes that make up what the front does not dominate.
+        upper: ``k x m``, their upper corners.
+        mean: ``... x (m + c)``.
+        std: ``... x (m + c)``.
+        seed: Of the draws.
+        n_draws: The number of draws of each.
+
+    Returns:
+        ``...`` values.
+    """
+    feasible = torch.special.ndtr(goal.slacks_of(mean) / goal.slacks_of(std)).prod(-1)
+    mean, std = goal.objectives_of(mean), goal.objectives_of(std)
+    base = draw_sobol_normal_samples(goal.n_objectives, n_draws, dtype=mean.dtype, seed=seed)
+    shape = mean.shape[:-1]
+    gains = []
+    parts = zip(
+        mean.reshape(-1, goal.n_objectives).split(1024),
+        std.reshape(-1, goal.n_objectives).split(1024),
+        strict=True,
+    )
+    for part, spread in parts:
+        gain = torch.zeros(len(part), dtype=mean.dtype)
+        for one in base:
+            sides = torch.minimum((part + one * spread).unsqueeze(-2), upper) - lower
+            gain += sides.clamp_min(0).prod(-1).sum(-1)
+        gains.append(gain)
+    expected: Tensor = torch.cat(gains).reshape(shape) * feasible / n_draws
+    return expected
+
+
+def boxes_above(front: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Lower and upper corners (``k x m`` each) of boxes that make up what a front (``n x m``) does not dominate."""
+    if len(reference) == 1:
+        best = torch.cat([front.flatten(), reference]).max().reshape(1, 1)
+        return best, torch.full_like(best, torch.inf)
+    cells = FastNondominatedPartitioning(reference, Y=front).get_hypercell_bounds()
+    return cells[0], cells[1]

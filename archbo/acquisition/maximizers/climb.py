@@ -1,0 +1,57 @@
+"""Local search from the best of a pool."""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.maximizers.base import Maximizer, Score
+
+__all__ = ["Climb"]
+
+
+@final
+@dataclass(frozen=True)
+class Climb(Maximizer):
+    """Looks at the pool, and climbs on from its best rows where candidates have neighbours.
+
+    From each start it goes to the best neighbour as long as that is better. Where there are no neighbours, as in a
+    list, it finds the best of the pool.
+
+    Args:
+        starts: The number of rows that are climbed from.
+    """
+
+    starts: int = 5
+
+    def maximize(
+        self, score: Score, pool: Tensor, n: int, *, candidates: Candidates, avoid: Tensor
+    ) -> Tensor:
+        values = score(pool)
+        order = values.topk(min(max(n, self.starts), len(pool)))
+        ranked, heights = pool[order.indices], order.values
+        if len(candidates.neighbours(ranked[0])) == 0:
+            return ranked[:n]
+        ends = [
+            self._climbed(score, row, height, candidates, avoid)
+            for row, height in zip(ranked[: self.starts], heights.tolist(), strict=False)
+        ]
+        rows = torch.cat([torch.stack([row for row, _ in ends]), ranked])
+        reached = torch.cat([heights.new_tensor([height for _, height in ends]), heights])
+        best_first = rows[reached.argsort(descending=True, stable=True)]
+        return candidates.without(best_first, avoid)[:n]
+
+    def _climbed(
+        self, score: Score, row: Tensor, height: float, candidates: Candidates, avoid: Tensor
+    ) -> tuple[Tensor, float]:
+        """The row (``d``) at the top of the hill, and its score."""
+        while True:
+            around = candidates.without(candidates.neighbours(row), avoid)
+            if len(around) == 0:
+                return row, height
+            values = score(around)
+            if float(values.max()) <= height:
+                return row, height
+            row, height = around[values.argmax()], float(values.max())

@@ -1,0 +1,156 @@
+"""A whole search in one call."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archbo.bo_loop.optimizer import Optimizer
+from archbo.bo_loop.strategy import Strategy
+from archbo.errors import NothingLeftError, UsageError
+from archbo.log import Log, State, Trial
+
+__all__ = ["run"]
+
+
+def run(
+    search: Optimizer | Strategy,
+    evaluate: Callable[..., Any],
+    n_queries: int | None = None,
+    *,
+    budget: float | None = None,
+    q: int = 1,
+    catch: tuple[type[Exception], ...] = (),
+    callback: Callable[[Log], None] | None = None,
+) -> Log:
+    """Evaluate architectures until a number of them, or a budget, is used up.
+
+    Each value is recorded as soon as it is there. A value that is not finite is recorded as a failure. An error that
+    ends the search leaves the log of an ``Optimizer`` complete: what had been asked for and was not evaluated may be
+    asked for again.
+
+    Args:
+        search: An optimizer, or a strategy to begin with. What an optimizer was told before counts as seen, not as a
+            query.
+        evaluate: The value of an architecture, or its metrics in the goal's order or by name; with fidelities it is
+            called with the architecture and the name of the fidelity.
+        n_queries: The number of evaluations.
+        budget: What the evaluations may cost together; with fidelities, in place of their number. While nothing has
+            been evaluated at the target, what one evaluation there costs is kept back.
+        q: How many to ask for at a time.
+        catch: Errors of ``evaluate`` that are recorded as failures of the architecture, and do not end the search.
+        callback: Called with the log after each evaluation.
+
+    Returns:
+        The log. It ends early where no architecture is left.
+
+    Raises:
+        UsageError: Not one of ``n_queries`` and ``budget`` is given, or it or ``q`` is not positive; or the budget
+            does not pay for one evaluation at the target.
+
+    Example:
+        >>> from archbo.bo_loop import RandomSearch
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2]})
+        >>> log = run(RandomSearch(space, seed=0), lambda arch: sum(arch.row), 6)
+        >>> print(*log.best)
+        width=32,depth=2 3.0
+    """
+    optimizer = search if isinstance(search, Optimizer) else Optimizer(search)
+    if (n_queries is None) == (budget is None):
+        raise UsageError("give either n_queries or budget")
+    if n_queries is not None and n_queries < 1:
+        raise UsageError(f"a search needs at least one query; got {n_queries}")
+    if q < 1:
+        raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q}")
+    purse = _Purse(optimizer, n_queries, budget)
+    while True:
+        try:
+            trials = purse.ask(min(q, purse.left))
+        except NothingLeftError:
+            break
+        if not trials:
+            break
+        for number, trial in enumerate(trials):
+            try:
+                _evaluate(optimizer, evaluate, trial, catch)
+            except BaseException:
+                optimizer.drop(trials[number:])
+                raise
+            if callback is not None:
+                callback(optimizer.log)
+    return optimizer.log
+
+
+class _Purse:
+    """What is left of a budget, in evaluations or in their cost."""
+
+    def __init__(self, optimizer: Optimizer, n_queries: int | None, budget: float | None) -> None:
+        self.optimizer, self.budget = optimizer, budget
+        self._before, self._ended = optimizer.log.spent, self._n_ended
+        self._n_queries = n_queries
+        costs = list(optimizer.goal.fidelities.values()) or [1.0]
+        self._dearest, self._below = costs[-1], costs[-2] if len(costs) > 1 else 0.0
+        if budget is not None and not budget >= self._dearest:
+            raise UsageError(
+                f"the budget of {budget:g} does not pay for one evaluation at the target, which costs "
+                f"{self._dearest:g}"
+            )
+
+    @property
+    def _n_ended(self) -> int:
+        return len(self.optimizer.log.select(State.TOLD, State.FAILED))
+
+    @property
+    def left(self) -> int:
+        """The number of evaluations that are left at the most."""
+        if self._n_queries is not None:
+            return self._n_queries - (self._n_ended - self._ended)
+        return len(self.optimizer.log) + 2**31
+
+    def ask(self, q: int) -> list[Trial]:
+        """The next trials that are paid for; none where nothing is left."""
+        if q < 1:
+            return []
+        if self.budget is None:
+            return self.optimizer.ask_trials(q)
+        left = self.budget - (self.optimizer.log.spent - self._before)
+        goal, log = self.optimizer.goal, self.optimizer.log
+        none_yet = not log.select(State.TOLD, fidelity=goal.target)
+        if goal.fidelities and none_yet and left < self._below + self._dearest:
+            trials = [self.optimizer.promote()]
+        else:
+            trials = self.optimizer.ask_trials(q)
+        paid = []
+        for trial in trials:
+            left -= trial.cost
+            if left < 0:
+                break
+            paid.append(trial)
+        if len(paid) < len(trials):
+            self.optimizer.drop(trials[len(paid) :])
+        return paid
+
+
+def _evaluate(
+    optimizer: Optimizer,
+    evaluate: Callable[..., Any],
+    trial: Trial,
+    catch: tuple[type[Exception], ...],
+) -> None:
+    """Evaluate a trial and record what came of it."""
+    arguments = (trial.arch,) if trial.fidelity is None else (trial.arch, trial.fidelity)
+    try:
+        values = evaluate(*arguments)
+    except catch as error:
+        optimizer.fail([trial], f"{type(error).__name__}: {error}")
+        return
+    numbers = list(values.values()) if isinstance(values, Mapping) else values
+    bad = [
+        v
+        for v in (numbers if isinstance(numbers, (list, tuple)) else [numbers])
+        if isinstance(v, float) and not math.isfinite(v)
+    ]
+    if bad:
+        optimizer.fail([trial], f"the evaluation gave {bad[0]}")
+        return
+    optimizer.tell([trial], [values])

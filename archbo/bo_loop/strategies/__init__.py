@@ -1,0 +1,1 @@
+"""Strategies: search methods, each a pure function of the log."""
