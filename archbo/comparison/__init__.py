@@ -1,6 +1,5 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
-from archbo.comparison.fidelity_trials import FidelityTrial, TrainingQuery, run_fidelity_trial
 from archbo.comparison.leaderboard import Evaluation, check_train_sizes, evaluate, training_sample
 from archbo.comparison.leaderboard_plots import plot_comparison
 from archbo.comparison.metrics import (
@@ -11,8 +10,6 @@ from archbo.comparison.metrics import (
     precision_at,
     spearman,
 )
-from archbo.comparison.pareto_plots import plot_pareto
-from archbo.comparison.pareto_trials import ParetoQuery, ParetoTrial, median_share, run_pareto_trial
 from archbo.comparison.plots import (
     check_format,
     draw_arch,
@@ -22,16 +19,19 @@ from archbo.comparison.plots import (
     sparkline,
 )
 from archbo.comparison.proxy_plots import plot_correlations
-from archbo.comparison.trials import Query, Trial, check_budget, median_regret, run_trial
+from archbo.comparison.runs import (
+    Query,
+    Run,
+    check_budget,
+    median_regret,
+    median_share,
+    run_search,
+)
 
 __all__ = [
     "Evaluation",
-    "FidelityTrial",
-    "ParetoQuery",
-    "ParetoTrial",
     "Query",
-    "TrainingQuery",
-    "Trial",
+    "Run",
     "calibration",
     "check_budget",
     "check_format",
@@ -45,13 +45,10 @@ __all__ = [
     "median_share",
     "plot_comparison",
     "plot_correlations",
-    "plot_pareto",
     "plot_predictions",
     "plot_regret",
     "precision_at",
-    "run_fidelity_trial",
-    "run_pareto_trial",
-    "run_trial",
+    "run_search",
     "save_figure",
     "sparkline",
     "spearman",
