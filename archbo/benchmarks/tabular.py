@@ -71,7 +71,9 @@ class Tabular:
                 # A bad column is refused here, not in the middle of a search.
                 self._values[column] = self.benchmark.values(column)
         if not bool(self.goal.feasible(self.gains).any()):
-            raise UsageError(f"no architecture of {self.benchmark.name} keeps {self._unmet}; loosen it")
+            raise UsageError(
+                f"no architecture of {self.benchmark.name} keeps {self._unmet}; loosen it"
+            )
 
     def _split(self, fidelity: str) -> list[str]:
         return [fidelity] if fidelity in self.benchmark.metrics else fidelity.split("+")

@@ -54,7 +54,11 @@ class Query:
             content |= {"value": self.values[0], "best": self.best, "rank": self.rank}
         if goal.n_outcomes > 1:
             volume = self.hypervolume
-            content |= {"values": list(self.values), "feasible": self.feasible, "hypervolume": volume}
+            content |= {
+                "values": list(self.values),
+                "feasible": self.feasible,
+                "hypervolume": volume,
+            }
         if goal.fidelities:
             content["spent"] = self.spent
         if goal.n_objectives == 1:
@@ -203,7 +207,9 @@ def run_search(
     check_budget(n_queries, tabular)
     goal = tabular.goal
     if report is not None and goal.n_objectives > 1:
-        raise UsageError("several objectives have no single best architecture to report a column of")
+        raise UsageError(
+            "several objectives have no single best architecture to report a column of"
+        )
     reported = tabular.benchmark.values(report) if report is not None else None
     optimizer = Optimizer(strategy)
     reports: list[float | None] = []
@@ -240,6 +246,8 @@ def median_share(runs: Iterable[Run], cost: float) -> float:
     for one in runs:
         whole, query = one.tabular.best_hypervolume, one.after(cost)
         if whole == 0:
-            raise UsageError("no architecture of the table lies above the reference in each objective")
+            raise UsageError(
+                "no architecture of the table lies above the reference in each objective"
+            )
         found.append(0.0 if query is None else query.hypervolume / whole)
     return median(found)
