@@ -95,7 +95,7 @@ from archbo.predictors import (
     ZeroCostMixer,
     kernels,
 )
-from archbo.predictors.gp import relative
+from archbo.predictors.gaussian_processes.gp import relative
 from archbo.proxies import Proxies
 from archbo.spaces import (
     CategoricalSpace,

@@ -21,7 +21,7 @@ from archbo.acquisition import (
 )
 from archbo.bo_loop.baselines import RandomSearch
 from archbo.errors import NothingLeftError, UsageError
-from archbo.predictors.multi_task_gp import MultiTaskGP, Source
+from archbo.predictors.gaussian_processes.multi_task_gp import MultiTaskGP, Source
 from archbo.spaces import Arch, ArchLike, SearchSpace
 
 __all__ = ["FidelityHistory", "MultiFidelityOptimizer", "Training", "run_fidelities"]

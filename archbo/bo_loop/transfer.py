@@ -9,7 +9,7 @@ from archbo.bo_loop.optimizer import Optimizer
 from archbo.encodings import Encoding
 from archbo.errors import UsageError
 from archbo.predictors import MultiTaskGP, marginals
-from archbo.predictors.multi_task_gp import Source
+from archbo.predictors.gaussian_processes.multi_task_gp import Source
 from archbo.spaces import SearchSpace
 
 __all__ = ["warm_start"]

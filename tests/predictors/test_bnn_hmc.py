@@ -11,8 +11,8 @@ from pyro.ops import stats
 from scipy.stats import norm
 
 from archbo.errors import FitError, NumericalWarning
-from archbo.predictors.bnn_hmc import BNNHMC, MarginalPotential
-from archbo.predictors.hmc import (
+from archbo.predictors.bayesian_networks.bnn_hmc import BNNHMC, MarginalPotential
+from archbo.predictors.bayesian_networks.hmc import (
     Diagnostics,
     Draws,
     descend,
@@ -22,7 +22,7 @@ from archbo.predictors.hmc import (
     sample_pyro,
     split_r_hat,
 )
-from archbo.predictors.mlp import WhiteNetwork
+from archbo.predictors.bayesian_networks.mlp import WhiteNetwork
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 from perf.bnn import pyro_model
 
@@ -235,7 +235,7 @@ def test_stuck_chains_are_no_fit(monkeypatch):
     def stuck(potential, start, *, samples, **options):
         return Draws(np.repeat(start[:, None], samples, 1), 4 * samples, 0.0, 1.0, 0)
 
-    monkeypatch.setattr("archbo.predictors.bnn_hmc.sample_batched", stuck)
+    monkeypatch.setattr("archbo.predictors.bayesian_networks.bnn_hmc.sample_batched", stuck)
     bnn = BNNHMC(TOY)
     with pytest.warns(NumericalWarning, match=r"BNNHMC: it could not be fitted .*chains are stuck"):
         bnn.fit(*data(TOY), seed=0)
