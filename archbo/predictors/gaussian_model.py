@@ -268,7 +268,9 @@ def _drawn(posterior: Posterior, n_draws: int, generator: Generator) -> Tensor:
     mean: Tensor = distribution.mean
     covariance = distribution.lazy_covariance_matrix
     normal = torch.randn(n_draws, *mean.shape, generator=generator, dtype=mean.dtype).to(mean)
+    step: Tensor
     if isinstance(covariance, DiagLinearOperator):
-        return (mean + covariance.diagonal(dim1=-2, dim2=-1).sqrt() * normal).unsqueeze(-1)
-    root = cholesky(covariance.to_dense())
-    return (mean + (root @ normal.unsqueeze(-1)).squeeze(-1)).unsqueeze(-1)
+        step = covariance.diagonal(dim1=-2, dim2=-1).sqrt() * normal
+    else:
+        step = (cholesky(covariance.to_dense()) @ normal.unsqueeze(-1)).squeeze(-1)
+    return (mean + step).unsqueeze(-1)
