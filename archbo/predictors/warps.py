@@ -3,56 +3,109 @@
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Self, final
+from typing import Literal, Self, TypeAlias, final
 
 import torch
 from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
 from torch import Tensor
 
-__all__ = ["RankWarp", "Standardize", "Warp", "WarpedPosterior", "on_grid"]
+from archbo.predictors.options import one_of
+
+__all__ = ["RankWarp", "Standardize", "Targets", "Warp", "WarpedPosterior", "on_grid", "warp_for"]
 
 GRID = 4096
+"""A part of a standard deviation too small to matter, and a power of two."""
+
+
+Targets: TypeAlias = Literal["rank", "standardize"]
+"""What is fitted to: normal scores of the ranks, or standardised values."""
 
 
 class Warp(ABC):
-    """A strictly increasing map, learned from values."""
+    """A strictly increasing map, learned from values.
 
-    @abstractmethod
+    A subclass implements the four methods with an underscore. They see values whose largest is about one, so that the
+    squares of values of any size can be computed; to divide by a power of two rounds nothing.
+    """
+
+    unit: Tensor
+
+    @final
     def fit(self, Y: Tensor) -> Self:
         """Learn from values ``Y`` (``n``, at least one)."""
+        largest = Y.abs().max()
+        exponent = torch.frexp(largest).exponent if bool(largest > 0) else torch.ones(())
+        # Of the largest numbers of all the next power of two is one no more.
+        unit = torch.ldexp(torch.ones_like(largest), exponent.to(largest) - 1)
+        self.unit = unit.clamp_min(torch.finfo(unit.dtype).tiny)
+        self._fit(Y / self.unit)
+        return self
 
-    @abstractmethod
+    @final
     def forward(self, Y: Tensor) -> Tensor:
         """From the benchmark's unit (any shape) to the model's scale."""
+        return self._forward(Y / self.unit.to(Y))
 
-    @abstractmethod
+    @final
     def inverse(self, Z: Tensor) -> Tensor:
-        """From the model's scale (any shape) back."""
+        """From the model's scale (any shape) back; finite."""
+        return _finite(self._inverse(Z) * self.unit.to(Z))
+
+    @final
+    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (any shape) in the benchmark's unit of Gaussians on the model's scale; finite."""
+        first, second = self._moments(mean, variance)
+        unit = self.unit.to(mean)
+        # The square of the unit alone may be no number.
+        least = torch.finfo(mean.dtype).tiny
+        return _finite(first * unit), _finite(second * unit * unit).clamp_min(least)
+
+    @final
+    def marginals(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation: right even where the variance is too large or too small for a number."""
+        first, second = self._moments(mean, variance)
+        unit = self.unit.to(mean)
+        return _finite(first * unit), _finite(second.clamp_min(0).sqrt() * unit)
 
     @abstractmethod
-    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (any shape) in the benchmark's unit of Gaussians on the model's scale."""
+    def _fit(self, Y: Tensor) -> None:
+        """As ``fit``."""
+
+    @abstractmethod
+    def _forward(self, Y: Tensor) -> Tensor:
+        """As ``forward``."""
+
+    @abstractmethod
+    def _inverse(self, Z: Tensor) -> Tensor:
+        """As ``inverse``."""
+
+    @abstractmethod
+    def _moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``moments``."""
+
+
+def _finite(values: Tensor) -> Tensor:
+    largest = torch.finfo(values.dtype).max
+    return values.clamp(-largest, largest)
 
 
 @final
 class Standardize(Warp):
     """Zero mean and unit variance; values that are all equal keep their unit."""
 
-    def fit(self, Y: Tensor) -> Self:
-        """Learn mean and standard deviation of ``Y`` (``n``)."""
+    def _fit(self, Y: Tensor) -> None:
         self.mean = Y.mean()
         std = Y.std() if len(Y) > 1 else torch.zeros_like(self.mean)
-        self.std = std if bool(std > 1e-12 * Y.abs().max()) else torch.ones_like(std)
-        return self
+        self.std = std if bool(std > 1e-12 * Y.abs().max()) else 1 / self.unit
 
-    def forward(self, Y: Tensor) -> Tensor:
+    def _forward(self, Y: Tensor) -> Tensor:
         return (Y - self.mean) / self.std
 
-    def inverse(self, Z: Tensor) -> Tensor:
+    def _inverse(self, Z: Tensor) -> Tensor:
         return Z * self.std + self.mean
 
-    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        return self.inverse(mean), variance * self.std.square()
+    def _moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        return self._inverse(mean), variance * self.std.square()
 
 
 @final
@@ -63,12 +116,11 @@ class RankWarp(Warp):
     the values next to the end. Fewer than three distinct values are standardised.
     """
 
-    def fit(self, Y: Tensor) -> Self:
-        """Learn the quantiles of ``Y`` (``n``)."""
+    def _fit(self, Y: Tensor) -> None:
         self.values, counts = Y.unique(return_counts=True)
         m = len(self.values)
         if m < 3:
-            self.scores = Standardize().fit(Y).forward(self.values)
+            self.scores = Standardize().fit(Y * self.unit).forward(self.values * self.unit)
         else:
             mean_rank = (counts.cumsum(0) - (counts - 1) / 2).to(Y)
             scores = math.sqrt(2) * torch.erfinv(2 * (mean_rank - 0.5) / len(Y) - 1)
@@ -79,16 +131,15 @@ class RankWarp(Warp):
             run = self.scores[[quarter, -1]] - self.scores[[0, -1 - quarter]]
             self.slopes = rise / run
         else:
-            self.slopes = torch.ones_like(self.values).repeat(2)
-        return self
+            self.slopes = (1 / self.unit).repeat(2)
 
-    def forward(self, Y: Tensor) -> Tensor:
+    def _forward(self, Y: Tensor) -> Tensor:
         return _interpolate(Y, self.values, self.scores, 1 / self.slopes)
 
-    def inverse(self, Z: Tensor) -> Tensor:
+    def _inverse(self, Z: Tensor) -> Tensor:
         return _interpolate(Z, self.scores, self.values, self.slopes)
 
-    def moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    def _moments(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Exact: on each linear piece they are moments of a truncated Gaussian."""
         std = variance.clamp_min(1e-24).sqrt().unsqueeze(-1)
         edges = (self.scores - mean.unsqueeze(-1)) / std
@@ -110,6 +161,16 @@ class RankWarp(Warp):
         return first, second.sum(-1)
 
 
+def warp_for(targets: str) -> Warp:
+    """The warp for what is fitted to: ``"rank"`` for normal scores of the ranks, or ``"standardize"``.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    warps: dict[str, type[Warp]] = {"rank": RankWarp, "standardize": Standardize}
+    return warps[one_of("targets", targets, list(warps))]()
+
+
 class WarpedPosterior(TransformedPosterior):
     """A posterior on a model's scale, taken back to the benchmark's unit: its draws and its moments.
 
@@ -123,18 +184,18 @@ class WarpedPosterior(TransformedPosterior):
         self._gaussian, self._warp = posterior, warp
 
     @cached_property
-    def _moments(self) -> tuple[Tensor, Tensor]:
+    def _both(self) -> tuple[Tensor, Tensor]:
         return self._warp.moments(self._gaussian.mean, self._gaussian.variance)
 
     @property
     def mean(self) -> Tensor:
         """The mean, ``b x q x 1``."""
-        return self._moments[0]
+        return self._both[0]
 
     @property
     def variance(self) -> Tensor:
         """The variance, ``b x q x 1``."""
-        return self._moments[1]
+        return self._both[1]
 
 
 def on_grid(Z: Tensor) -> Tensor:

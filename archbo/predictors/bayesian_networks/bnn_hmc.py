@@ -3,42 +3,62 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal, Self
+from typing import Literal, final
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from archbo.encodings import Encoding, default_encoding
-from archbo.errors import FitError
-from archbo.predictors.base import Predictor
-from archbo.predictors.ensemble import GaussianEnsemble
-from archbo.predictors.hmc import Diagnostics, descend, sample_batched, sample_pyro
-from archbo.predictors.mlp import (
+from archbo.encodings import Encoding
+from archbo.errors import FitError, UsageError
+from archbo.predictors.bayesian_networks.base import NetworkEnsemble, NetworkPredictor
+from archbo.predictors.bayesian_networks.hmc import (
+    Diagnostics,
+    descend,
+    sample_batched,
+    sample_pyro,
+)
+from archbo.predictors.bayesian_networks.mlp import (
     OUTPUT_LOG_STD,
     BatchedMLP,
     FloatArray,
     StandardFeatures,
     WeightPrior,
 )
-from archbo.predictors.relevance import gp_relevance
-from archbo.predictors.targets import on_grid
+from archbo.predictors.bayesian_networks.relevance import gp_relevance
+from archbo.predictors.options import one_of
 from archbo.spaces import SearchSpace
 
-__all__ = ["BNNHMC", "MarginalPotential", "NetworkEnsemble"]
+__all__ = ["BNNHMC", "MarginalPotential"]
 
-NETWORKS = 128  # kept for prediction
-DESCENT = 200  # Adam's steps before the chains start
-CHECKED = 64  # observations at which chains are compared
+NETWORKS = 128
+"""How many are kept for prediction; more of them predict no better."""
+
+DESCENT = 200
+"""Adam's steps before the chains start."""
+
+CHECKED = 64
+"""The number of observations at which chains are compared."""
+
+MAX_STEPS = 48
+"""The most leapfrog steps of a trajectory unless given."""
+
+LEAST_SAMPLES = 4
+"""The fewest of a chain for which Pyro's split r-hat is defined."""
 
 NOISE_LOG_MEAN = -4.0
+"""The mean of the logarithm of the noise variance a priori, as of a ``GP``."""
 
 R_HAT = 1.5
+"""The largest that is not warned of: short chains of a network never come to the 1.01 of textbooks."""
+
 STUCK = 0.01
+"""An acceptance below which chains have not moved."""
+
 DIVERGENT = 0.05
+"""The largest share of divergent trajectories that is not warned of."""
 
 
-class BNNHMC(Predictor):
+@final
+class BNNHMC(NetworkPredictor):
     """A multilayer perceptron with a posterior over all that is unknown: weights, scales of the prior and noise.
 
     As in the study of such surrogates for Bayesian optimization (arXiv 2305.20028), but a prior scale is
@@ -55,8 +75,11 @@ class BNNHMC(Predictor):
         chains: The number of chains.
         warmup: The number of trajectories by chain that adapt the sampler and are dropped.
         samples: The number of trajectories by chain whose ends are kept.
-        max_steps: The most leapfrog steps of a trajectory.
+        max_steps: The most leapfrog steps of a trajectory, 48 unless given; ``"hmc"`` does not know them.
         target_acceptance: What the step size aims at; closer to 1 means smaller steps.
+
+    Raises:
+        UsageError: There is no such sampler, there are fewer than 4 samples, or ``max_steps`` is given to ``"hmc"``.
 
     Attributes:
         diagnostics: The last fit's; none before a fit, or after loading one.
@@ -83,21 +106,28 @@ class BNNHMC(Predictor):
         chains: int = 4,
         warmup: int = 60,
         samples: int = 60,
-        max_steps: int = 48,
+        max_steps: int | None = None,
         target_acceptance: float = 0.75,
     ) -> None:
-        super().__init__(space)
-        self.encoding = encoding if encoding is not None else default_encoding(space)
-        self.hidden, self.sampler = tuple(hidden), sampler
+        super().__init__(space, encoding, hidden=hidden)
+        self.sampler = one_of("sampler", sampler, ["batched", "nuts", "hmc"])
+        if sampler == "hmc" and max_steps is not None:
+            raise UsageError(
+                "Pyro's hmc goes a fixed time along its trajectories; leave max_steps out, or take 'batched' or 'nuts'"
+            )
+        if samples < LEAST_SAMPLES:
+            raise UsageError(
+                f"the halves of a chain are compared, so samples is at least {LEAST_SAMPLES}; got {samples}"
+            )
         self.chains, self.warmup, self.samples = chains, warmup, samples
-        self.max_steps, self.target_acceptance = max_steps, target_acceptance
+        self.max_steps = max_steps if max_steps is not None else MAX_STEPS
+        self.target_acceptance = target_acceptance
         self.diagnostics: Diagnostics | None = None
 
-    def _fit(self, *, seed: int) -> None:
+    def _train(
+        self, features: StandardFeatures, inputs: FloatArray, targets: FloatArray, *, seed: int
+    ) -> NetworkEnsemble:
         self.diagnostics = None
-        features = StandardFeatures(self.encoding)
-        inputs = features(self.train_X.float())
-        targets = on_grid(self.to_latent(self.train_Y).flatten()).float().numpy()
         potential = MarginalPotential(inputs, targets, features.groups, self.hidden)
         generator = np.random.default_rng(seed)
         start = 0.5 * generator.standard_normal((self.chains, potential.n_parameters), np.float32)
@@ -134,7 +164,7 @@ class BNNHMC(Predictor):
         self.diagnostics = Diagnostics.of(draws, quantities)
         self.diagnostics.warn(r_hat=R_HAT, divergent=DIVERGENT, names=("function values",))
         keep = np.linspace(0, len(flat) - 1, min(NETWORKS, len(flat))).round().astype(int)
-        self.model = NetworkEnsemble(
+        return NetworkEnsemble(
             features,
             self.hidden,
             weights[keep],
@@ -142,53 +172,8 @@ class BNNHMC(Predictor):
             noise=float(noise.mean()),
         )
 
-    def _prepare(self) -> None:
-        self.model = NetworkEnsemble.empty(StandardFeatures(self.encoding), self.hidden)
 
-
-class NetworkEnsemble(GaussianEnsemble):
-    """Networks with one or several vectors of output weights each; each of these is a member.
-
-    Args:
-        features: The networks' inputs.
-        hidden: The number of units of each layer.
-        weights: ``s x P``, those of the hidden layers.
-        output: ``s x r x M``, the output weights.
-        noise: The variance of observation noise.
-        spread: The factor on members' deviations from their mean.
-    """
-
-    weights: Tensor
-    output: Tensor
-
-    def __init__(
-        self,
-        features: StandardFeatures,
-        hidden: Sequence[int],
-        weights: FloatArray,
-        output: FloatArray,
-        *,
-        noise: float = 1e-4,
-        spread: float = 1.0,
-    ) -> None:
-        super().__init__(noise=noise, spread=spread)
-        self._features = features
-        self._net = BatchedMLP(len(features.groups), hidden)
-        self.register_buffer("weights", torch.from_numpy(weights))
-        self.register_buffer("output", torch.from_numpy(output))
-
-    @classmethod
-    def empty(cls, features: StandardFeatures, hidden: Sequence[int]) -> Self:
-        """One to load parameters into."""
-        none = np.empty(0, np.float32)
-        return cls(features, hidden, none, none)
-
-    def members(self, X: Tensor) -> Tensor:
-        layers = self._net.layers(self.weights.to(X).numpy())
-        top = self._net.forward(layers, self._features(X))[-1]
-        return torch.from_numpy(self.output.to(X).numpy() @ top).flatten(0, 1)
-
-
+@final
 class MarginalPotential:
     """The negative log posterior of a network's hidden layers, scales and noise, the last layer integrated out.
 

@@ -1,13 +1,10 @@
 """A sparse Gaussian process for thousands of observations."""
 
 import math
-from typing import Any, Literal
+from functools import partial
+from typing import Any, final
 
 import torch
-from botorch.acquisition.objective import PosteriorTransform
-from botorch.models.model import Model
-from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
-from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import Kernel
 from gpytorch.likelihoods import GaussianLikelihood
 from linear_operator.operators import DiagLinearOperator
@@ -15,10 +12,24 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from archbo.encodings import Encoding
-from archbo.predictors.gp import GP, KernelFactory, fit_or_keep
-from archbo.predictors.kernels import matern
-from archbo.predictors.map_fit import PART, climb, gradient_of, log_priors
-from archbo.predictors.pool_gp import cholesky
+from archbo.predictors.base import Predictor, Rows
+from archbo.predictors.gaussian_model import Covariance, GaussianModel, cholesky
+from archbo.predictors.gaussian_processes.gp import (
+    GP,
+    GaussianProcess,
+    KernelFactory,
+    fit_or_keep,
+)
+from archbo.predictors.gaussian_processes.kernels import matern
+from archbo.predictors.gaussian_processes.map_fit import (
+    BAD_FACTOR,
+    PART,
+    climb,
+    gradient_of,
+    log_priors,
+)
+from archbo.predictors.ordinary import ordinary
+from archbo.predictors.warps import Targets, warp_for
 from archbo.spaces import SearchSpace
 
 __all__ = ["AutoGP", "SparseGP", "SparseModel"]
@@ -27,10 +38,14 @@ EXACT = 3000
 """Up to so many observations ``AutoGP`` is exact, which ranks a little better; beyond, a fit takes minutes."""
 
 JITTER = 1e-6
+"""The share of their variance that inducing points have for themselves, so that there is a factor."""
+
 MAX_ITERATIONS = 8
+"""Of L-BFGS on the bound, from where a part of the observations has led."""
 
 
-class SparseModel(Model):
+@final
+class SparseModel(GaussianModel):
     """The optimal variational posterior of a Gaussian process given values at inducing points (Titsias 2009).
 
     With ``m`` inducing points the collapsed bound on the log marginal likelihood and the posterior cost
@@ -56,16 +71,6 @@ class SparseModel(Model):
         for name in ("inducing", "mean", "root", "inner", "weights"):
             self.register_buffer(name, torch.empty(0))
         self.double()
-
-    @property
-    def num_outputs(self) -> int:
-        """The number of outputs: one."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape of the model: none."""
-        return torch.Size([])
 
     @property
     def noise(self) -> Tensor:
@@ -148,15 +153,7 @@ class SparseModel(Model):
         square = product[1, 1] - mean * product[0, 1]
         return mean, halves[:, 1] - mean * halves[:, 0], square
 
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: PosteriorTransform | None = None,
-        **kwargs: Any,  # noqa: ANN401 - as in BoTorch
-    ) -> GPyTorchPosterior | TransformedPosterior:
-        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
+    def _moments(self, X: Tensor) -> tuple[Tensor, Covariance]:
         with torch.no_grad():
             features = self.encoding(X.double())
             flat = features.reshape(-1, features.shape[-1])
@@ -164,26 +161,23 @@ class SparseModel(Model):
             first = torch.linalg.solve_triangular(self.root, cross, upper=False)
             second = torch.linalg.solve_triangular(self.inner, first, upper=False)
             mean = (self.mean + self.weights @ second).reshape(X.shape[:-1])
-            noise = self.noise if observation_noise is not False else 0.0
-            covariance: Any
             if X.shape[-2] == 1:
                 prior = self.kernel(flat, diag=True)
                 variance = prior - first.square().sum(0) + second.square().sum(0)
-                variance = variance.clamp_min(1e-12).reshape(mean.shape) + noise
-                covariance = DiagLinearOperator(variance.to(X))
-            else:
-                first, second = (
-                    half.reshape(-1, *mean.shape).movedim(0, -2) for half in (first, second)
-                )
-                covariance = self.kernel(features).to_dense()
-                covariance = covariance - first.mT @ first + second.mT @ second
-                floor = noise + 1e-10
-                covariance = (covariance + floor * torch.eye(X.shape[-2]).to(covariance)).to(X)
-        posterior = GPyTorchPosterior(MultivariateNormal(mean.to(X), covariance))
-        return posterior_transform(posterior) if posterior_transform else posterior
+                return mean, DiagLinearOperator(variance.clamp_min(1e-12).reshape(mean.shape))
+            first, second = (
+                half.reshape(-1, *mean.shape).movedim(0, -2) for half in (first, second)
+            )
+            covariance = self.kernel(features).to_dense()
+            covariance = covariance - first.mT @ first + second.mT @ second
+            return mean, covariance + 1e-10 * torch.eye(X.shape[-2]).to(covariance)
+
+    def _noise(self, X: Tensor) -> Tensor:
+        return self.noise.detach()
 
 
-class SparseGP(GP):
+@final
+class SparseGP(GaussianProcess):
     """A Gaussian process for thousands of observations, through some hundred inducing points.
 
     Kernel, encoding and priors are those of ``GP``. The hyperparameters are fitted to a part of the
@@ -212,19 +206,19 @@ class SparseGP(GP):
         encoding: Encoding | None = None,
         *,
         kernel: Kernel | KernelFactory = matern,
-        targets: Literal["rank", "standardize"] = "rank",
+        targets: Targets = "rank",
         inducing: int = 500,
     ) -> None:
         super().__init__(space, encoding, kernel=kernel, targets=targets)
         self.inducing = inducing
 
     def _fit(self, *, seed: int) -> None:
-        features = self.encoding(self.train_X.double())
+        features = self.features(self.train_X.double())
         targets = self.warp.forward(self.train_Y).flatten().double()
         every = math.ceil(len(targets) / PART)
         part = self._untrained(every).double()
         fit_or_keep(part)
-        self.model = model = SparseModel(self.encoding, part.covar_module, part.likelihood)
+        self.model = model = SparseModel(self.features, part.covar_module, part.likelihood)
         model.choose(features, self.inducing)
         if every > 1:
             self._climb(model, features, targets)
@@ -239,15 +233,19 @@ class SparseGP(GP):
             return -model.bound(features, targets) - priors
 
         start = parameters_to_vector(parameters).detach()
-        x = climb(gradient_of(loss, parameters), start, max_iterations=MAX_ITERATIONS)
+        try:
+            x = climb(gradient_of(loss, parameters), start, max_iterations=MAX_ITERATIONS)
+        except BAD_FACTOR:
+            x = start  # where the fit to a part of the observations has left them
         vector_to_parameters(x, parameters)
 
     def _prepare(self) -> None:
         part = self._untrained(len(self.train_X))
-        self.model = SparseModel(self.encoding, part.covar_module, part.likelihood)
+        self.model = SparseModel(self.features, part.covar_module, part.likelihood)
 
 
-class AutoGP(SparseGP):
+@final
+class AutoGP(Predictor):
     """A ``GP`` up to 3,000 observations, a ``SparseGP`` with the same kernel beyond.
 
     Args:
@@ -265,12 +263,47 @@ class AutoGP(SparseGP):
         'PoolGP'
     """
 
-    @property
-    def _kind(self) -> type[GP]:
-        return GP if len(self.train_X) <= EXACT else SparseGP
+    encoding: Encoding
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        encoding: Encoding | None = None,
+        *,
+        kernel: Kernel | KernelFactory = matern,
+        targets: Targets = "rank",
+        inducing: int = 500,
+    ) -> None:
+        super().__init__(space, encoding, warp=warp_for(targets))
+        with ordinary():
+            prototype = kernel if isinstance(kernel, Kernel) else kernel(self.encoding)
+        options: dict[str, Any] = {"kernel": prototype, "targets": targets}
+        self._exact = partial(GP, space, self.encoding, **options)
+        self._sparse = partial(SparseGP, space, self.encoding, inducing=inducing, **options)
+
+    def _holding(self) -> GaussianProcess:
+        """The one that suits the observations; it holds them and is not fitted yet."""
+        part = self._exact() if len(self.train_X) <= EXACT else self._sparse()
+        part._hold(self.train_X, self.train_Y)
+        return part
 
     def _fit(self, *, seed: int) -> None:
-        self._kind._fit(self, seed=seed)
+        part = self._holding()
+        part._fit(seed=seed)
+        self.model = part.model
 
     def _prepare(self) -> None:
-        self._kind._prepare(self)
+        part = self._holding()
+        part._prepare()
+        self.model = part.model
+
+    def effects(self, X: Rows | None = None) -> dict[str, float]:
+        """As of a ``GP``.
+
+        Raises:
+            UsageError: Nothing is fitted, or a fixed Gaussian process stands in that does not see the encoding.
+        """
+        self._require_fit()
+        part = self._holding()
+        part.model, part.fell_back = self.model, self.fell_back
+        return part.effects(X)

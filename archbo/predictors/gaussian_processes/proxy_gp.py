@@ -2,27 +2,27 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, final
 
 import torch
-from botorch.acquisition.objective import PosteriorTransform
 from botorch.models.model import Model
-from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
-from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import AdditiveKernel, Kernel
 from gpytorch.means import ConstantMean
 from torch import Tensor
 
-from archbo.encodings import Encoding, ZeroCostEncoding, default_encoding
+from archbo.encodings import Encoding, ZeroCostEncoding
 from archbo.errors import UsageError
-from archbo.predictors.gp import GP
-from archbo.predictors.kernels import GroupedMaternKernel, LinearKernel, scaled
+from archbo.predictors.gaussian_model import Covariance, GaussianModel
+from archbo.predictors.gaussian_processes.gp import GaussianProcess, fit_or_keep
+from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, LinearKernel, scaled
 from archbo.proxies import MEASURES, Proxies
 from archbo.spaces import SearchSpace
 
 __all__ = ["Consensus", "ProxyGP"]
 
 
+@final
 class Consensus:
     """What the proxies agree on: the mean of their ranks, standardised over their reference.
 
@@ -57,7 +57,8 @@ class Consensus:
         return ranks @ self.signs.to(ranks) / self.scale
 
 
-class ProxyGP(GP):
+@final
+class ProxyGP(GaussianProcess):
     """A Gaussian process whose prior mean is the consensus of zero-cost proxies, and which learns their weights.
 
     The values are, on the scale of their normal scores, ``slope consensus(x) + w . ranks(x) + g(x)``: proxies are
@@ -116,9 +117,11 @@ class ProxyGP(GP):
                 "the variances combination and structure must not be negative, and one positive; got "
                 f"{combination} and {structure}"
             )
+        if learn_after < 0:
+            raise UsageError(f"learn_after is a number of observations; got {learn_after}")
         shown = ZeroCostEncoding(space, proxies)
-        seen = encoding if encoding is not None else default_encoding(space)
-        super().__init__(space, seen + shown, kernel=_kernel(seen, shown, combination, structure))
+        kernel = partial(_kernel, shown=shown, combination=combination, structure=structure)
+        super().__init__(space, encoding, kernel=kernel, beside=shown)
         self.consensus = Consensus(shown.proxies, signs)
         self.slope, self.trust, self.learn_after = slope, trust, learn_after
 
@@ -150,11 +153,14 @@ class ProxyGP(GP):
     def _learns(self) -> bool:
         return len(self.train_X) > self.learn_after
 
+    def _prepare(self) -> None:
+        self.model = self._untrained()
+
     def _fit(self, *, seed: int) -> None:
-        if self._learns:
-            super()._fit(seed=seed)
-            return
         self.model = model = self._untrained()
+        if self._learns:
+            fit_or_keep(model)
+            return
         with torch.no_grad():
             inputs = model.transform_inputs(model.train_inputs[0])
             model.mean_module.initialize(constant=torch.zeros(()).to(inputs))
@@ -170,6 +176,7 @@ class ProxyGP(GP):
         return _ConsensusMean(self.consensus, self.slope)
 
 
+@final
 class _ConsensusMean(ConstantMean):  # type: ignore[misc]
     """A constant and a multiple of the consensus, whose ranks are the last features."""
 
@@ -184,38 +191,22 @@ class _ConsensusMean(ConstantMean):  # type: ignore[misc]
         return mean
 
 
-class _Shifted(Model):
+@final
+class _Shifted(GaussianModel):
     """A model of what another one models and a multiple of the consensus together."""
 
     def __init__(self, model: Model, consensus: Consensus, trust: float) -> None:
         super().__init__()
         self.model, self.consensus, self.trust = model, consensus, trust
 
-    @property
-    def num_outputs(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """None."""
-        return torch.Size([])
-
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: PosteriorTransform | None = None,
-        **kwargs: Any,  # noqa: ANN401 - as in BoTorch
-    ) -> GPyTorchPosterior | TransformedPosterior:
-        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
-        gaussian: Any = self.model.posterior(X, observation_noise=observation_noise, **kwargs)
+    def _moments(self, X: Tensor) -> tuple[Tensor, Covariance]:
+        gaussian: Any = self.model.posterior(X)
         mean = gaussian.distribution.mean + self.trust * self.consensus(X)
-        posterior = GPyTorchPosterior(
-            MultivariateNormal(mean, gaussian.distribution.lazy_covariance_matrix)
-        )
-        return posterior_transform(posterior) if posterior_transform else posterior
+        return mean, gaussian.distribution.lazy_covariance_matrix
+
+    def _noise(self, X: Tensor) -> Tensor:
+        noise: Tensor = self.model.likelihood.noise  # type: ignore[union-attr, assignment] # it is a PoolGP
+        return noise
 
 
 def _sign(name: str) -> int:
@@ -224,7 +215,7 @@ def _sign(name: str) -> int:
 
 
 def _kernel(
-    seen: Encoding, shown: ZeroCostEncoding, combination: float, structure: float
+    seen: Encoding, *, shown: ZeroCostEncoding, combination: float, structure: float
 ) -> Kernel:
     kernels: list[Kernel] = []
     if structure:

@@ -1,17 +1,18 @@
 """Random forests on encodings."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from archbo.encodings import Encoding
+from archbo.errors import UsageError
 from archbo.predictors.base import Predictor
-from archbo.predictors.ensemble import GaussianEnsemble, calibrate
-from archbo.predictors.gbdt import tree_encoding
-from archbo.predictors.held_out import moments
-from archbo.predictors.targets import Standardize
+from archbo.predictors.calibration import calibrate, fit_of, moments
+from archbo.predictors.gaussian_model import GaussianEnsemble
+from archbo.predictors.trees.gbdt import tree_encoding
+from archbo.predictors.warps import Standardize
 from archbo.spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["RandomForest"]
 
 
+@final
 class RandomForest(Predictor):
     """Scikit-learn's ``RandomForestRegressor`` with its defaults: the baseline that papers compare with.
 
@@ -30,6 +32,9 @@ class RandomForest(Predictor):
         space: The space that the rows belong to.
         encoding: What the trees see; ``tree_encoding`` unless given.
         n_trees: The number of trees.
+
+    Raises:
+        UsageError: There are fewer than two trees.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -42,14 +47,19 @@ class RandomForest(Predictor):
     """
 
     min_observations = 3
+    encoding: Encoding
     model: "Forest"
 
     def __init__(
         self, space: SearchSpace, encoding: Encoding | None = None, *, n_trees: int = 100
     ) -> None:
-        super().__init__(space, warp=Standardize())
-        self.encoding = encoding if encoding is not None else tree_encoding(space)
+        super().__init__(space, encoding, warp=Standardize())
+        if n_trees < 2:
+            raise UsageError(f"n_trees must be at least 2; got {n_trees}")
         self.n_trees = n_trees
+
+    def _default_encoding(self, space: SearchSpace) -> Encoding:
+        return tree_encoding(space)
 
     def _fit(self, *, seed: int) -> None:
         self._prepare()
@@ -60,6 +70,7 @@ class RandomForest(Predictor):
         self.model = Forest(self.encoding, self.n_trees)
 
 
+@final
 class Forest(GaussianEnsemble):
     """The trees of a forest, kept as what they were grown from: growing them again gives the same.
 
@@ -79,6 +90,10 @@ class Forest(GaussianEnsemble):
         self.register_buffer("targets", torch.empty(0, dtype=torch.double))
         self.register_buffer("seed", torch.tensor(0))
         self._grown: RandomForestRegressor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy starts from: what the trees are grown from."""
+        return {**self.__dict__, "_grown": None}
 
     def set(self, X: Tensor, Z: Tensor, *, seed: int) -> None:
         """Grow the trees from rows ``X`` (``n x d``) and values ``Z`` (``n``)."""
@@ -107,5 +122,6 @@ class Forest(GaussianEnsemble):
             from sklearn.ensemble import RandomForestRegressor
 
             forest = RandomForestRegressor(self.n_trees, random_state=int(self.seed))
-            self._grown = forest.fit(self.inputs.numpy(), self.targets.numpy())
+            with fit_of("scikit-learn"):
+                self._grown = forest.fit(self.inputs.numpy(), self.targets.numpy())
         return self._grown

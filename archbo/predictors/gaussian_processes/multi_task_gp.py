@@ -1,40 +1,54 @@
 """A Gaussian process over several tasks: what is known of one tells of another."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias, final
 
 import torch
 from botorch.models.transforms.input import InputTransform
-from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import Kernel
 from gpytorch.likelihoods import HadamardGaussianLikelihood
 from gpytorch.priors import NormalPrior
 from torch import Tensor
 
-from archbo.encodings import Encoding, default_encoding
+from archbo.encodings import Encoding
 from archbo.errors import UsageError
-from archbo.predictors.base import Predictor, marginals
-from archbo.predictors.gp import MIN_NOISE, KernelFactory, fit_or_keep
-from archbo.predictors.kernels import GroupedMaternKernel
-from archbo.predictors.pool_gp import PoolGP
-from archbo.predictors.targets import RankWarp
-from archbo.spaces import ArchLike, SearchSpace
+from archbo.predictors.base import Predictor, Rows, Values
+from archbo.predictors.gaussian_model import cholesky
+from archbo.predictors.gaussian_processes.gp import KernelFactory, fit_or_keep, log_constraint
+from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, ParameterOf
+from archbo.predictors.gaussian_processes.pool_gp import PoolGP
+from archbo.predictors.ordinary import ordinary, ordinary_tensor
+from archbo.predictors.warps import RankWarp
+from archbo.spaces import SearchSpace
 
-__all__ = ["MultiTaskGP", "Source", "TaskEncoding", "TaskGP", "TaskKernel"]
+__all__ = ["MultiTaskGP", "Pending", "Source", "TaskEncoding", "TaskGP", "TaskKernel"]
 
 OFFSET = 10.0
 """The variance of a task's own offset: next to flat on the scale of normal scores."""
 
+LOG_NOISE = -4.0
+"""The prior mode of the logarithm of a task's noise variance, as of a ``GP``."""
+
+LEAST = 1e-12
+"""The least variance that is left to believe in."""
+
+BELIEVED = 1000
+"""Rows that share a joint covariance with what is pending: 8 MB, and few passes over a pool."""
+
 LOADING = 2.0
 """Around this ``atanh`` of the loadings two tasks correlate by 0.93."""
 
-Source = tuple[Sequence[ArchLike] | Tensor, Sequence[float] | Tensor]
+Source: TypeAlias = tuple[Rows, Values]
 """Architectures and their values in another task, higher is better."""
 
+Pending: TypeAlias = tuple[Tensor, int]
+"""Rows ``p x d`` whose values are under way, and the number of their task."""
 
+
+@final
 class TaskEncoding(InputTransform):
     """Another encoding's features, and behind them the task.
 
@@ -72,6 +86,7 @@ class TaskEncoding(InputTransform):
         )
 
 
+@final
 class TaskKernel(Kernel):  # type: ignore[misc]
     """``k((x, s), (y, t)) = B_st k(x, y) + v [s = t]``: intrinsic coregionalisation with an offset for each task.
 
@@ -93,7 +108,7 @@ class TaskKernel(Kernel):  # type: ignore[misc]
         for name, mean in (("log_scale", 0.0), ("loading", LOADING)):
             start = torch.full((n_tasks,), mean, dtype=torch.double)
             self.register_parameter(name, torch.nn.Parameter(start))
-            self.register_prior(f"{name}_prior", NormalPrior(mean, 1.0), name)
+            self.register_prior(f"{name}_prior", NormalPrior(mean, 1.0), ParameterOf(name))
 
     @property
     def correlation(self) -> Tensor:
@@ -121,6 +136,7 @@ class TaskKernel(Kernel):  # type: ignore[misc]
         return covariance
 
 
+@final
 class TaskGP(PoolGP):
     """A Gaussian process over tasks that is an ordinary model of the last one, the target.
 
@@ -150,6 +166,7 @@ class TaskGP(PoolGP):
         return super().condition_on_observations(encoding.with_task(X), Y, noise=noise, **kwargs)
 
 
+@final
 class MultiTaskGP(Predictor):
     """A Gaussian process that learns from other tasks too: other data sets, or trainings cut short.
 
@@ -180,6 +197,8 @@ class MultiTaskGP(Predictor):
         'width=32,depth=3'
     """
 
+    encoding: Encoding
+
     def __init__(
         self,
         space: SearchSpace,
@@ -188,10 +207,10 @@ class MultiTaskGP(Predictor):
         sources: Sequence[Source] = (),
         kernel: Kernel | KernelFactory = GroupedMaternKernel.for_encoding,
     ) -> None:
-        super().__init__(space)
-        self.encoding = encoding if encoding is not None else default_encoding(space)
-        prototype = kernel if isinstance(kernel, Kernel) else kernel(self.encoding)
-        self._new_kernel: Callable[[], Kernel] = partial(deepcopy, prototype)
+        super().__init__(space, encoding)
+        with ordinary():
+            prototype = kernel if isinstance(kernel, Kernel) else kernel(self.encoding)
+        self._new_kernel = partial(deepcopy, prototype)
         self.learn_from(sources)
 
     def learn_from(self, sources: Sequence[Source]) -> None:
@@ -201,19 +220,21 @@ class MultiTaskGP(Predictor):
             InvalidArchitectureError: As for the constructor.
             UsageError: As for the constructor.
         """
-        self.sources = tuple(self._checked(index, *source) for index, source in enumerate(sources))
+        with ordinary():
+            self.sources = tuple(
+                self._checked(number, *source) for number, source in enumerate(sources)
+            )
 
-    def _checked(
-        self, index: int, archs: Sequence[ArchLike] | Tensor, Y: Sequence[float] | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        X, values = self.space.rows(archs), torch.as_tensor(Y, dtype=torch.double).reshape(-1, 1)
+    def _checked(self, number: int, archs: Rows, Y: Values) -> tuple[Tensor, Tensor]:
+        X = self._rows(archs).double()
+        values = torch.as_tensor(Y, dtype=torch.double).reshape(-1, 1)
         if len(X) != len(values):
             raise UsageError(
-                f"source {index} has {len(X)} architectures but {len(values)} values; give one for each"
+                f"source {number} has {len(X)} architectures but {len(values)} values; give one for each"
             )
         if not bool(values.isfinite().all()):
-            raise UsageError(f"source {index} holds a NaN or an infinity; leave such values out")
-        return X, values
+            raise UsageError(f"source {number} holds a NaN or an infinity; leave such values out")
+        return X, ordinary_tensor(values)
 
     @property
     def n_tasks(self) -> int:
@@ -228,6 +249,11 @@ class MultiTaskGP(Predictor):
         with torch.no_grad():
             return kernel.correlation if not self.fell_back else torch.eye(self.n_tasks)
 
+    @property
+    def target(self) -> int:
+        """The number of the target among the tasks: the last."""
+        return len(self.sources)
+
     def explained(self, X: Tensor, source: int) -> Tensor:
         """The share (``n``) of what is unknown of the target that an observation of a source would explain.
 
@@ -236,44 +262,113 @@ class MultiTaskGP(Predictor):
         Args:
             X: ``n x d``.
             source: The number of the source.
+
+        Raises:
+            UsageError: Nothing is fitted, or there is no such task.
         """
         self._require_fit()
+        self._check_task(source)
         if self.fell_back:
             return X.new_zeros(len(X))
         model: Any = self.model
-        pairs = torch.stack([_of_task(X, source), _of_task(X, self.n_tasks - 1)], -2)
+        pairs = torch.stack([_of_task(X, source), _of_task(X, self.target)], -2)
         with torch.no_grad():
             covariance = model.posterior(pairs).covariance_matrix
-            noise = model.likelihood.noise[source]
-        here, there = covariance[:, 0, 0] + noise, covariance[:, 1, 1]
+        here, there = covariance[:, 0, 0] + self._noise_of(source), covariance[:, 1, 1]
         share: Tensor = covariance[:, 0, 1].square() / (here * there)
         return share
 
-    def moves(self, X: Tensor, source: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The latent target, and how far observations of a source would move it.
+    def moves(
+        self, X: Tensor, source: int, pending: Sequence[Pending] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The latent target, and how far observations of a task would move it.
 
         Args:
             X: ``n x d``.
-            source: The number of the source.
+            source: The number of the task that is observed, a source or the target itself.
+            pending: Observations under way, believed to give what is expected of them: rows ``p x d`` and the number of
+                their task.
 
         Returns:
             Mean (``n``) and variance (``n``) of the target, and ``n x n`` slopes: in row ``i`` what one standard
-            deviation of the source's noisy value of row ``i`` adds to the mean of each.
+            deviation of the task's noisy value of row ``i`` adds to the mean of each.
+
+        Raises:
+            UsageError: Nothing is fitted, or there is no such task.
         """
         self._require_fit()
-        if self.fell_back:
-            mean, std = marginals(self.latent, X)
-            return mean, std.square(), X.new_zeros(len(X), len(X))
-        model: Any = self.model
+        self._check_task(source)
         n = len(X)
-        with torch.no_grad():
-            posterior = model.posterior(
-                torch.cat([_of_task(X, source), _of_task(X, self.n_tasks - 1)])
-            )
-            covariance = posterior.distribution.covariance_matrix
-            seen = covariance.diagonal()[:n] + model.likelihood.noise[source]
+        if self.fell_back:
+            mean, variance = self.believed(X, pending or ())
+            return mean, variance, X.new_zeros(n, n)
+        here, there = _of_task(X, source), _of_task(X, self.target)
+        mean, covariance = self._believing(torch.cat([here, there]), pending or ())
+        seen = covariance.diagonal()[:n] + self._noise_of(source)
         slopes = covariance[:n, n:] / seen.sqrt().unsqueeze(-1)
-        return posterior.mean[n:, 0], covariance.diagonal()[n:], slopes
+        return mean[n:], covariance.diagonal()[n:], slopes
+
+    def believed(self, X: Tensor, pending: Sequence[Pending]) -> tuple[Tensor, Tensor]:
+        """Mean and variance (``n`` each) of the latent target once what is under way has given what is expected of it.
+
+        The mean stays as it is; the variance shrinks to what it will be, whatever the values (the kriging believer;
+        Ginsbourger, Le Riche and Carraro 2010). Where a fixed Gaussian process stands in, which knows one task only, it is
+        that of the target alone that counts.
+
+        Args:
+            X: ``n x d``.
+            pending: As of ``moves``.
+
+        Raises:
+            UsageError: Nothing is fitted, or there is no such task.
+        """
+        self._require_fit()
+        means, variances = [], []
+        for part in X.split(BELIEVED):
+            rows = part if self.fell_back else _of_task(part, self.target)
+            mean, covariance = self._believing(rows, pending)
+            means.append(mean)
+            variances.append(covariance.diagonal().clamp_min(LEAST))
+        return torch.cat(means), torch.cat(variances)
+
+    def _believing(self, rows: Tensor, pending: Sequence[Pending]) -> tuple[Tensor, Tensor]:
+        """Mean (``m``) and covariance (``m x m``) of latent values, given pending noisy ones.
+
+        Args:
+            rows: ``m x (d + 1)`` with their task behind; ``m x d`` for the fixed Gaussian process.
+            pending: As of ``moves``.
+        """
+        m, waiting, noises = len(rows), [rows], [rows.new_zeros(0)]
+        for X, task in pending:
+            self._check_task(task)
+            if not self.fell_back:
+                waiting.append(_of_task(X.to(rows), task))
+            elif task == self.target:
+                waiting.append(X.to(rows))
+            else:
+                continue
+            noises.append(self._noise_of(task).to(rows).expand(len(X)))
+        with torch.no_grad():
+            posterior: Any = self.model.posterior(torch.cat(waiting))
+            mean = posterior.mean[:m, 0]
+            covariance: Tensor = posterior.distribution.covariance_matrix
+            if len(covariance) == m:
+                return mean, covariance
+            root = cholesky(covariance[m:, m:] + torch.cat(noises).diag())
+            half = torch.linalg.solve_triangular(root, covariance[m:, :m], upper=False)
+            return mean, covariance[:m, :m] - half.mT @ half
+
+    def _noise_of(self, task: int) -> Tensor:
+        """The variance of the observation noise of a task, ``1``."""
+        model: Any = self.model
+        noise: Tensor = model.likelihood.noise.detach()
+        return noise if self.fell_back else noise[task : task + 1]
+
+    def _check_task(self, task: int) -> None:
+        if not 0 <= task < self.n_tasks:
+            raise UsageError(
+                f"there is no task {task}; sources are numbered from 0 on, and the target is {self.target}"
+            )
 
     def _obstacle(self) -> str | None:
         teaching = any(
@@ -293,18 +388,14 @@ class MultiTaskGP(Predictor):
         """The model with its hyperparameters at their prior modes."""
         likelihood = HadamardGaussianLikelihood(
             self.n_tasks,
-            noise_constraint=GreaterThan(
-                MIN_NOISE, transform=torch.exp, inv_transform=torch.log, initial_value=math.exp(-4)
-            ),
+            noise_constraint=log_constraint(math.exp(LOG_NOISE)),
             task_feature_index=-1,
         )
         kernel = TaskKernel(self._new_kernel(), self.n_tasks)
         # Noise is small next to what a task varies by. A few values of architectures that were picked are near ties,
         # and the warp makes as much of them as of any others: both the task's scale and its noise grow by that.
         likelihood.noise_covar.register_prior(
-            "noise_prior",
-            NormalPrior(-4.0, 1.0),
-            lambda module: module.raw_noise - 2 * kernel.log_scale.to(module.raw_noise),
+            "noise_prior", NormalPrior(LOG_NOISE, 1.0), _RelativeNoise(kernel)
         )
         rows, targets = [], []
         for task, (X, Y) in enumerate(self.sources):
@@ -321,6 +412,22 @@ class MultiTaskGP(Predictor):
             input_transform=TaskEncoding(self.encoding, len(self.sources)),
             outcome_transform=None,
         )
+
+
+@final
+class _RelativeNoise:
+    """The logarithm of the noise variance of each task, relative to the task's scale.
+
+    Args:
+        kernel: What has the scales.
+    """
+
+    def __init__(self, kernel: TaskKernel) -> None:
+        self.kernel = kernel
+
+    def __call__(self, module: Any) -> Tensor:  # noqa: ANN401
+        relative: Tensor = module.raw_noise - 2 * self.kernel.log_scale.to(module.raw_noise)
+        return relative
 
 
 def _of_task(X: Tensor, task: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, final
 
 import numpy as np
 import torch
@@ -13,9 +13,10 @@ from archbo.encodings import Encoding, OneHotEncoding, PathEncoding
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.errors import UsageError
 from archbo.predictors.base import Predictor
-from archbo.predictors.ensemble import GaussianEnsemble, calibrate
-from archbo.predictors.held_out import folds, moments
-from archbo.predictors.targets import RankWarp, Standardize
+from archbo.predictors.calibration import calibrate, fit_of, folds, moments, value_slope
+from archbo.predictors.gaussian_model import GaussianEnsemble
+from archbo.predictors.options import one_of
+from archbo.predictors.warps import Targets, warp_for
 from archbo.spaces import ArchLike, SearchSpace
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ __all__ = ["GBDT", "Attributions", "tree_encoding"]
 
 FOLDS = 5
 FOLD_MEMBERS = 2
+"""Folds of observations that ensembles of so many members do not see, to calibrate by."""
+
+ELSEWHERE = {
+    "seed": "fit takes it",
+    "random_state": "fit takes a seed",
+    "n_estimators": "it is n_rounds",
+    "num_boost_round": "it is n_rounds",
+}
+"""Parameters of XGBoost that would not take effect, and what to give instead."""
 
 DEFAULTS: Mapping[str, Any] = {
     "learning_rate": 0.15,
@@ -39,6 +49,7 @@ PAIRWISE: Mapping[str, Any] = {
     "lambdarank_pair_method": "mean",
     "lambdarank_num_pair_per_sample": 16,
 }
+"""XGBoost's parameters for an order of pairs, each value against 16 others."""
 
 
 class Attributions(NamedTuple):
@@ -55,6 +66,7 @@ class Attributions(NamedTuple):
     feature_names: Sequence[str]
 
 
+@final
 class GBDT(Predictor):
     """Gradient-boosted trees (GBDT-NAS, arXiv 2007.04785) on XGBoost, with the uncertainty of an ensemble.
 
@@ -77,7 +89,8 @@ class GBDT(Predictor):
         targets: ``"rank"`` fits to normal scores of the ranks, ``"standardize"`` to standardised values.
 
     Raises:
-        UsageError: There are fewer than two members, or a virtual ensemble has more than rounds to cut at.
+        UsageError: There are fewer than two members, a virtual ensemble has more than rounds to cut at, there is no such
+            objective, ensemble or target, or ``params`` says what is said elsewhere.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -93,6 +106,7 @@ class GBDT(Predictor):
     """
 
     min_observations = 3
+    encoding: Encoding
     model: "Boosters"
 
     def __init__(
@@ -105,9 +119,12 @@ class GBDT(Predictor):
         n_members: int = 10,
         n_rounds: int = 60,
         params: Mapping[str, Any] | None = None,
-        targets: Literal["rank", "standardize"] = "rank",
+        targets: Targets = "rank",
     ) -> None:
-        super().__init__(space, warp=RankWarp() if targets == "rank" else Standardize())
+        super().__init__(space, encoding, warp=warp_for(targets))
+        one_of("objective", objective, ["regression", "rank"])
+        one_of("ensemble", ensemble, ["bagged", "single", "virtual"])
+        _check(params or {}, objective)
         if n_members < 2:
             raise UsageError(f"n_members must be at least 2; got {n_members}")
         if ensemble == "virtual" and n_rounds < 2 * n_members:
@@ -115,7 +132,6 @@ class GBDT(Predictor):
                 f"{n_members} truncations in the later half of a booster take at least "
                 f"{2 * n_members} rounds; got n_rounds={n_rounds}"
             )
-        self.encoding = encoding if encoding is not None else tree_encoding(space)
         self.objective, self.ensemble = objective, ensemble
         self.n_members, self.n_rounds = n_members, n_rounds
         self.params = {
@@ -124,6 +140,9 @@ class GBDT(Predictor):
             **(DEFAULTS if params is None else params),
             **(PAIRWISE if objective == "rank" else {}),
         }
+
+    def _default_encoding(self, space: SearchSpace) -> Encoding:
+        return tree_encoding(space)
 
     @classmethod
     def plain(cls, space: SearchSpace, encoding: Encoding | None = None) -> Self:
@@ -159,8 +178,7 @@ class GBDT(Predictor):
         self.model = model = self._train(inputs, Z, self.n_members, rng)
         if self.objective == "rank":
             # Utilities have no unit: a line, of slope 1 a priori, takes them to the scale of values.
-            centred = mean - mean.mean()
-            slope = max((centred @ Z + 1) / (centred @ centred + 1), 0.1)
+            slope = value_slope(mean - mean.mean(), Z)
             shift = Z.mean() - slope * mean.mean()
             mean, variance = shift + slope * mean, slope**2 * variance
             model.shift, model.scale = shift + slope * model.shift, slope * model.scale
@@ -203,13 +221,17 @@ class GBDT(Predictor):
         """One booster for features ``n x D``, ``n`` targets and their weights."""
         from xgboost import train
 
-        data = _data(inputs)
-        data.set_info(label=targets, weight=weight, feature_weights=_evenly(self.encoding.groups))
-        if self.objective == "rank":
-            data.set_info(qid=np.zeros(len(targets), dtype=np.int64))
-        return train({"seed": int(rng.integers(2**31)), **self.params}, data, self.n_rounds)
+        with fit_of("XGBoost"):
+            data = _data(inputs)
+            weights = _evenly(self.encoding.groups)
+            data.set_info(label=targets, weight=weight, feature_weights=weights)
+            if self.objective == "rank":
+                data.set_info(qid=np.zeros(len(targets), dtype=np.int64))
+        with fit_of("XGBoost"):
+            return train({"seed": int(rng.integers(2**31)), **self.params}, data, self.n_rounds)
 
 
+@final
 class Boosters(GaussianEnsemble):
     """The boosters of an ensemble, kept as bytes.
 
@@ -232,6 +254,10 @@ class Boosters(GaussianEnsemble):
         self.register_buffer("shift", torch.empty(0, dtype=torch.double))
         self.register_buffer("scale", torch.empty(0, dtype=torch.double))
         self._decoded: list[Booster] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy starts from: the boosters as bytes."""
+        return {**self.__dict__, "_decoded": []}
 
     def set(self, boosters: Sequence["Booster"], shift: NDArray[Any], scale: NDArray[Any]) -> None:
         """Keep ``m`` boosters; values are ``shift + scale`` (``m`` each) times what they say."""
@@ -289,6 +315,17 @@ def tree_encoding(space: SearchSpace) -> Encoding:
         return OneHotEncoding(space)
     paths = PathEncoding.at_most(space, 400, counts=True, semantic=True)
     return paths + GraphFeatureEncoding(space)
+
+
+def _check(params: Mapping[str, Any], objective: str) -> None:
+    """Whether all parameters would take effect."""
+    known = {
+        **ELSEWHERE,
+        **dict.fromkeys(PAIRWISE if objective == "rank" else (), "objective='rank' sets it"),
+    }
+    for name in params:
+        if name in known:
+            raise UsageError(f"params has {name!r}, which would not take effect; {known[name]}")
 
 
 def _features(encoding: Encoding, X: Tensor) -> NDArray[Any]:

@@ -1,27 +1,34 @@
 """A neural network linearised at its most probable weights."""
 
 from collections.abc import Sequence
+from typing import final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from archbo.encodings import Encoding, default_encoding
-from archbo.errors import FitError
-from archbo.predictors.base import Predictor
-from archbo.predictors.ensemble import GaussianEnsemble
-from archbo.predictors.hmc import descend
-from archbo.predictors.mlp import BatchedMLP, FloatArray, StandardFeatures, WhiteNetwork
-from archbo.predictors.relevance import gp_relevance
-from archbo.predictors.targets import on_grid
+from archbo.encodings import Encoding
+from archbo.errors import FitError, UsageError
+from archbo.predictors.bayesian_networks.base import NetworkPredictor
+from archbo.predictors.bayesian_networks.hmc import descend
+from archbo.predictors.bayesian_networks.mlp import (
+    BatchedMLP,
+    FloatArray,
+    StandardFeatures,
+    WhiteNetwork,
+)
+from archbo.predictors.bayesian_networks.relevance import gp_relevance
+from archbo.predictors.gaussian_model import GaussianEnsemble
 from archbo.spaces import SearchSpace
 
 __all__ = ["LinearisedEnsemble", "LinearisedLaplace"]
 
 DIRECTIONS = 128
+"""Deviations of the weights that are kept, of all modes together."""
 
 
-class LinearisedLaplace(Predictor):
+@final
+class LinearisedLaplace(NetworkPredictor):
     """The Laplace approximation of a perceptron, linear in its weights (arXiv 2008.08400), around several modes.
 
     The prior's scales and the noise are those that a Gaussian process finds, the weights at their maximum a
@@ -35,6 +42,9 @@ class LinearisedLaplace(Predictor):
         modes: The number of starts.
         n_steps: The number of Adam's steps from each.
         learning_rate: That of the first step; it falls to zero along a cosine.
+
+    Raises:
+        UsageError: There are no modes, or more than 128.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -56,15 +66,16 @@ class LinearisedLaplace(Predictor):
         n_steps: int = 500,
         learning_rate: float = 0.03,
     ) -> None:
-        super().__init__(space)
-        self.encoding = encoding if encoding is not None else default_encoding(space)
-        self.hidden, self.modes = tuple(hidden), modes
+        super().__init__(space, encoding, hidden=hidden)
+        if not 1 <= modes <= DIRECTIONS:
+            raise UsageError(f"modes is a number from 1 to {DIRECTIONS}; got {modes}")
+        self.modes = modes
         self.n_steps, self.learning_rate = n_steps, learning_rate
 
-    def _fit(self, *, seed: int) -> None:
-        features = StandardFeatures(self.encoding)
-        X = features(self.train_X.float())
-        y = on_grid(self.to_latent(self.train_Y).flatten()).float().numpy()
+    def _train(
+        self, features: StandardFeatures, inputs: FloatArray, targets: FloatArray, *, seed: int
+    ) -> "LinearisedEnsemble":
+        X, y = inputs, targets
         network = WhiteNetwork(features.groups, self.hidden)
         relevance, noise = gp_relevance(self.encoding, self.train_X, y)
         rng = np.random.default_rng(seed)
@@ -88,11 +99,11 @@ class LinearisedLaplace(Predictor):
         jacobian = model.jacobian(X) * scale
         draws = linear_posterior_draws(jacobian, noise, DIRECTIONS // self.modes, generator=rng)
         model.direction = torch.from_numpy((draws * scale).astype(np.float32))
-        self.model = model
+        return model
 
-    def _prepare(self) -> None:
+    def _empty(self, features: StandardFeatures) -> "LinearisedEnsemble":
         none = np.empty(0, np.float32)
-        self.model = LinearisedEnsemble(StandardFeatures(self.encoding), self.hidden, none, none)
+        return LinearisedEnsemble(features, self.hidden, none, none)
 
 
 def linear_posterior_draws(
@@ -119,6 +130,7 @@ def linear_posterior_draws(
     return (prior - J.transpose(0, 2, 1) @ seen).transpose(0, 2, 1)
 
 
+@final
 class LinearisedEnsemble(GaussianEnsemble):
     """Networks with straight lines through them in weight space; both ends of a line are members.
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -10,7 +11,8 @@ from linear_operator.utils.errors import NanError, NotPSDError
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from archbo.predictors.pool_gp import PoolGP, cholesky
+from archbo.predictors.gaussian_model import cholesky
+from archbo.predictors.gaussian_processes.pool_gp import PoolGP
 
 __all__ = [
     "Objective",
@@ -22,16 +24,28 @@ __all__ = [
 ]
 
 MAX_ITERATIONS = 50
+"""Of L-BFGS and BFGS; fits to a hundred observations take some 20."""
+
+ATTEMPTS = 4
+"""How often a climb starts again from its best point after a bad factor."""
 
 PART = 300
-"""About so many observations tell where the optimum for more than twice as many is."""
+"""The number of observations used to locate the optimum of more than twice as many."""
 
 MAX_CURVED = 60
-"""The second derivatives of up to so many parameters are worth their cost."""
+"""The largest number of parameters whose second derivatives are worth their cost."""
 
-ENOUGH = 1e-2  # of the log posterior; differences below it mean nothing
+ENOUGH = 1e-2
+"""Of the log posterior; smaller differences mean nothing."""
+
 DIFFERENCE = 1e-3
+"""The step of differences of gradients."""
+
 LONGEST_STEP, SHORTEST_STEP = 3.0, 1e-4
+"""Of hyperparameters' logarithms: a factor of 20, and nothing."""
+
+BAD_FACTOR = (NanError, NotPSDError)
+"""What a covariance without a Cholesky factor raises."""
 
 Objective: TypeAlias = Callable[[Tensor], tuple[float, Tensor]]
 """Value and gradient (``p``) at a point (``p``)."""
@@ -49,8 +63,8 @@ def fit_posterior_mode(model: PoolGP, observations: slice = slice(None)) -> None
         observations: Those to fit the hyperparameters to; the mean is that of all.
 
     Raises:
-        NanError, NotPSDError: There is no way on from a covariance that has no Cholesky factor; the
-            parameters are as they were.
+        NanError, NotPSDError: There is no step from where the parameters are that ends at a covariance with a Cholesky
+            factor; they are as they were.
     """
     model.train()
     parameters = [
@@ -75,12 +89,15 @@ def fit_posterior_mode(model: PoolGP, observations: slice = slice(None)) -> None
     whole = gradient_of(partial(loss, 1), parameters)
     try:
         x = climb(part, start)
-        if every > 1 and len(x) <= MAX_CURVED:
-            x = _newton(whole, x, every * _curvature(part, x))
-        elif every > 1:
-            x = climb(whole, x)
+        if every > 1:
+            # What the part has found is worth keeping.
+            with suppress(*BAD_FACTOR):
+                if len(x) <= MAX_CURVED:
+                    x = _newton(whole, x, every * _curvature(part, x))
+                else:
+                    x = climb(whole, x)
         vector_to_parameters(x.to(targets), parameters)
-    except (NanError, NotPSDError):
+    except BAD_FACTOR:
         vector_to_parameters(start.to(targets), parameters)
         raise
     finally:
@@ -102,21 +119,57 @@ def gradient_of(loss: Callable[[], Tensor], parameters: list[torch.nn.Parameter]
 
 
 def climb(objective: Objective, x: Tensor, *, max_iterations: int = MAX_ITERATIONS) -> Tensor:
-    """The minimum (``p``) of an objective next to ``x`` (``p``), by L-BFGS."""
-    x = x.clone()
+    """The minimum (``p``) of an objective next to ``x`` (``p``), by L-BFGS.
 
-    def closure() -> float:
-        value, x.grad = objective(x)
-        return value
+    A line search may try a point where the covariance has no factor. Then the climb starts again from the best point so
+    far, and ends there where that leads nowhere either.
 
-    torch.optim.LBFGS(
-        [x],
-        max_iter=max_iterations,
-        tolerance_grad=1e-3,
-        tolerance_change=1e-5,
-        line_search_fn="strong_wolfe",
-    ).step(closure)
+    Raises:
+        NanError, NotPSDError: No point was better than the first.
+    """
+    for attempt in range(ATTEMPTS):
+        best = _Best(objective)
+        moving = x.clone()
+        optimizer = torch.optim.LBFGS(
+            [moving],
+            max_iter=max_iterations,
+            tolerance_grad=1e-3,
+            tolerance_change=1e-5,
+            line_search_fn="strong_wolfe",
+        )
+        try:
+            optimizer.step(partial(best.evaluate, moving))
+        except BAD_FACTOR:
+            if not best.improved:
+                if attempt == 0:
+                    raise
+                return x
+            x = best.x
+        else:
+            return moving
     return x
+
+
+class _Best:
+    """An objective that remembers its best point.
+
+    Attributes:
+        x: ``p``, the best point.
+        improved: Whether it is better than the first.
+    """
+
+    x: Tensor
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective, self._value, self.improved = objective, math.inf, False
+
+    def evaluate(self, x: Tensor) -> float:
+        """The value at ``x`` (``p``), its gradient left where an optimizer looks for it."""
+        value, x.grad = self._objective(x)
+        if value < self._value:
+            self.improved = self._value < math.inf
+            self._value, self.x = value, x.detach().clone()
+        return value
 
 
 def log_priors(model: torch.nn.Module) -> Tensor | float:
@@ -186,9 +239,7 @@ def _newton(objective: Objective, x: Tensor, second: Tensor) -> Tensor:
         while True:
             try:
                 next_value, next_gradient = objective(x + length * direction)
-            except (NanError, NotPSDError):
-                if length < SHORTEST_STEP:
-                    raise
+            except BAD_FACTOR:
                 next_value = math.inf
             if next_value <= value + 1e-4 * length * slope:
                 break

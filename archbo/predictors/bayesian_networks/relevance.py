@@ -6,9 +6,9 @@ import numpy as np
 from torch import Tensor
 
 from archbo.encodings import Encoding
-from archbo.predictors.gp import GP
-from archbo.predictors.kernels import matern
-from archbo.predictors.mlp import FloatArray
+from archbo.predictors.bayesian_networks.mlp import FloatArray
+from archbo.predictors.gaussian_processes.gp import GP
+from archbo.predictors.gaussian_processes.kernels import matern
 
 __all__ = ["gp_relevance"]
 

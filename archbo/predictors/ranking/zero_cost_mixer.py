@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from torch import Generator, Tensor, nn
@@ -15,26 +15,30 @@ from archbo.encodings import (
     ZeroCostEncoding,
 )
 from archbo.errors import UsageError
-from archbo.predictors.losses import diff_kendall
-from archbo.predictors.utilities import (
+from archbo.predictors.ranking.losses import diff_kendall
+from archbo.predictors.ranking.rankers import (
     Inputs,
     Loss,
+    RankerEnsemble,
+    RankerNetwork,
+    RankingPredictor,
     ReadOut,
-    UtilityEnsemble,
-    UtilityNetwork,
-    UtilityPredictor,
     interpolate,
     normal,
 )
 from archbo.proxies import Proxies
 from archbo.spaces import ArchLike, SearchSpace
 
-FEW = 50  # as if so many observations were known before
-START = 0.05  # where all utilities are alike, no pair is out of DiffKendall's reach
+FEW = 50
+"""The prior over weights counts as if so many observations more were known."""
+
+START = 0.05
+"""The initial spread of utilities: where all are alike, no pair is out of DiffKendall's reach."""
 
 __all__ = ["MixerInputs", "MixerNetwork", "VariationalLinear", "ZeroCostMixer"]
 
 
+@final
 class VariationalLinear(nn.Module):
     """Linear maps whose weights are independent Gaussians: Bayes by backprop (arXiv 1505.05424, eq. 1 and 2).
 
@@ -81,7 +85,8 @@ class MixerInputs(NamedTuple):
     flat: Tensor
 
 
-class MixerNetwork(UtilityNetwork):
+@final
+class MixerNetwork(RankerNetwork):
     """Utilities from numbers about decisions by mixing across decisions and across channels, for ``s`` members.
 
     An MLP-Mixer (arXiv 2105.01601) on an embedding that is each decision's own, as ParZC's; all weights up to
@@ -159,6 +164,7 @@ class MixerNetwork(UtilityNetwork):
         return self.temperature / (n + FEW) ** 2 * divergence
 
 
+@final
 class _Perceptron(nn.Module):
     """``width -> inner -> width``."""
 
@@ -172,7 +178,8 @@ class _Perceptron(nn.Module):
         return mixed
 
 
-class ZeroCostMixer(UtilityPredictor):
+@final
+class ZeroCostMixer(RankingPredictor):
     """Mixers over the zero-cost proxies of decisions, trained for Kendall's tau: ParZC (arXiv 2402.02105).
 
     A mixer sees for each decision the parts that it has in proxies and which operation it is. The proxies of the whole
@@ -184,7 +191,7 @@ class ZeroCostMixer(UtilityPredictor):
         encoding: Features to read out beside what is mixed; those of the graph unless given.
         proxies: With parts by decision; those that come with archbo unless given.
         loss: From utilities and targets of about unit variance (``s x b`` each) to one loss per member: of
-            ``archbo.predictors.losses``, DiffKendall's unless given.
+            ``archbo.predictors.ranking.losses``, DiffKendall's unless given.
         alone: Whether the mixer sees the parts of proxies and nothing else.
         pooled: Whether decisions are averaged before they are mixed, to see what telling them apart is worth.
         n_members: The number of mixers ``s``, a multiple of 3 and at least 6. At first each observation is kept
@@ -196,7 +203,8 @@ class ZeroCostMixer(UtilityPredictor):
             50 more, for a loss of pairs has about as many terms.
 
     Raises:
-        UsageError: ``n_members`` is no such number, or there are no parts of this space's proxies.
+        UsageError: ``n_members`` is no such number, there are no parts of this space's proxies, or an encoding is given
+            to what is ``alone``.
 
     Example:
         >>> from archbo.spaces import EdgeCellSpace
@@ -226,15 +234,23 @@ class ZeroCostMixer(UtilityPredictor):
         n_epochs: int = 160,
         temperature: float = 25.0,
     ) -> None:
-        super().__init__(space, loss=loss, n_members=n_members, n_epochs=n_epochs)
+        if alone and encoding is not None:
+            raise UsageError(
+                "alone leaves out all but the parts of proxies; give no encoding with it"
+            )
+        super().__init__(space, encoding, loss=loss, n_members=n_members, n_epochs=n_epochs)
         self.nodes, self.alone, self.pooled = NodewiseEncoding(space, proxies), alone, pooled
-        self.encoding = None
-        if not alone:
-            flat = encoding if encoding is not None else GraphFeatureEncoding(space)
-            self.encoding = flat + ZeroCostEncoding(space, self.nodes.proxies)
+        self.flat: Encoding | None = None
+        if alone:
+            self.encoding = None
+        elif self.encoding is not None:
+            self.flat = self.encoding + ZeroCostEncoding(space, self.nodes.proxies)
         self.hidden, self.n_blocks, self.temperature = hidden, n_blocks, temperature
 
-    def _untrained(self, generators: Sequence[Generator]) -> UtilityEnsemble:
+    def _default_encoding(self, space: SearchSpace) -> Encoding:
+        return GraphFeatureEncoding(space)
+
+    def _untrained(self, generators: Sequence[Generator]) -> RankerEnsemble:
         return _Mixers(self, self.train_X.double(), generators)
 
     def attributions(self, X: Sequence[ArchLike] | Tensor) -> Tensor:
@@ -260,13 +276,14 @@ class ZeroCostMixer(UtilityPredictor):
         return (slope * (nodes - seen)).detach()[..., :k]
 
 
-class _Mixers(UtilityEnsemble):
+@final
+class _Mixers(RankerEnsemble):
     """Mixers, and what they see of a row."""
 
     network: MixerNetwork
 
     def __init__(self, mixer: ZeroCostMixer, X: Tensor, generators: Sequence[Generator]) -> None:
-        super().__init__(mixer.encoding, X, len(generators))
+        super().__init__(mixer.flat, X, len(generators))
         self.space, self.nodes = mixer.space, mixer.nodes
         self.alone, self.pooled = mixer.alone, mixer.pooled
         nodes, flat = self.inputs(X)

@@ -12,17 +12,19 @@ from torch.nn.functional import silu
 from archbo.encodings import Encoding
 from archbo.errors import FitError, UsageError
 from archbo.predictors.base import Predictor
-from archbo.predictors.ensemble import GaussianEnsemble, calibrate
-from archbo.predictors.targets import on_grid
+from archbo.predictors.calibration import calibrate, value_slope
+from archbo.predictors.gaussian_model import GaussianEnsemble
+from archbo.predictors.warps import on_grid
+from archbo.randomness import generator
 from archbo.spaces import SearchSpace
 
 __all__ = [
     "Inputs",
     "Loss",
+    "RankerEnsemble",
+    "RankerNetwork",
+    "RankingPredictor",
     "ReadOut",
-    "UtilityEnsemble",
-    "UtilityNetwork",
-    "UtilityPredictor",
     "interpolate",
     "normal",
     "train",
@@ -30,11 +32,22 @@ __all__ = [
 ]
 
 PER_FOLD = 3
+"""Members that hold an observation out: enough for a variance, and not all."""
+
 BATCH = 128
+"""Observations of a step."""
+
 LEARNING_RATE = 0.02
+"""The largest of Adam's cycle."""
+
 PER_KNOT, MAX_KNOTS = 5, 20
-PRIOR = 3.0  # what is assumed without data counts as as many values
-CHUNK = 1024  # architectures at a time
+"""Observations by knot of an increasing map, and the most knots."""
+
+PRIOR = 3.0
+"""What is assumed without data counts as so many values."""
+
+CHUNK = 1024
+"""Architectures that are predicted at a time."""
 
 Inputs: TypeAlias = tuple[Tensor, ...]
 """What a network sees of architectures, each part ``b x ...``, or ``s x b x ...`` where members see their own."""
@@ -43,7 +56,7 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From utilities and targets (``s x b`` each) to one loss per member."""
 
 
-class UtilityNetwork(nn.Module, ABC):
+class RankerNetwork(nn.Module, ABC):
     """``s`` networks of one shape, every weight with a leading dimension of members.
 
     Attributes:
@@ -65,6 +78,7 @@ class UtilityNetwork(nn.Module, ABC):
         return torch.zeros(())
 
 
+@final
 class ReadOut(nn.Module):
     """Utilities from features, standardised: a linear map and a hidden layer beside it.
 
@@ -103,7 +117,7 @@ class ReadOut(nn.Module):
         features = (features - self.centre) / self.scale
         if self.training and self.dropout > 0:
             shape = features.shape[1:]
-            draw = [torch.rand(shape, generator=generator) for generator in self.generators]
+            draw = [torch.rand(shape, generator=own) for own in self.generators]
             kept = (torch.stack(draw) >= self.dropout).to(features)
             features = features * kept / (1 - self.dropout)
         inner = silu(torch.baddbmm(self.first_bias, features, self.first))
@@ -117,7 +131,7 @@ class ReadOut(nn.Module):
             self.scale.copy_(torch.where(std > 1e-6, std, 1.0))
 
 
-class UtilityPredictor(Predictor, ABC):
+class RankingPredictor(Predictor, ABC):
     """An ensemble of networks trained by a loss of utilities, most of which know only the order of values.
 
     All members are trained in one batched pass, each without some of the observations; on these their
@@ -126,6 +140,7 @@ class UtilityPredictor(Predictor, ABC):
 
     Args:
         space: The space that the rows belong to.
+        encoding: Features to read out beside what the networks see; there need not be any.
         loss: From utilities and targets of about unit variance to one loss per member.
         n_members: The number of networks ``s``, a multiple of 3 and at least 6. At first each observation is kept
             from three of them.
@@ -139,19 +154,28 @@ class UtilityPredictor(Predictor, ABC):
     min_batches: ClassVar[int] = 2
     """Per epoch, of the same architectures if need be."""
 
-    def __init__(self, space: SearchSpace, *, loss: Loss, n_members: int, n_epochs: int) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        encoding: Encoding | None = None,
+        *,
+        loss: Loss,
+        n_members: int,
+        n_epochs: int,
+    ) -> None:
         if n_members < 2 * PER_FOLD or n_members % PER_FOLD > 0:
             raise UsageError(
                 f"{n_members} members cannot be divided into folds of {PER_FOLD}; "
                 f"give a multiple of {PER_FOLD}, at least {2 * PER_FOLD}"
             )
-        super().__init__(space)
+        super().__init__(space, encoding)
         self.loss, self.n_members, self.n_epochs = loss, n_members, n_epochs
 
     @abstractmethod
-    def _untrained(self, generators: Sequence[Generator]) -> "UtilityEnsemble":
+    def _untrained(self, generators: Sequence[Generator]) -> "RankerEnsemble":
         """Members with their initial weights, each from its generator."""
 
+    @final
     def _fit(self, *, seed: int) -> None:
         Z = on_grid(self.to_latent(self.train_Y).flatten().double())
         self.model = model = self._untrained(_generators(self.n_members, seed))
@@ -168,11 +192,12 @@ class UtilityPredictor(Predictor, ABC):
         learn(nothing, n_epochs=max(self.n_epochs // 4, 1), learning_rate=LEARNING_RATE / 4)
         model.map_utilities(inputs, Z, nothing)
 
+    @final
     def _prepare(self) -> None:
         self.model = self._untrained(_generators(self.n_members, 0))
 
 
-class UtilityEnsemble(GaussianEnsemble, ABC):
+class RankerEnsemble(GaussianEnsemble, ABC):  # type: ignore[misc] # as its base
     """The networks of an ensemble, their utilities taken to the scale of warped values.
 
     A subclass sets ``network`` and implements ``inputs``.
@@ -189,7 +214,7 @@ class UtilityEnsemble(GaussianEnsemble, ABC):
         shrink: How far predictions of unseen values keep from the mean, relative to seen ones.
     """
 
-    network: UtilityNetwork
+    network: RankerNetwork
     knots: Tensor
     levels: Tensor
     shrink: Tensor
@@ -256,9 +281,8 @@ class UtilityEnsemble(GaussianEnsemble, ABC):
         variance = ((values - mean).square() * held_out).sum(0) / (n_out - 1)
         # Of so few members it is a rough estimate; with few values what is missing in it would pass for noise.
         variance = (len(Z) * variance + PRIOR * variance.mean()) / (len(Z) + PRIOR)
-        covariance = ((mean - middle) * (Z - middle)).sum() + PRIOR
-        shrink = (covariance / ((mean - middle).square().sum() + PRIOR)).clamp_min(0.1)
-        self.shrink.copy_(shrink)
+        shrink = value_slope((mean - middle).numpy(), (Z - middle).numpy(), prior=PRIOR)
+        self.shrink.fill_(shrink)
         spread, noise = calibrate(middle + shrink * (mean - middle), shrink**2 * variance, Z)
         self.spread.fill_(spread)
         self.noise.fill_(noise)
@@ -284,7 +308,7 @@ def _knots(u: Tensor, Z: Tensor, n_knots: int) -> tuple[Tensor, Tensor]:
 
 
 def train(
-    network: UtilityNetwork,
+    network: RankerNetwork,
     inputs: Inputs,
     Z: Tensor,
     held_out: Tensor,
@@ -324,8 +348,7 @@ def train(
         if start + batch > size:
             draws = zip(seen, network.generators, strict=True)
             orders = [
-                index[torch.randperm(len(index), generator=generator)[:size]]
-                for index, generator in draws
+                index[torch.randperm(len(index), generator=own)[:size]] for index, own in draws
             ]
             order, start = torch.stack(orders), 0
         index = order[:, start : start + batch]
@@ -343,9 +366,7 @@ def train(
 
 def normal(generators: Sequence[Generator], *shape: int, std: float) -> nn.Parameter:
     """Normal initial weights ``s x shape``, each member's from its own generator, double."""
-    draws = [
-        torch.randn(shape, generator=generator, dtype=torch.double) for generator in generators
-    ]
+    draws = [torch.randn(shape, generator=own, dtype=torch.double) for own in generators]
     return nn.Parameter(std * torch.stack(draws))
 
 
@@ -356,16 +377,15 @@ def zeros(*shape: int) -> nn.Parameter:
 
 def _generators(n: int, seed: int) -> list[Generator]:
     """One generator per member, so that a member is the same whoever is beside it."""
-    seeds = torch.randint(2**62, (n,), generator=Generator().manual_seed(seed))
-    return [Generator().manual_seed(int(value)) for value in seeds]
+    seeds = torch.randint(2**62, (n,), generator=generator(seed))
+    return [generator(int(value)) for value in seeds]
 
 
 def _folds(n: int, n_members: int, seed: int) -> Tensor:
     """Which of ``n`` observations each member does not see, ``s x n``: each is unseen by ``PER_FOLD`` members."""
     n_folds = n_members // PER_FOLD
-    generator = Generator().manual_seed(seed)
-    rows: list[Tensor] = []
+    draws, rows = generator(seed), list[Tensor]()
     for _ in range(PER_FOLD):
-        fold = torch.randperm(n, generator=generator) % n_folds
+        fold = torch.randperm(n, generator=draws) % n_folds
         rows.extend(fold == number for number in range(n_folds))
     return torch.stack(rows)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 
-from archbo.predictors.targets import RankWarp, Standardize
+from archbo.predictors.warps import RankWarp, Standardize
 
 WARPS = [RankWarp, Standardize]
 every_warp = pytest.mark.parametrize("warp", WARPS)

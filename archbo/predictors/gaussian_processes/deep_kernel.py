@@ -1,22 +1,29 @@
 """Deep kernel learning: a Gaussian process on features that a small network learns."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from copy import deepcopy
+from typing import Any, final
 
 import torch
+from gpytorch.kernels import Kernel
 from gpytorch.priors import NormalPrior
 from torch import Generator, Tensor
 
-from archbo.encodings import Encoding, default_encoding
-from archbo.predictors.gp import GP, fit_or_keep
-from archbo.predictors.kernels import GroupedMaternKernel, scaled
-from archbo.predictors.map_fit import negative_log_posterior
+from archbo.encodings import Encoding
+from archbo.predictors.gaussian_processes.gp import GaussianProcess, fit_or_keep
+from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, ParameterOf, scaled
+from archbo.predictors.gaussian_processes.map_fit import BAD_FACTOR, negative_log_posterior
+from archbo.randomness import generator
 from archbo.spaces import SearchSpace
 
 __all__ = ["DeepKernel", "DeepKernelGP"]
 
 UNITS, OUTPUTS = 32, 8
+"""The width of the network, and of what it hands to the kernel: little to fit to a few dozen values."""
+
 STEPS, RATE = 30, 0.02
+"""Of Adam; more of them fit the network to the noise."""
 
 
 class DeepKernel(GroupedMaternKernel):
@@ -43,7 +50,7 @@ class DeepKernel(GroupedMaternKernel):
         for name, shape in shapes.items():
             zeros = torch.zeros(shape, dtype=torch.double)
             self.register_parameter(name, torch.nn.Parameter(zeros))
-            self.register_prior(f"{name}_prior", NormalPrior(0.0, 1.0), name)
+            self.register_prior(f"{name}_prior", NormalPrior(0.0, 1.0), ParameterOf(name))
 
     @property
     def network(self) -> list[torch.nn.Parameter]:
@@ -69,7 +76,8 @@ class DeepKernel(GroupedMaternKernel):
         return self._covariance(self.covar_dist(first, second, square_dist=True, diag=diag))
 
 
-class DeepKernelGP(GP):
+@final
+class DeepKernelGP(GaussianProcess):
     """A Gaussian process on features that a small network learns (deep kernel learning, arXiv 1511.02222).
 
     Network and kernel are fitted together to every other observation by the marginal likelihood. A network can
@@ -91,21 +99,37 @@ class DeepKernelGP(GP):
     """
 
     def __init__(self, space: SearchSpace, encoding: Encoding | None = None) -> None:
-        encoding = encoding if encoding is not None else default_encoding(space)
-        super().__init__(space, encoding, kernel=scaled(DeepKernel.for_encoding(encoding)))
+        super().__init__(space, encoding, kernel=_deep)
 
     def _fit(self, *, seed: int) -> None:
         self.model = model = self._untrained()
         kernel: Any = model.covar_module.base_kernel
-        kernel.draw(Generator().manual_seed(seed))
+        kernel.draw(generator(seed))
         with torch.no_grad():
             features = model.transform_inputs(model.train_inputs[0])
         seen, unseen = slice(0, None, 2), slice(1, None, 2)
         optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-        for _ in range(STEPS):
+        best, least = deepcopy(model.state_dict()), math.inf
+        for step in range(STEPS):
             optimizer.zero_grad()
-            negative_log_posterior(model, features[seen], model.train_targets[seen])[0].backward()
+            try:
+                loss, _ = negative_log_posterior(model, features[seen], model.train_targets[seen])
+            except BAD_FACTOR:
+                if step == 0:
+                    raise
+                model.load_state_dict(best)
+                break
+            if loss.item() < least:
+                best, least = deepcopy(model.state_dict()), loss.item()
+            loss.backward()
             optimizer.step()
         for weight in kernel.network:
             weight.requires_grad_(False)
         fit_or_keep(model, unseen)
+
+    def _prepare(self) -> None:
+        self.model = self._untrained()
+
+
+def _deep(encoding: Encoding) -> Kernel:
+    return scaled(DeepKernel.for_encoding(encoding))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from archbo.encodings import Encoding
+from archbo.randomness import generator
 
 __all__ = ["BatchedMLP", "FloatArray", "StandardFeatures", "WeightPrior", "WhiteNetwork"]
 
@@ -17,6 +18,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 """NumPy's overhead for each of the many small operations of a gradient is half of torch's."""
 
 
+@final
 class StandardFeatures:
     """An encoding's features, scaled such that each group of them has unit variance in total.
 
@@ -43,7 +45,7 @@ class StandardFeatures:
 
     def __init__(self, encoding: Encoding, *, n_samples: int = 512) -> None:
         self.encoding = encoding
-        X = encoding.space.sample(n_samples, generator=torch.Generator().manual_seed(0))
+        X = encoding.space.sample(n_samples, generator=generator(0))
         features = encoding(X)
         groups = torch.tensor(encoding.groups)
         last = int(groups.max()) + 1
@@ -59,6 +61,7 @@ class StandardFeatures:
         return features
 
 
+@final
 class BatchedMLP:
     """The hidden layers of ``c`` perceptrons of one shape with tanh units.
 
@@ -147,8 +150,10 @@ class BatchedMLP:
 
 
 OUTPUT_LOG_STD = 0.5
+"""The prior standard deviation of the logarithm of the output's scale: a factor of 1.6."""
 
 
+@final
 class WeightPrior:
     """Normal weights whose standard deviations are unknown: one for each group of a layer's inputs.
 
@@ -212,6 +217,7 @@ class WeightPrior:
         return np.concatenate(white, -1), by_scale * self._log_std
 
 
+@final
 class WhiteNetwork:
     """A network with one output, as a function of variables that are standard normal a priori.
 

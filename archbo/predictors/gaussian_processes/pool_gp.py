@@ -1,6 +1,5 @@
 """A Gaussian process that scores large pools quickly."""
 
-import warnings
 from typing import Any
 
 import torch
@@ -11,14 +10,14 @@ from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.likelihoods import GaussianLikelihood
 from linear_operator.operators import DiagLinearOperator
-from linear_operator.utils.cholesky import psd_safe_cholesky
-from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
 from archbo.encodings import CategoricalEncoding
+from archbo.predictors.gaussian_model import check_request, cholesky
+from archbo.predictors.ordinary import ordinary, ordinary_tensor
 from archbo.spaces import SearchSpace
 
-__all__ = ["PoolGP", "cholesky", "fixed_gp"]
+__all__ = ["PoolGP", "fixed_gp"]
 
 OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
 """What keeps a Cholesky factor from failing for rounding errors."""
@@ -44,6 +43,10 @@ class PoolGP(SingleTaskGP):
         """The variance of the observation noise at features ``n x D``: ``n``, or ``1`` for all."""
         return self.noise
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy starts from: what can be computed again is not in it."""
+        return {**self.__dict__, "_factors": None, "prediction_strategy": None}
+
     def train(self, mode: bool = True) -> "PoolGP":
         """Parameters may change now, so what was computed from them is dropped."""
         self._factors = None
@@ -57,18 +60,38 @@ class PoolGP(SingleTaskGP):
         posterior_transform: PosteriorTransform | None = None,
         **kwargs: Any,  # noqa: ANN401 - as in BoTorch
     ) -> GPyTorchPosterior | TransformedPosterior:
-        """As BoTorch's, for rows ``X`` (``b x q x d``)."""
-        plain = isinstance(observation_noise, bool) and posterior_transform is None
-        if X.ndim != 3 or X.shape[-2] != 1 or self.train_targets.ndim != 1 or not plain:
-            joint: Any = super().posterior(X, output_indices, observation_noise, **kwargs)
-            own = OWN_VARIANCE[joint.dtype]
-            posterior = GPyTorchPosterior(joint.distribution.add_jitter(own))
-            return posterior_transform(posterior) if posterior_transform else posterior
+        """As BoTorch's, for rows ``X`` (``b x q x d``).
+
+        Raises:
+            UsageError: There is no such output, or the noise has another shape.
+        """
+        check_request(X, output_indices, observation_noise)
+        with ordinary():
+            posterior = self._posterior(ordinary_tensor(X), observation_noise, **kwargs)
+        return posterior_transform(posterior) if posterior_transform else posterior
+
+    def _posterior(
+        self,
+        X: Tensor,
+        observation_noise: bool | Tensor,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> GPyTorchPosterior:
+        if X.ndim != 3 or X.shape[-2] != 1 or self.train_targets.ndim != 1:
+            joint: Any = super().posterior(X, observation_noise=observation_noise is True, **kwargs)
+            distribution = joint.distribution.add_jitter(OWN_VARIANCE[joint.dtype])
+            if isinstance(observation_noise, Tensor):
+                # BoTorch hands it to the likelihood, and not all of them take it.
+                noise = observation_noise.squeeze(-1).to(X).expand(X.shape[:-1])
+                covariance = distribution.lazy_covariance_matrix.add_diagonal(noise)
+                distribution = MultivariateNormal(distribution.mean, covariance)
+            return GPyTorchPosterior(distribution)
         self.eval()
         with torch.no_grad():
             features = self.transform_inputs(X).squeeze(-2)
             mean, variance = self._marginals(features)
-            if observation_noise:
+            if isinstance(observation_noise, Tensor):
+                variance = variance + observation_noise.to(X).expand(*X.shape[:-1], 1).flatten()
+            elif observation_noise:
                 variance = variance + self.noise_at(features)
         return GPyTorchPosterior(
             MultivariateNormal(mean.unsqueeze(-1), DiagLinearOperator(variance.unsqueeze(-1)))
@@ -85,7 +108,7 @@ class PoolGP(SingleTaskGP):
         """The Cholesky factor of the training covariance (``n x n``), and ``K^-1 (z - mean)`` (``n``)."""
         inputs = self.train_inputs[0]
         if self._factors is None or self._factors[0] is not inputs:
-            with torch.no_grad():
+            with ordinary(), torch.no_grad():
                 covariance = self.covar_module(inputs).to_dense()
                 noise = self.noise_at(inputs) * torch.eye(len(inputs)).to(covariance)
                 L = cholesky(covariance + noise)
@@ -102,22 +125,6 @@ class PoolGP(SingleTaskGP):
         explained = torch.linalg.solve_triangular(L, cross.T, upper=False).square().sum(0)
         prior = self.covar_module(features, diag=True)
         return mean, (prior - explained).clamp_min(1e-12)
-
-
-def cholesky(matrix: Tensor) -> Tensor:
-    """The Cholesky factor of a covariance (``n x n``), with a little more variance where it takes that.
-
-    Hyperparameters tried on the way of a fit may bring noise so small that rounding matters: that is not worth
-    linear_operator's warning.
-
-    Raises:
-        NotPSDError: The matrix is not positive definite with jitter either.
-        NanError: It holds a NaN.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "A not p.d., added jitter", NumericalWarning)
-        factor: Tensor = psd_safe_cholesky(matrix)
-    return factor
 
 
 def fixed_gp(space: SearchSpace, X: Tensor, Z: Tensor) -> PoolGP:

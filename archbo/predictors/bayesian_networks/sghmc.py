@@ -1,25 +1,28 @@
 """A Bayesian neural network sampled with gradients of minibatches."""
 
 from collections.abc import Callable, Sequence
+from typing import final
 
 import numpy as np
 
-from archbo.encodings import Encoding, default_encoding
-from archbo.errors import FitError
-from archbo.predictors.base import Predictor
-from archbo.predictors.bnn_hmc import NOISE_LOG_MEAN, NetworkEnsemble
-from archbo.predictors.mlp import FloatArray, StandardFeatures, WhiteNetwork
-from archbo.predictors.targets import on_grid
+from archbo.encodings import Encoding
+from archbo.errors import FitError, UsageError
+from archbo.predictors.bayesian_networks.base import NetworkEnsemble, NetworkPredictor
+from archbo.predictors.bayesian_networks.bnn_hmc import NOISE_LOG_MEAN
+from archbo.predictors.bayesian_networks.mlp import FloatArray, StandardFeatures, WhiteNetwork
 from archbo.spaces import SearchSpace
 
 __all__ = ["SGHMC", "sample_sghmc"]
 
 BATCH = 64
+"""Observations that a gradient is of."""
+
 FORGETTING = 0.01
 """How fast the running mean of squared gradients moves."""
 
 
-class SGHMC(Predictor):
+@final
+class SGHMC(NetworkPredictor):
     """A perceptron whose weights, prior scales and noise follow stochastic-gradient Hamiltonian Monte Carlo.
 
     The model is that of ``BNNHMC`` with the last layer sampled too, the sampler that of Chen et al. (arXiv
@@ -37,6 +40,9 @@ class SGHMC(Predictor):
         networks: The number of networks kept, at even distances.
         step_size: In units of the adapted scales.
         friction: The share of its momentum that a chain loses at each step.
+
+    Raises:
+        UsageError: There are fewer networks than chains, or more than steps of all of them.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -61,16 +67,19 @@ class SGHMC(Predictor):
         step_size: float = 0.01,
         friction: float = 0.05,
     ) -> None:
-        super().__init__(space)
-        self.encoding = encoding if encoding is not None else default_encoding(space)
-        self.hidden, self.chains, self.networks = tuple(hidden), chains, networks
+        super().__init__(space, encoding, hidden=hidden)
+        if not chains <= networks <= chains * steps:
+            raise UsageError(
+                f"{chains} chains of {steps} steps give {chains} to {chains * steps} networks; got networks={networks}"
+            )
+        self.chains, self.networks = chains, networks
         self.burn_in, self.steps = burn_in, steps
         self.step_size, self.friction = step_size, friction
 
-    def _fit(self, *, seed: int) -> None:
-        features = StandardFeatures(self.encoding)
-        X = features(self.train_X.float())
-        y = on_grid(self.to_latent(self.train_Y).flatten()).float().numpy()
+    def _train(
+        self, features: StandardFeatures, inputs: FloatArray, targets: FloatArray, *, seed: int
+    ) -> NetworkEnsemble:
+        X, y = inputs, targets
         network = WhiteNetwork(features.groups, self.hidden)
         rng = np.random.default_rng(seed)
         n, batch = len(y), min(BATCH, len(y))
@@ -100,12 +109,7 @@ class SGHMC(Predictor):
             raise FitError("its chains left for infinity")
         weights, output = network.weights(flat[:, :-1])
         noise = float(np.exp(NOISE_LOG_MEAN + flat[:, -1]).mean())
-        self.model = NetworkEnsemble(
-            features, self.hidden, weights, output[:, np.newaxis], noise=noise
-        )
-
-    def _prepare(self) -> None:
-        self.model = NetworkEnsemble.empty(StandardFeatures(self.encoding), self.hidden)
+        return NetworkEnsemble(features, self.hidden, weights, output[:, np.newaxis], noise=noise)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the caller looks whether draws are finite

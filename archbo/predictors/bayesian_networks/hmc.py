@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from archbo.errors import NumericalWarning
-from archbo.predictors.mlp import FloatArray
+from archbo.predictors.bayesian_networks.mlp import FloatArray
+from archbo.predictors.calibration import fit_of
+from archbo.randomness import global_seed
 
 __all__ = [
     "Diagnostics",
     "Draws",
     "Potential",
     "descend",
-    "effective_sample_size",
     "leapfrog",
     "sample_batched",
     "sample_pyro",
-    "split_r_hat",
 ]
 
 Potential = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -31,8 +31,6 @@ Potential = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 DIVERGENCE = 1000.0
 """The error in energy from which on a trajectory counts as divergent, as in Stan and Pyro."""
-
-TINY = 1e-300
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,23 @@ class Diagnostics:
     @classmethod
     def of(cls, draws: Draws, quantities: Mapping[str, npt.NDArray[Any]]) -> "Diagnostics":
         """Of draws, by named quantities (``c s x k`` or ``c s`` each) computed from them, chain by chain."""
+        from pyro.ops import stats as pyro_stats
+
+        stats: Any = pyro_stats  # without types
         shape = (*draws.positions.shape[:2], -1)
-        chains = {name: np.reshape(values, shape) for name, values in quantities.items()}
+        chains = {
+            name: torch.from_numpy(np.reshape(values, shape).astype(np.float64))
+            for name, values in quantities.items()
+        }
         return cls(
-            {name: float(split_r_hat(values).max()) for name, values in chains.items()},
-            {name: float(effective_sample_size(values).min()) for name, values in chains.items()},
+            {
+                name: stats.split_gelman_rubin(values).max().item()
+                for name, values in chains.items()
+            },
+            {
+                name: stats.effective_sample_size(values).min().item()
+                for name, values in chains.items()
+            },
             draws.divergences,
             draws.positions.shape[0] * draws.positions.shape[1],
             draws.acceptance,
@@ -108,40 +118,6 @@ class Diagnostics:
                 NumericalWarning,
                 stacklevel=2,
             )
-
-
-def split_r_hat(chains: npt.NDArray[Any]) -> FloatArray:
-    """Split r-hat (``k``) of chains ``c x s x k``: near 1 where their halves have the same mean.
-
-    Gelman et al., Bayesian Data Analysis, 3rd edition, section 11.4.
-    """
-    half = chains.shape[1] // 2
-    halves = np.concatenate([chains[:, :half], chains[:, -half:]]).astype(np.float64)
-    within = halves.var(1, ddof=1).mean(0)
-    between = halves.mean(1).var(0, ddof=1)
-    r_hat: FloatArray = np.sqrt((half - 1) / half + between / np.maximum(within, TINY))
-    return r_hat
-
-
-def effective_sample_size(chains: npt.NDArray[Any]) -> FloatArray:
-    """The number of independent draws (``k``) that chains ``c x s x k`` are worth for a mean.
-
-    By Geyer's initial monotone sequence of sums of two autocorrelations; Gelman et al., section 11.5.
-    """
-    c, s, _ = chains.shape
-    centred = chains - chains.mean(1, keepdims=True, dtype=np.float64)
-    spectrum = np.abs(np.fft.rfft(centred, 2 * s, axis=1)) ** 2
-    lags = np.fft.irfft(spectrum, axis=1)[:, :s]
-    covariance = lags.mean(0) / np.arange(s, 0, -1)[:, np.newaxis]
-    within = covariance[0] * s / (s - 1)
-    between = chains.mean(1, dtype=np.float64).var(0, ddof=1) if c > 1 else np.zeros_like(within)
-    total = np.maximum(within * (s - 1) / s + between, TINY)
-    correlation = 1 - (within - covariance) / total
-    correlation[0] = 1.0
-    pairs = correlation[: s - s % 2].reshape(s // 2, 2, -1).sum(1)
-    pairs = np.minimum.accumulate(np.maximum(pairs, 0), axis=0)
-    size: FloatArray = c * s / np.maximum(2 * pairs.sum(0) - 1, TINY)
-    return size
 
 
 def leapfrog(
@@ -309,8 +285,7 @@ def sample_pyro(
             initial_params={"position": torch.from_numpy(position)},
             disable_progbar=True,
         )
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            torch.manual_seed(seed)
+        with global_seed(seed), torch.enable_grad(), fit_of("Pyro"):
             sampler.run()
         chains.append(sampler.get_samples()["position"].numpy())
         found = sampler.diagnostics()

@@ -2,26 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import final
 
 import torch
 from torch import Generator, Tensor
 
 from archbo.encodings import Encoding
 from archbo.encodings.pyg import NodeFeatures, semantic_graphs
-from archbo.predictors.graph_network import (
+from archbo.predictors.ranking.graph_network import (
     GraphInputs,
     GraphNetwork,
     PoolingFactory,
     SumPooling,
 )
-from archbo.predictors.losses import logistic
-from archbo.predictors.utilities import Loss, UtilityEnsemble, UtilityPredictor
+from archbo.predictors.ranking.losses import logistic
+from archbo.predictors.ranking.rankers import Loss, RankerEnsemble, RankingPredictor
 from archbo.spaces import SearchSpace
 
 __all__ = ["RelativisticGNN"]
 
 
-class RelativisticGNN(UtilityPredictor):
+@final
+class RelativisticGNN(RankingPredictor):
     """Graph networks trained on pairs of architectures: which one is better, and how surely.
 
     Messages run along and against the edges of the semantic graph, in which identities are edges and
@@ -35,8 +37,8 @@ class RelativisticGNN(UtilityPredictor):
         space: The space that the rows belong to.
         encoding: Features to read out beside the pooled graph; none unless given.
         loss: From utilities and targets of about unit variance (``s x b`` each) to one loss per member: of
-            ``archbo.predictors.losses``, RankNet's unless given.
-        pooling: How the nodes of a graph become one vector: of ``archbo.predictors.graph_network``.
+            ``archbo.predictors.ranking.losses``, RankNet's unless given.
+        pooling: How the nodes of a graph become one vector: of ``archbo.predictors.ranking.graph_network``.
         node_features: Numbers about each node beside its operation, as ``archbo.encodings.pyg.cell_costs``.
         n_members: The number of networks ``s``, a multiple of 3 and at least 6. At first each observation is kept
             from three of them.
@@ -70,8 +72,8 @@ class RelativisticGNN(UtilityPredictor):
         n_layers: int = 3,
         n_epochs: int = 80,
     ) -> None:
-        super().__init__(space, loss=loss, n_members=n_members, n_epochs=n_epochs)
-        self.encoding, self.node_features = encoding, node_features
+        super().__init__(space, encoding, loss=loss, n_members=n_members, n_epochs=n_epochs)
+        self.node_features = node_features
         self._network = partial(
             GraphNetwork,
             template=space.template,
@@ -81,7 +83,10 @@ class RelativisticGNN(UtilityPredictor):
             n_flat=0 if encoding is None else encoding.n_features,
         )
 
-    def _untrained(self, generators: Sequence[Generator]) -> UtilityEnsemble:
+    def _default_encoding(self, space: SearchSpace) -> None:
+        """None: the graph is all that it takes."""
+
+    def _untrained(self, generators: Sequence[Generator]) -> RankerEnsemble:
         return _Networks(
             self.space,
             self.encoding,
@@ -92,7 +97,8 @@ class RelativisticGNN(UtilityPredictor):
         )
 
 
-class _Networks(UtilityEnsemble):
+@final
+class _Networks(RankerEnsemble):
     """Graph networks, what they see of a row, and what they say of rows with the same graph."""
 
     def __init__(

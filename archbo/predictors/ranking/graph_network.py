@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import layer_norm, one_hot, silu
 
 from archbo.encodings.pyg import SemanticGraphs
-from archbo.predictors.utilities import Inputs, ReadOut, UtilityNetwork, normal, zeros
+from archbo.predictors.ranking.rankers import Inputs, RankerNetwork, ReadOut, normal, zeros
 from archbo.spaces.graph import GraphTemplate
 
 __all__ = [
@@ -142,7 +142,8 @@ class SagPooling(Pooling):
         return x.sum(-2), x, kept
 
 
-class GraphNetwork(UtilityNetwork):
+@final
+class GraphNetwork(RankerNetwork):
     """Utilities of graphs by message passing along and against the edges, for ``s`` members at once.
 
     Every weight has a leading dimension of members, so that each product is one batched product. In layer ``l``

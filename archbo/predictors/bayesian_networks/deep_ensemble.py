@@ -1,30 +1,33 @@
 """Deep ensembles: perceptrons from many starts, trained in one batch."""
 
 from collections.abc import Callable, Sequence
+from typing import final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from archbo.encodings import Encoding, default_encoding
-from archbo.errors import FitError
-from archbo.predictors.base import Predictor
-from archbo.predictors.bnn_hmc import NetworkEnsemble
-from archbo.predictors.ensemble import calibrate
-from archbo.predictors.held_out import folds, moments
-from archbo.predictors.losses import mse
-from archbo.predictors.mlp import FloatArray, StandardFeatures, WhiteNetwork
-from archbo.predictors.relevance import gp_relevance
-from archbo.predictors.targets import on_grid
+from archbo.encodings import Encoding
+from archbo.errors import FitError, UsageError
+from archbo.predictors.bayesian_networks.base import NetworkEnsemble, NetworkPredictor
+from archbo.predictors.bayesian_networks.mlp import FloatArray, StandardFeatures, WhiteNetwork
+from archbo.predictors.bayesian_networks.relevance import gp_relevance
+from archbo.predictors.calibration import calibrate, folds, moments, value_slope
+from archbo.predictors.ranking.losses import mse
 from archbo.spaces import SearchSpace
 
 __all__ = ["DeepEnsemble"]
 
 BATCH = 64
+"""Observations that a step is of."""
+
+SHRINK = (0.2, 1.5)
+"""By how much the scale of held-out predictions may be wrong."""
 
 
-class DeepEnsemble(Predictor):
+@final
+class DeepEnsemble(NetworkPredictor):
     """Perceptrons from different starts, each trained on all but one fold of the observations.
 
     Deep ensembles (arXiv 1612.01474), in the study of arXiv 2305.20028 the surrogate that trusts itself too much.
@@ -42,6 +45,9 @@ class DeepEnsemble(Predictor):
         n_steps: The number of Adam's steps.
         learning_rate: That of the first step; it falls to zero along a cosine.
         decay: How strongly the networks are held to where they started; divided by the number of observations.
+
+    Raises:
+        UsageError: There are fewer than two folds, or than two networks for each.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -68,38 +74,38 @@ class DeepEnsemble(Predictor):
         learning_rate: float = 0.03,
         decay: float = 0.05,
     ) -> None:
-        super().__init__(space)
-        self.encoding = encoding if encoding is not None else default_encoding(space)
-        self.hidden, self.loss = tuple(hidden), loss
+        super().__init__(space, encoding, hidden=hidden)
+        if not 2 <= n_folds <= n_networks / 2:
+            raise UsageError(
+                f"each of at least 2 folds is held out by at least 2 networks; got {n_folds} folds, {n_networks} networks"
+            )
+        self.loss = loss
         self.n_networks, self.n_folds, self.n_steps = n_networks, n_folds, n_steps
         self.learning_rate, self.decay = learning_rate, decay
 
-    def _fit(self, *, seed: int) -> None:
-        features = StandardFeatures(self.encoding)
-        inputs, Z = features(self.train_X.float()), self.to_latent(self.train_Y).flatten()
+    def _train(
+        self, features: StandardFeatures, inputs: FloatArray, targets: FloatArray, *, seed: int
+    ) -> NetworkEnsemble:
+        Z = self.to_latent(self.train_Y).flatten()
         network = WhiteNetwork(features.groups, self.hidden)
         rng = np.random.default_rng(seed)
         held = folds(len(Z), self.n_folds, rng)
         held = held[np.arange(self.n_networks) % len(held)]
         start = rng.standard_normal((len(held), network.n_parameters), np.float32)
         start[:, network.scales] = 0
-        targets = on_grid(Z).float().numpy()
         relevance, _ = gp_relevance(self.encoding, self.train_X, targets)
         start[:, network.scales][:, : len(relevance)] = relevance
-        position = self._train(network, start, inputs, targets, held, rng)
+        position = self._descend(network, start, inputs, targets, held, rng)
         values, _ = network.value_and_pullback(position, inputs)
         weights, output = network.weights(position)
         slope, shift, spread, noise = _to_scale(values, held, Z.double().numpy())
         output *= slope
         output[:, -1:] += shift
-        self.model = NetworkEnsemble(
+        return NetworkEnsemble(
             features, self.hidden, weights, output[:, np.newaxis], noise=noise, spread=spread
         )
 
-    def _prepare(self) -> None:
-        self.model = NetworkEnsemble.empty(StandardFeatures(self.encoding), self.hidden)
-
-    def _train(
+    def _descend(
         self,
         network: WhiteNetwork,
         start: FloatArray,
@@ -144,8 +150,7 @@ def _to_scale(
     common = slope * (values - values.mean(1, keepdims=True))
     mean, variance, kept = moments(common, held)
     target = (Z - Z.mean())[kept]
-    # A few held-out values shall not turn the order round, nor level it.
-    shrink = float(np.clip(mean @ target / max(mean @ mean, 1e-12), 0.2, 1.5))
+    shrink = value_slope(mean, target, prior=0.0, bounds=SHRINK)
     spread, noise = calibrate(
         torch.from_numpy(shrink * mean),
         torch.from_numpy(shrink**2 * variance),
