@@ -22,13 +22,16 @@ from archbo.comparison.plots import (
     sparkline,
 )
 from archbo.comparison.proxy_plots import plot_correlations
+from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
 from archbo.comparison.trials import Query, Trial, check_budget, median_regret, run_trial
 
 __all__ = [
     "Evaluation",
     "FidelityTrial",
+    "MeasureSummary",
     "ParetoQuery",
     "ParetoTrial",
+    "ProxySummary",
     "Query",
     "TrainingQuery",
     "Trial",
@@ -55,5 +58,6 @@ __all__ = [
     "save_figure",
     "sparkline",
     "spearman",
+    "summarize_proxies",
     "training_sample",
 ]

@@ -24,7 +24,7 @@ from archbo.proxies import (
     network,
     ranks,
 )
-from archbo.proxies.images import random_images
+from archbo.proxies.measures.images import random_images
 
 NB201 = catalog.space("nb201")
 every_measure = pytest.mark.parametrize("name", MEASURES)
@@ -464,7 +464,7 @@ def test_unknown_measures_and_unfit_targets_are_refused(net):
     x, y = batch()
     with pytest.raises(UsageError, match="unknown measure 'snap'"):
         compute(net, x, y, ["snap"])
-    with pytest.raises(UsageError, match="jacov is no sum over layers"):
+    with pytest.raises(UsageError, match="jacov is not a sum over layers"):
         compute_layers(net, x, y, ["jacov"])
     for name in ("epe_nas", "lga"):
         with pytest.raises(UsageError, match=f"{name} compares classes"):

@@ -162,7 +162,7 @@ def test_other_files_are_refused_and_stay(tmp_path):
     path = tmp_path / "table.parquet"
     pd.DataFrame({"arch_str": ["x"]}).to_parquet(path)
     before = path.read_bytes()
-    with pytest.raises(DataError, match="no file of scores"):
+    with pytest.raises(DataError, match="not a file of scores"):
         scored(rows(1), path=path)
     assert path.read_bytes() == before
     with pytest.raises(UsageError, match=r"\.parquet"):
@@ -175,7 +175,7 @@ def test_bad_requests_fail_before_any_work():
 
     with pytest.raises(UsageError, match="unknown measure"):
         scored(rows(1), ["snap"], progress=never)
-    with pytest.raises(UsageError, match="jacov is no sum over layers"):
+    with pytest.raises(UsageError, match="jacov is not a sum over layers"):
         scored(rows(1), nodes=["jacov"], progress=never)
     with pytest.raises(UsageError, match="workers is 0"):
         scored(rows(1), workers=0, progress=never)

@@ -1,6 +1,7 @@
 """The tables of proxies that come with archbo."""
 
 import json
+import pickle
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from archbo import catalog
 from archbo.benchmarks import read_table
 from archbo.comparison import spearman
-from archbo.errors import UsageError
+from archbo.errors import NoProxiesError
 from archbo.proxies import (
     DEFAULT_MEASURES,
     NODEWISE,
@@ -96,9 +97,14 @@ def test_encodings_take_it_where_no_other_is_named():
 @pytest.mark.parametrize("space", [catalog.space("nb101"), CategoricalSpace("toy", {"a": ["b"]})])
 def test_other_spaces_have_none(space):
     assert space.name not in SHIPPED
-    remedy = f"no proxies of {space.name}; .*compute --spaces {space.name}'.*--proxies FILE"
-    with pytest.raises(UsageError, match=remedy):
+    with pytest.raises(NoProxiesError, match=f"no proxies of {space.name}; give some") as found:
         shipped(space)
+    assert "--" not in str(found.value)
+    # Networks are what proxies can be computed from.
+    assert (
+        ("ComputedProxies" in str(found.value)) == found.value.computable == (space.name == "nb101")
+    )
+    assert pickle.loads(pickle.dumps(found.value)).computable == found.value.computable  # noqa: S301
 
 
 def test_the_command_line_needs_no_proxies_named(tmp_path, monkeypatch, capsys):
