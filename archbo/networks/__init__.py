@@ -109,7 +109,6 @@ def network(
             f"{type(skeleton).__name__} is for a {skeleton.space_type.__name__}; "
             f"{space.name} is a {type(space).__name__}"
         )
-    row = space.arch(arch).row
-    # A default device of the user's would draw other weights.
+    # On another default device a seed would draw other weights.
     with torch.device("cpu"), global_seed(seed):
-        return skeleton.build(space, row)
+        return skeleton.build(space, space.arch(arch).row)

@@ -1,6 +1,7 @@
 """The number of operations of a module, counted when it is called."""
 
 import math
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -39,8 +40,8 @@ def count_flops(module: nn.Module, arguments: tuple[Tensor, ...], output: object
     if isinstance(module, ACTIVATIONS):
         return float(output.numel())
     if isinstance(module, POOLS):
-        size = module.kernel_size
-        sides = (size,) * (output.ndim - 2) if isinstance(size, int) else size
+        size: Any = module.kernel_size
+        sides: tuple[int, ...] = (size,) * (output.ndim - 2) if isinstance(size, int) else size
         return float(output.numel() * math.prod(sides))
     if isinstance(module, ADAPTIVE):
         return float(arguments[0].numel())
