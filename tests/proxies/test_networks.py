@@ -8,6 +8,8 @@ from torch import nn
 
 from archbo import catalog
 from archbo.errors import UsageError
+from archbo.networks import default_skeleton
+from archbo.networks.node_cell import node_channels
 from archbo.proxies import (
     DartsSkeleton,
     EdgeCellSkeleton,
@@ -16,8 +18,6 @@ from archbo.proxies import (
     TransNASSkeleton,
     network,
 )
-from archbo.proxies.networks import default_skeleton
-from archbo.proxies.networks.node_cell import node_channels
 from archbo.spaces import CategoricalSpace
 
 SPACES = {name: catalog.space(name) for name in catalog.SPACES}

@@ -100,5 +100,5 @@ def test_no_architectures_and_other_measures():
     space, (x, y) = catalog.space("nb201"), random_images(8, resolution=8)
     empty = compute_nodes(space, torch.zeros(0, 6), x, y, ["snip"])
     assert empty.shape == (0, 6, 1)
-    with pytest.raises(UsageError, match="jacov is no sum over layers"):
+    with pytest.raises(UsageError, match="jacov is not a sum over layers"):
         compute_nodes(space, ["(0, 0, 0, 0, 0, 0)"], x, y, ["jacov"], skeleton=SMALL["nb201"])

@@ -16,45 +16,10 @@ from archbo.errors import UsageError
 from archbo.predictors.gaussian_model import Covariance, GaussianModel
 from archbo.predictors.gaussian_processes.gp import GaussianProcess, fit_or_keep
 from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, LinearKernel, scaled
-from archbo.proxies import MEASURES, Proxies
+from archbo.proxies import Consensus, Proxies
 from archbo.spaces import SearchSpace
 
-__all__ = ["Consensus", "ProxyGP"]
-
-
-@final
-class Consensus:
-    """What the proxies agree on: the mean of their ranks, standardised over their reference.
-
-    Args:
-        proxies: The scores.
-        signs: For some proxies by name, -1 if less of it is better, 1 if more is. Otherwise it is as the authors of
-            the measure mean it, whose name may stand behind another, as in ``c10_zc_synflow``.
-
-    Raises:
-        UsageError: A sign is neither, or there is no such proxy.
-    """
-
-    def __init__(self, proxies: Proxies, signs: Mapping[str, int] | None = None) -> None:
-        given = dict(signs or {})
-        for name, sign in given.items():
-            if name not in proxies.names or sign not in (-1, 1):
-                raise UsageError(
-                    f"the sign of {name!r} is {sign}; give 1 or -1 for proxies among {', '.join(proxies.names)}"
-                )
-        self.proxies = proxies
-        self.signs = torch.tensor(
-            [given.get(name, _sign(name)) for name in proxies.names], dtype=torch.double
-        )
-        self.scale = float((proxies.reference_ranks @ self.signs).std().clamp_min(1e-9))
-
-    def __call__(self, X: Tensor) -> Tensor:
-        """The consensus on rows ``X`` (``... x d``), ``...``; the higher the better."""
-        return self.of_ranks(self.proxies.ranks(X.flatten(0, -2)).reshape(*X.shape[:-1], -1)).to(X)
-
-    def of_ranks(self, ranks: Tensor) -> Tensor:
-        """The consensus of ranks ``... x P``."""
-        return ranks @ self.signs.to(ranks) / self.scale
+__all__ = ["ProxyGP"]
 
 
 @final
@@ -207,11 +172,6 @@ class _Shifted(GaussianModel):
     def _noise(self, X: Tensor) -> Tensor:
         noise: Tensor = self.model.likelihood.noise  # type: ignore[union-attr, assignment] # it is a PoolGP
         return noise
-
-
-def _sign(name: str) -> int:
-    measures = [m for key, m in MEASURES.items() if name == key or name.endswith(f"_{key}")]
-    return 1 if all(measure.higher_is_better for measure in measures) else -1
 
 
 def _kernel(

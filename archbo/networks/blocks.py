@@ -34,11 +34,11 @@ def conv_bn_relu(C_in: int, C_out: int, kernel: int) -> nn.Sequential:
 
 
 class Zero(nn.Module):
-    """Zeros that still hang on the input, so that every network has gradients.
+    """Zeros that depend on the input, so that every network has gradients.
 
     Args:
-        C_out: Channels where they differ from the input's, else None.
-        stride: By which the resolution shrinks.
+        C_out: The number of channels where it differs from the input's, otherwise None.
+        stride: The factor by which the resolution shrinks.
     """
 
     def __init__(self, C_out: int | None = None, stride: int = 1) -> None:
@@ -62,7 +62,7 @@ class FactorizedReduce(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(x)
-        # Zeros beyond the border keep both halves alike where a side is odd.
+        # Zeros beyond the border give both halves the same size where a side is odd.
         shifted = nn.functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
         result: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
         return result

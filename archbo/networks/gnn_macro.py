@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from archbo.errors import UsageError
-from archbo.proxies.networks.base import Skeleton, SpaceNetwork, require_positive
+from archbo.networks.base import Skeleton, SpaceNetwork, require_positive
 from archbo.spaces import GnnMacroSpace
 
 __all__ = ["GnnSkeleton"]
 
 HEADS = 2
+"""The attention heads of a GAT layer in NAS-Bench-Graph's code (arXiv 2206.09166)."""
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,19 @@ class GnnSkeleton(Skeleton):
     """The network of NAS-Bench-Graph (arXiv 2206.09166) for the classes of a graph's nodes.
 
     Four layers of torch-geometric, each fed by the layer (or raw input) that its link names; GAT has two
-    heads. An operation is followed by batch normalisation and ReLU, a skip by nothing. What the layers that
-    feed no other one give is concatenated, and goes through ``hidden_layers`` linear layers with ReLU to a
-    linear classifier. With the default sizes, parameters number exactly what the benchmark reports for Cora.
+    heads. An operation is followed by batch normalisation and ReLU, a skip by nothing. The outputs of the layers
+    that feed no other layer are concatenated, and go through ``hidden_layers`` linear layers with ReLU to a
+    linear classifier. With the default sizes the number of parameters is the one that the benchmark reports for
+    Cora.
 
-    The skips of a canonical row come first and pass the raw input on. ``forward`` takes the nodes'
-    features ``N x F`` and the edges ``2 x E``.
+    The skips of a canonical row come first and pass the raw input on. ``forward`` takes the features of the nodes,
+    ``N x F``, and the edges, ``2 x E``.
 
     Args:
-        features: ``F``, of a node.
-        hidden: Width of the layers.
-        hidden_layers: Linear layers before the classifier.
-        classes: Outputs.
+        features: ``F``, the number of features of a node.
+        hidden: The width of the layers.
+        hidden_layers: The number of linear layers before the classifier.
+        classes: The number of outputs.
     """
 
     space_type = GnnMacroSpace
@@ -63,7 +65,7 @@ class _GnnNetwork(SpaceNetwork):
             op = space.op_names[code]
             skip = op == "skip"
             self.layers.append(_operation(op, widths[link], skeleton.hidden))
-            # The benchmark's parameter counts include the normalisation of a skip, which has no use.
+            # The benchmark's parameter counts include the normalisation of a skip, which is not used.
             self.norms.append(nn.BatchNorm1d(skeleton.hidden))
             widths.append(widths[link] if skip else skeleton.hidden)
         self.skips = [space.op_names[code] == "skip" for code in row[3:]]
@@ -94,7 +96,7 @@ def _apply(layer: nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
 
 
 def _operation(op: str, F_in: int, F_out: int) -> nn.Module:
-    # It takes seconds to load.
+    # torch_geometric takes seconds to import.
     from torch_geometric import nn as pyg
 
     if op == "skip":

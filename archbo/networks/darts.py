@@ -7,30 +7,31 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from archbo.proxies.networks.base import Skeleton, SpaceNetwork, require_positive
-from archbo.proxies.networks.blocks import FactorizedReduce, Zero, relu_conv_bn
+from archbo.networks.base import Skeleton, SpaceNetwork, require_positive
+from archbo.networks.blocks import FactorizedReduce, Zero, relu_conv_bn
 from archbo.spaces import DartsSpace
 
 __all__ = ["DartsSkeleton"]
 
 NODES = range(2, 6)
+"""The four intermediate nodes of a cell, after its two inputs (arXiv 1806.09055)."""
 
 
 @dataclass(frozen=True)
 class DartsSkeleton(Skeleton):
     """The CIFAR network of DARTS (arXiv 1806.09055), without auxiliary head and drop path.
 
-    A 3x3 convolution to three times ``channels``, then ``cells`` cells, of which those after one and two
-    thirds are reduction cells and double the channels; global average pooling and a linear layer. Each cell
-    reads the two before it.
+    A 3x3 convolution to three times ``channels``, then ``cells`` cells, of which those at one third and two
+    thirds of the depth are reduction cells and double the channels; global average pooling and a linear layer.
+    The inputs of a cell are the two before it.
 
     Args:
-        channels: Of the nodes of the first cells; the published evaluation has 36.
-        cells: In all; the published evaluation has 20.
-        classes: Outputs.
-        affine: Whether the batch normalisations of operations scale and shift, as when a cell is trained by
-            itself; without, as during a DARTS search. (Those of stem and cell inputs always do.)
-        image_channels: Of the input.
+        channels: The number of channels of the nodes of the first cells; the published evaluation has 36.
+        cells: The number of cells; the published evaluation has 20.
+        classes: The number of outputs.
+        affine: Whether the batch normalisations of operations scale and shift, as they do when a found cell is
+            trained, and do not during a DARTS search. (Those of stem and cell inputs always do.)
+        image_channels: The number of channels of the input.
     """
 
     space_type = DartsSpace
@@ -142,7 +143,7 @@ def _operation(op: str, C: int, stride: int, affine: bool) -> nn.Module:
 
 
 def _separable(C: int, kernel: int, stride: int, *, dilation: int, affine: bool) -> nn.Sequential:
-    """ReLU, a convolution of each channel by itself, one across channels, batch normalisation."""
+    """ReLU, depthwise convolution, 1x1 convolution, batch normalisation."""
     padding = dilation * (kernel // 2)
     return nn.Sequential(
         nn.ReLU(),

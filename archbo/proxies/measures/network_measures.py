@@ -7,19 +7,19 @@ from torch import Tensor, nn
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd
 
 from archbo.errors import UsageError
-from archbo.proxies.evidence import Evidence, batch_norms, weights_of
+from archbo.proxies.measures.evidence import Evidence, batch_norms, weights_of
 
 __all__ = ["epe_nas", "flatness", "flops", "jacov", "lga", "ntk", "nwot", "params", "zen"]
 
 NOISE = (0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04, 0.045, 0.05)
-"""The scales of GeNAS's perturbations."""
+"""The scales of GeNAS's perturbations, as in its code (arXiv 2305.08611)."""
 
 
 def jacov(evidence: Evidence) -> float:
     """Jacobian covariance, ``-sum log(v + k) + 1 / (v + k)``, ``k = 1e-5`` (arXiv 2006.04647v1).
 
-    ``v`` are the eigenvalues of the correlations between samples of the gradient of the summed outputs by the
-    input.
+    ``v`` are the eigenvalues of the correlations, between samples, of the gradient of the summed outputs with respect to
+    the input.
     """
     correlations = torch.corrcoef(evidence.jacobian)
     if not bool(correlations.isfinite().all()):
@@ -29,10 +29,10 @@ def jacov(evidence: Evidence) -> float:
 
 
 def epe_nas(evidence: Evidence) -> float:
-    """EPE-NAS: the same correlations within each class, ``sum_c |sum log(|corr_c| + 1e-5)|`` (arXiv 2102.08099).
+    """EPE-NAS: the correlations of ``jacov`` within each class, ``sum_c |sum log(|corr_c| + 1e-5)|`` (arXiv 2102.08099).
 
-    For more than 100 classes the mean, over classes seen, of ``sum_d |s_c / n_c - s_d / n_d|``, where ``s_c``
-    is a class's sum of logarithms and ``n_c`` its samples.
+    For more than 100 classes it is the mean, over the classes in the batch, of ``sum_d |s_c / n_c - s_d / n_d|``, where ``s_c``
+    is a class's sum of logarithms and ``n_c`` its number of samples.
     """
     labels, classes = _labels(evidence, "epe_nas"), evidence.forward.logits.shape[-1]
     sums = []
@@ -49,7 +49,7 @@ def epe_nas(evidence: Evidence) -> float:
 def nwot(evidence: Evidence) -> float:
     """NASWOT's ``log |det K|``, ``K`` counting the ReLU inputs on which two samples agree in sign (arXiv 2006.04647v3).
 
-    Only activations that are modules are seen; without any it is minus infinity.
+    Only activations that are modules are counted; without any the score is minus infinity.
     """
     return float(torch.linalg.slogdet(evidence.forward.agreement).logabsdet)
 
@@ -60,8 +60,8 @@ def zen(evidence: Evidence) -> float:
     ``f`` are the features before global pooling, with weights, ``x`` and ``e`` drawn from N(0, 1) in the shape of
     the inputs; ``var`` are the running variances of each batch normalisation after the two passes.
 
-    The features are what enters the last adaptive average pooling; without one the last feature map that a
-    module gives, or what enters the last layer.
+    The features are the input of the last adaptive average pooling; without one, the last feature map that a
+    module gives, or else the input of the last layer.
     """
     evidence.require_real("zen")
     network = evidence.copy()
@@ -95,8 +95,8 @@ def flops(evidence: Evidence) -> float:
 def ntk(evidence: Evidence) -> float:
     """Condition number of the neural tangent kernel, its largest by its smallest eigenvalue (arXiv 2102.11535).
 
-    The kernel is that of the sum of a sample's outputs, as in the code of TE-NAS. Lower is better; a singular kernel
-    has infinity.
+    The kernel is that of the sum of a sample's outputs, as in the code of TE-NAS. Lower is better; the score of a singular
+    kernel is infinite.
     """
     kernel = evidence.tangent_kernel
     if not bool(kernel.isfinite().all()):
@@ -134,14 +134,14 @@ def flatness(evidence: Evidence) -> float:
         for step in NOISE:
             for parameter, direction in zip(network.parameters(), noise, strict=True):
                 parameter.add_((step - last) * direction)
-            losses.append(float(evidence.loss(network(*evidence.inputs), evidence.targets)))
+            losses.append(float(evidence.loss_of(network(*evidence.inputs), evidence.targets)))
             last = step
-    slopes = torch.tensor(losses).diff() / torch.tensor(NOISE).diff()
+    slopes = torch.tensor(losses, device="cpu").diff() / torch.tensor(NOISE, device="cpu").diff()
     return float(1 / slopes.abs().sum())
 
 
 def _features(network: nn.Module, *inputs: Tensor) -> Tensor:
-    """What is pooled over all positions in a pass, or what stands for it."""
+    """The features before global pooling, as ``zen`` defines them."""
     found: dict[str, Tensor] = {}
 
     def look(module: nn.Module, arguments: tuple[Tensor, ...], output: object) -> None:
@@ -164,7 +164,7 @@ def _labels(evidence: Evidence, measure: str) -> Tensor:
     labels = evidence.targets
     if labels.ndim != 1 or labels.is_floating_point():
         raise UsageError(
-            f"{measure} compares classes; its targets are integers of shape (N,), "
+            f"{measure} compares classes and needs targets that are integers of shape (N,), "
             f"got {labels.dtype} of shape {tuple(labels.shape)}"
         )
     return labels

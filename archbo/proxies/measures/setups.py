@@ -1,14 +1,11 @@
-"""The network and the batch that architectures of a space are measured with."""
+"""The skeleton and the batch with which the architectures of a space are measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from archbo.proxies.evidence import Inputs
-from archbo.proxies.graphs import random_graph
-from archbo.proxies.images import random_images
-from archbo.proxies.networks import (
+from archbo.networks import (
     DartsSkeleton,
     EdgeCellSkeleton,
     GnnSkeleton,
@@ -17,9 +14,15 @@ from archbo.proxies.networks import (
     TransNASSkeleton,
     default_skeleton,
 )
+from archbo.proxies.measures.evidence import Inputs
+from archbo.proxies.measures.graphs import random_graph
+from archbo.proxies.measures.images import random_images
 from archbo.spaces import SearchSpace
 
 __all__ = ["Setup", "setup"]
+
+CORA = 2708
+"""The number of nodes of the citation graph Cora (arXiv 1603.08861)."""
 
 REDUCED: Mapping[type[Skeleton], Skeleton] = {
     EdgeCellSkeleton: EdgeCellSkeleton(channels=8, cells=3),
@@ -28,12 +31,13 @@ REDUCED: Mapping[type[Skeleton], Skeleton] = {
     DartsSkeleton: DartsSkeleton(channels=8, cells=3),
     GnnSkeleton: GnnSkeleton(features=128, hidden=64),
 }
-"""Of each published skeleton a small one, whose thirteen measures take about 0.3 s or less on one core."""
+"""For each kind of skeleton a small one. Sizes were chosen so that thirteen measures take at most about 0.3 s on one
+core (``python -m perf proxies``)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setup:
-    """What architectures are measured with.
+    """The skeleton and the batch with which architectures are measured.
 
     Args:
         skeleton: Of the networks.
@@ -51,13 +55,13 @@ def setup(space: SearchSpace, *, full: bool = False, seed: int = 0) -> Setup:
 
     Args:
         space: The space.
-        full: The network of the space's paper, with 64 random images of the published size, or a random graph with as
-            many nodes as Cora. Otherwise a few narrow cells with 32 small images (8 x 8; 32 x 32 for
+        full: Whether to use the network of the space's paper, with 64 random images of the published size, or a random
+            graph with as many nodes as Cora. Otherwise a few narrow cells with 32 small images (8 x 8; 32 x 32 for
             TransNAS-Bench-101, whose stem takes a quarter of each side), or a graph of 64 nodes.
         seed: Of the batch.
 
     Raises:
-        UsageError: Nothing is known of how this space's architectures become networks.
+        UsageError: There is no skeleton for this kind of space.
 
     Example:
         >>> from archbo.spaces import EdgeCellSpace
@@ -70,7 +74,7 @@ def setup(space: SearchSpace, *, full: bool = False, seed: int = 0) -> Setup:
     published = default_skeleton(space)
     skeleton = published if full else REDUCED[type(published)]
     if isinstance(skeleton, GnnSkeleton):
-        nodes = 2708 if full else 64
+        nodes = CORA if full else 64
         graph, classes = random_graph(
             nodes, features=skeleton.features, classes=skeleton.classes, seed=seed
         )

@@ -8,15 +8,20 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from archbo.proxies.networks.base import Skeleton, SpaceNetwork, require_positive, total
-from archbo.proxies.networks.blocks import conv_bn_relu
+from archbo.networks.base import Skeleton, SpaceNetwork, require_positive, total
+from archbo.networks.blocks import conv_bn_relu
 from archbo.spaces import NodeCellSpace
 
 __all__ = ["NodeCellSkeleton"]
 
 OUTPUT = 6
+"""The position of the output: cells have at most seven nodes (arXiv 1902.09635)."""
+
 PAIRS = tuple(combinations(range(OUTPUT + 1), 2))
+"""The possible edges, in the order of the space's columns."""
+
 MIDDLE = range(1, OUTPUT)
+"""The positions of the nodes that have an operation."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,16 @@ class NodeCellSkeleton(Skeleton):
 
     Max pooling halves the resolution between stacks, which have 1, 2 and 4 times ``channels``. Nodes that
     are on no path from input to output are dropped. The channels of a cell are split among the nodes that
-    feed its output, which concatenates them; earlier nodes have as many as the largest that they feed, and
-    are cut to what a node needs. What reads the input goes through a 1x1 projection.
+    feed its output, which concatenates them; an earlier node has as many channels as the largest node that it
+    feeds, and the others use the first of them. Nodes read the cell's input through a 1x1 projection.
 
     Weights are drawn from N(0, 2 / fan_out), those of the classifier from N(0, 0.01^2).
 
     Args:
-        channels: Of the first stack.
-        cells: Per stack.
-        classes: Outputs.
-        image_channels: Of the input.
+        channels: The number of channels of the first stack.
+        cells: The number of cells per stack.
+        classes: The number of outputs.
+        image_channels: The number of channels of the input.
     """
 
     space_type = NodeCellSpace
@@ -113,7 +118,7 @@ class _NodeCell(nn.Module):
             node: [source for source, target in edges if target == node]
             for node in (*nodes, OUTPUT)
         }
-        # Modules are made in the order of the nodes, which fixes what weights a seed gives them.
+        # The order of the nodes is the order in which a seed draws the weights.
         self.ops = nn.ModuleDict(
             {str(node): _operation(op, self.channels[node]) for node, op in nodes.items()}
         )
@@ -147,12 +152,12 @@ class _NodeCell(nn.Module):
 def node_channels(
     edges: Sequence[tuple[int, int]], nodes: Sequence[int], C_out: int
 ) -> dict[int, int]:
-    """The channels of each node and of the output; no node feeds one that has more.
+    """The number of channels of each node and of the output; no node feeds one that has more.
 
     Args:
-        edges: Of the cell, pairs of positions.
+        edges: The edges of the cell, pairs of positions.
         nodes: The positions between input and output that are in use, ascending.
-        C_out: Channels of the output.
+        C_out: The number of channels of the output.
 
     Example:
         >>> node_channels([(0, 1), (1, 2), (2, 6), (1, 6), (0, 3), (3, 6)], [1, 2, 3], 32)

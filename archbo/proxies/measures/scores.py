@@ -1,15 +1,18 @@
-"""Scores of many architectures: by several processes, and into a file that an interrupted run continues."""
+"""Scores of many architectures, by several processes, in a file that an interrupted run continues."""
 
 import hashlib
 import json
 import multiprocessing
-import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,31 +21,29 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from archbo.errors import DataError, UsageError
-from archbo.proxies.evidence import Inputs, Loss
-from archbo.proxies.measures import (
-    MEASURES,
-    NAS_BENCH_SUITE_ZERO,
-    check_measures,
-    gather,
-    layer_parts,
-)
-from archbo.proxies.networks import Skeleton, default_skeleton, network
-from archbo.proxies.nodewise import place
+from archbo.files import write_whole
+from archbo.networks import Skeleton, default_skeleton, network
+from archbo.proxies.measures.computation import gather, parts_of, score_of
+from archbo.proxies.measures.evidence import Inputs, Loss, first_line
+from archbo.proxies.measures.nodewise import place
+from archbo.proxies.measures.registry import NAS_BENCH_SUITE_ZERO, check_measures, layer_parts
 from archbo.spaces import ArchLike, SearchSpace
 
 __all__ = ["ARCH", "Progress", "nodes_of", "score"]
 
-Progress = Callable[[int, int], None]
-"""Called with how many architectures are done, and how many there are."""
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of architectures that are done, and the number of all."""
 
 SAVE_SECONDS = 10.0
+"""The least time between two saves: what an interruption may cost, large beside the time that a save takes."""
+
 ARCH = "arch_str"
-"""The column of architectures."""
+"""The column of architectures, named as in the tables that archbo reads by default."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Task:
-    """All that decides what the scores of an architecture are."""
+    """All settings that the scores of an architecture depend on."""
 
     space: SearchSpace
     skeleton: Skeleton
@@ -56,7 +57,7 @@ class _Task:
     device: str
 
     def __call__(self, row: Sequence[int]) -> list[float]:
-        """The scores of one architecture, then column by column its parts."""
+        """The scores of one architecture, followed by its parts column by column."""
         device = torch.device(self.device)
         net = network(self.space, row, self.skeleton, seed=self.seed).to(device)
         inputs = tuple(tensor.to(device) for tensor in self.inputs)
@@ -68,20 +69,20 @@ class _Task:
             seed=self.seed,
             loss=self.loss,
         )
-        values = [MEASURES[name].score(evidence) for name in self.measures]
-        parts = {name: layer_parts(name)(evidence) for name in self.nodes}
+        values = [score_of(name, evidence) for name in self.measures]
+        parts = {name: parts_of(name, evidence) for name in self.nodes}
         return values + place(net, parts, self.space.n_columns).flatten().tolist()
 
     @property
     def columns(self) -> list[str]:
-        """The names of the numbers that a call gives."""
+        """The names of the numbers that a call returns."""
         return [
             *self.measures,
             *(f"{column}.{name}" for column in self.space.columns for name in self.nodes),
         ]
 
     def settings(self) -> dict[str, str]:
-        """What must be the same for scores to be comparable."""
+        """The settings that scores in one file share."""
         digest = hashlib.sha256()
         for tensor in (*self.inputs, self.targets):
             digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
@@ -115,8 +116,9 @@ def score(
 ) -> pd.DataFrame:
     """Score many architectures of a space.
 
-    Every architecture is scored with the same seed, so that its scores depend on nothing but itself: not on the
-    others, their order, or the number of workers.
+    Every architecture is scored with the same seed, so that its scores do not depend on the others, their order, or
+    the number of workers. A measure whose computation fails for an architecture is NaN there, with a
+    ``NumericalWarning``.
 
     Args:
         space: The space of the architectures.
@@ -124,24 +126,25 @@ def score(
         inputs: As for ``compute``.
         targets: As for ``compute``.
         measures: Names of measures.
-        nodes: Names of measures whose parts by decision are wanted too (see ``compute_nodes``), added up over
+        nodes: Names of measures whose parts by decision are computed too (see ``compute_nodes``), added up over
             cells.
         skeleton: Of the networks; by default that of the space's paper.
         seed: Of weights and measures.
-        loss: As for ``compute``; with several workers a function of a module.
+        loss: As for ``compute``; with several workers a function defined in a module.
         device: Where networks are scored.
-        workers: Processes, of one thread each; with one worker this process and its threads.
-        path: A Parquet file for the scores. It is replaced as a whole every ten seconds and at the end. Scores that it
-            holds already are kept, so an interrupted run goes on.
-        progress: Told how far it is.
+        workers: The number of processes, of one thread each; a single worker is this process with its threads.
+        path: A Parquet file for the scores, replaced as a whole every ten seconds and at the end. Scores that it
+            holds already, NaN among them, are kept, so that an interrupted run goes on.
+        progress: Called after each architecture.
 
     Returns:
         ``n`` rows in the order given: ``arch_str``, a column per measure, and for nodes columns
         ``<decision>.<measure>``.
 
     Raises:
-        UsageError: A measure is unknown, the space has no networks, or the file holds scores of other settings.
-        DataError: The file is no table of scores.
+        UsageError: A measure is unknown, the space has no networks, the file holds scores with other settings or
+            cannot be written, a worker dies; or as for ``compute``.
+        DataError: The file is not a file of scores.
 
     Example:
         >>> from archbo.proxies import EdgeCellSkeleton, random_images
@@ -171,7 +174,8 @@ def score(
         loss=loss,
         device=device,
     )
-    wanted = space.archs(space.rows(archs))
+    with torch.device("cpu"):
+        wanted = space.archs(space.rows(archs))
     names = [str(arch) for arch in wanted]
     rows = {name: arch.row for name, arch in zip(names, wanted, strict=True)}
     file = _File(Path(path), task) if path is not None else None
@@ -179,8 +183,8 @@ def score(
     left = [(name, row) for name, row in rows.items() if name not in done]
     count = len(rows) - len(left)
     try:
-        with _mapper(task, min(workers, len(left))) as mapped:
-            for name, values in mapped(left):
+        with _results(task, left, min(workers, len(left))) as results:
+            for name, values in results:
                 done[name] = values
                 count += 1
                 if progress:
@@ -197,7 +201,7 @@ def nodes_of(table: pd.DataFrame, space: SearchSpace, nodes: Sequence[str]) -> T
     """The parts by decision in a table of scores.
 
     Args:
-        table: What ``score`` gave.
+        table: The scores, as returned by ``score``.
         space: The space of its architectures.
         nodes: ``m`` names of measures.
 
@@ -217,7 +221,7 @@ def _frame(names: Sequence[str], values: Sequence[Sequence[float]], task: _Task)
 
 
 class _File:
-    """A Parquet file of scores that knows the settings they were made with."""
+    """A Parquet file of scores with the settings they were made with."""
 
     def __init__(self, path: Path, task: _Task) -> None:
         if path.suffix != ".parquet":
@@ -234,54 +238,85 @@ class _File:
             frame = pd.read_parquet(self.path)
             found = json.loads(frame.attrs["archbo"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{self.path} is no file of scores; give another path") from error
+            raise DataError(
+                f"{self.path} is not a file of scores that can be continued; move it, so that it is not "
+                "replaced, or write elsewhere"
+            ) from error
         for key, value in self.settings.items():
             if found.get(key) != value:
                 raise UsageError(
-                    f"{self.path} holds scores with {key} {found.get(key)!r}, asked for is {value!r}; "
-                    "give another path, or the same settings"
+                    f"{self.path} holds scores with {key} {found.get(key)!r}, not {value!r}; "
+                    "use the same settings, move the file, or write elsewhere"
                 )
         values = frame[self.task.columns].to_numpy(dtype=np.float64).tolist()
         return dict(zip(frame[ARCH], values, strict=True))
 
     def write(self, done: dict[str, list[float]], *, rarely: bool = False) -> None:
-        """Replace the file, where ``rarely`` only if the last time is a while ago."""
+        """Replace the file; with ``rarely`` only if it has not been replaced for ``SAVE_SECONDS``."""
         if rarely and time.monotonic() - self.saved < SAVE_SECONDS:
             return
         frame = _frame(list(done), list(done.values()), self.task)
         frame.attrs["archbo"] = json.dumps(self.settings)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(f".{os.getpid()}.part")
-        frame.to_parquet(part, index=False, compression="zstd")
-        part.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cannot make the folder {self.path.parent}: {error.strerror or error}"
+            ) from error
+        write_whole(self.path, lambda part: frame.to_parquet(part, index=False, compression="zstd"))
         self.saved = time.monotonic()
 
 
-_Jobs = Sequence[tuple[str, tuple[int, ...]]]
+_Job: TypeAlias = tuple[str, tuple[int, ...]]
+"""An architecture's text and its row."""
+
 _task: _Task | None = None
+"""In a worker, the task that its initializer was given."""
 
 
 @contextmanager
-def _mapper(
-    task: _Task, workers: int
-) -> Iterator[Callable[[_Jobs], Iterator[tuple[str, list[float]]]]]:
-    """Something that applies the task to jobs and gives results in the order they are ready."""
+def _results(
+    task: _Task, jobs: Sequence[_Job], workers: int
+) -> Iterator[Iterator[tuple[str, list[float]]]]:
+    """The results of all jobs, in the order in which they are ready.
+
+    Where the block is left early, workers finish the networks at hand and no more.
+    """
     if workers <= 1:
-        yield lambda jobs: ((name, task(row)) for name, row in jobs)
+        yield ((name, task(row)) for name, row in jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, initializer=_start, initargs=(task,)) as pool:
-        yield lambda jobs: pool.imap_unordered(_work, jobs)
+    _check_sendable(task)
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_start, initargs=(task,))
+    try:
+        ready = as_completed([pool.submit(_work, job) for job in jobs])
+        yield (future.result() for future in ready)
+    except BrokenProcessPool as error:
+        raise UsageError(
+            f"one of {workers} workers died, perhaps for want of memory; give fewer workers"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _check_sendable(task: _Task) -> None:
+    for name, value in (("space", task.space), ("skeleton", task.skeleton), ("loss", task.loss)):
+        try:
+            pickle.dumps(value)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise UsageError(
+                f"the {name} cannot be sent to other processes: {first_line(error)}; define it in a "
+                "module, or give workers=1"
+            ) from error
 
 
 def _start(task: _Task) -> None:
     global _task
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when its workers stop
     torch.set_num_threads(1)
     _task = task
 
 
-def _work(job: tuple[str, tuple[int, ...]]) -> tuple[str, list[float]]:
-    if _task is None:
-        raise RuntimeError("a worker got work before its task")
+def _work(job: _Job) -> tuple[str, list[float]]:
+    assert _task is not None
     return job[0], _task(job[1])

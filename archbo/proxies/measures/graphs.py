@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from archbo import randomness
 from archbo.errors import UsageError
 
 __all__ = ["random_graph"]
@@ -13,15 +14,15 @@ def random_graph(
 ) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """A graph without structure, and labels of its nodes drawn at random.
 
-    Every node picks half as many others as its degree will be on average; edges go both ways, each once. With
-    fewer features than nodes the correlations that ``jacov`` looks at are singular.
+    Every node picks ``degree / 2`` other nodes; edges go both ways and occur once. With fewer features than nodes the
+    correlations that ``jacov`` looks at are singular.
 
     Args:
-        nodes: How many.
-        features: Of a node, from N(0, 1).
-        degree: The mean number of neighbours, even; where it is not small beside ``nodes``, a few fewer.
-        classes: Of the labels.
-        seed: Of everything drawn.
+        nodes: The number of nodes.
+        features: The number of features of a node, which are drawn from N(0, 1).
+        degree: The mean number of neighbours, even; it is a little lower where ``nodes`` is not much larger.
+        classes: The number of classes of the labels.
+        seed: Of all that is drawn.
 
     Returns:
         Features ``nodes x features`` with edges ``2 x E`` int64, and labels ``nodes`` int64.
@@ -40,10 +41,11 @@ def random_graph(
         raise UsageError(f"a random graph of {nodes} nodes has no edges; give at least 2 nodes")
     if degree < 2 or degree % 2:
         raise UsageError(f"the degree of a random graph is {degree}; give an even number from 2")
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(classes, (nodes,), generator=generator)
-    source = torch.arange(nodes).repeat_interleave(degree // 2)
-    step = 1 + torch.randint(nodes - 1, source.shape, generator=generator)
+    generator = randomness.generator(seed)
+    cpu = torch.device("cpu")
+    labels = torch.randint(classes, (nodes,), generator=generator, device=cpu)
+    source = torch.arange(nodes, device=cpu).repeat_interleave(degree // 2)
+    step = 1 + torch.randint(nodes - 1, source.shape, generator=generator, device=cpu)
     picked = torch.stack([source, (source + step) % nodes])
     edges = torch.cat([picked, picked.flip(0)], -1).unique(dim=-1)
-    return (torch.randn(nodes, features, generator=generator), edges), labels
+    return (torch.randn(nodes, features, generator=generator, device=cpu), edges), labels

@@ -1,4 +1,4 @@
-"""Where in a cell a measure comes from: the parts of layers, put in the places of the decisions that chose them."""
+"""The part of each decision in a measure: the parts of the layers that the decision chose."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -7,17 +7,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from archbo.proxies.evidence import Inputs, Loss
-from archbo.proxies.measures import compute_layers
-from archbo.proxies.networks import Skeleton, SpaceNetwork, network
+from archbo.networks import Skeleton, SpaceNetwork, network
+from archbo.proxies.measures.computation import compute_layers
+from archbo.proxies.measures.evidence import Inputs, Loss
 from archbo.spaces import ArchLike, SearchSpace
 
 __all__ = ["NODEWISE", "Reduction", "compute_nodes", "place"]
 
 NODEWISE = ("grad_norm", "snip", "grasp", "fisher", "synflow", "plain", "l2_norm")
-"""The measures of arXiv 2402.02105 that add up layers."""
+"""The measures of ParZC (arXiv 2402.02105) that are sums over layers."""
 
 Reduction: TypeAlias = Literal["sum", "mean"]
+"""How the parts in the cells of a network become one."""
 
 
 def compute_nodes(
@@ -32,18 +33,18 @@ def compute_nodes(
     seed: int = 0,
     loss: Loss = cross_entropy,
 ) -> Tensor:
-    """The parts of measures that belong to each decision (ParZC's node-wise statistics, arXiv 2402.02105).
+    """The parts of measures by decision (ParZC's node-wise statistics, arXiv 2402.02105).
 
-    A network repeats its cell; the parts that a decision has in all cells are added up, or averaged over cells.
-    A decision that brings no weights (a skip, a pooling, an edge of NAS-Bench-101 that does not leave the
-    input) has zeros. Parts of stem, classifier and whatever else is the same for all are left out.
+    A network repeats its cell; the parts of a decision in all cells are added up, or averaged over cells. The part of a
+    decision without weights (a skip, a pooling, an edge of NAS-Bench-101 that does not leave the input) is zero. The
+    parts of stem, classifier and other layers that are the same for all architectures are left out.
 
     Args:
         space: The space of the architectures.
         archs: ``n`` architectures in any form, or rows ``n x d``.
         inputs: As for ``compute``.
         targets: As for ``compute``.
-        measures: ``m`` names of measures that add up layers.
+        measures: ``m`` names of measures that are sums over layers.
         skeleton: Of the networks; by default that of the space's paper.
         reduction: Over the cells of a network.
         seed: Of the weights, and of what is random in a measure.
@@ -53,7 +54,7 @@ def compute_nodes(
         ``n x d x m`` double.
 
     Raises:
-        UsageError: A measure is unknown or is no sum over layers, or the space has no networks.
+        UsageError: As for ``compute_layers``, or the space has no networks.
 
     Example:
         >>> from archbo.proxies import EdgeCellSkeleton, random_images
@@ -72,11 +73,14 @@ def compute_nodes(
         [True, False, False, False, False, True]
     """
     result = []
-    for row in space.rows(archs):
+    with torch.device("cpu"):
+        rows = space.rows(archs)
+    for row in rows:
         net = network(space, row, skeleton, seed=seed).to(targets.device)
         parts = compute_layers(net, inputs, targets, measures, seed=seed, loss=loss)
         result.append(place(net, parts, space.n_columns, reduction=reduction))
-    return torch.stack(result) if result else torch.zeros(0, space.n_columns, len(measures))
+    shape = (0, space.n_columns, len(measures))
+    return torch.stack(result) if result else torch.zeros(shape, dtype=torch.double, device="cpu")
 
 
 def place(
@@ -86,7 +90,7 @@ def place(
     *,
     reduction: Reduction = "sum",
 ) -> Tensor:
-    """Put the parts of layers in the columns that chose the layers.
+    """Add up the parts of layers by the columns that chose the layers.
 
     Args:
         net: The network that was measured.
@@ -97,15 +101,14 @@ def place(
     Returns:
         ``d x m`` double.
     """
-    placed = torch.zeros(n_columns, len(parts), dtype=torch.double)
+    placed = torch.zeros(n_columns, len(parts), dtype=torch.double, device="cpu")
     for number, layers in enumerate(parts.values()):
         for layer, value in layers.items():
             column = net.column_of(layer)
             if column is not None:
                 placed[column, number] += value
     if reduction == "mean":
-        cells = torch.tensor([*net.columns.values()], dtype=torch.int64).bincount(
-            minlength=n_columns
-        )
+        columns = torch.tensor([*net.columns.values()], dtype=torch.int64, device="cpu")
+        cells = columns.bincount(minlength=n_columns)
         placed /= cells.clamp(min=1).unsqueeze(-1)
     return placed

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from archbo.proxies.networks.base import Skeleton, SpaceNetwork, require_positive, total
-from archbo.proxies.networks.blocks import FactorizedReduce, Zero, relu_conv_bn
+from archbo.networks.base import Skeleton, SpaceNetwork, require_positive, total
+from archbo.networks.blocks import FactorizedReduce, Zero, relu_conv_bn
 from archbo.spaces import EdgeCellSpace
 
 __all__ = ["EdgeCellSkeleton", "TransNASSkeleton"]
@@ -14,7 +14,7 @@ __all__ = ["EdgeCellSkeleton", "TransNASSkeleton"]
 
 @dataclass(frozen=True)
 class EdgeCellSkeleton(Skeleton):
-    """The network of NAS-Bench-201 (arXiv 2001.00326): three stages of equal cells.
+    """The network of NAS-Bench-201 (arXiv 2001.00326): three stages of identical cells.
 
     A 3x3 convolution to ``channels``, then stages of ``cells`` cells with 1, 2 and 4 times as many channels,
     a residual block with stride 2 between them, batch normalisation, ReLU, global average pooling and a
@@ -22,13 +22,13 @@ class EdgeCellSkeleton(Skeleton):
 
     All six edges are built and evaluated, also those that no path uses, as in the published networks: they
     count in ``params``, in ``flops`` and in the codes of ``nwot``. ``none`` multiplies its input by zero.
-    Score a canonical row for a network without them.
+    Score canonical rows to leave them out.
 
     Args:
-        channels: Of the first stage.
-        cells: Per stage.
-        classes: Outputs.
-        image_channels: Of the input.
+        channels: The number of channels of the first stage.
+        cells: The number of cells per stage.
+        classes: The number of outputs.
+        image_channels: The number of channels of the input.
     """
 
     space_type = EdgeCellSpace
@@ -59,13 +59,13 @@ class TransNASSkeleton(Skeleton):
     """The network of TransNAS-Bench-101's micro space (arXiv 2105.11871), with a head for classification.
 
     Two convolutions with stride 2, then five modules of two cells; the first, third and fifth module double
-    the channels and halve the resolution in their first cell (macro code 41414). There a skip is a
+    the channels and halve the resolution in their first cell (macro code 41414), where a skip is a
     factorised reduction.
 
     Args:
-        channels: Of the input of the first module.
-        classes: Outputs.
-        image_channels: Of the input.
+        channels: The number of channels of the input of the first module.
+        classes: The number of outputs.
+        image_channels: The number of channels of the input.
     """
 
     space_type = EdgeCellSpace

@@ -1,6 +1,7 @@
-"""Measures that add up layers: what one layer adds.
+"""Measures that are sums over layers: the part of one layer.
 
-``w`` are a layer's weights, its parameters of two dimensions or more, and ``g`` the gradient of the loss by them.
+``w`` are a layer's weights, its parameters of two dimensions or more, and ``g`` the gradient of the loss with respect to
+them.
 """
 
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from archbo.proxies.evidence import Layer
+from archbo.proxies.measures.evidence import Layer
 
 __all__ = ["fisher", "grad_norm", "grasp", "l2_norm", "plain", "snip", "synflow", "zico"]
 
@@ -64,11 +65,11 @@ def synflow(layer: Layer) -> Tensor:
 def zico(gradients: Tensor) -> Tensor:
     """ZiCo's inverse coefficient of variation, ``log sum E|g| / std g`` (arXiv 2301.11300).
 
-    Mean and deviation are over batches, here the two halves of the one given. Weights whose gradient does not
-    vary are left out, and so is a layer without others.
+    The mean and the standard deviation are over batches, here the two halves of the given one. Weights whose gradient does not
+    vary are left out; the part of a layer that has no others is 0.
 
     Args:
-        gradients: ``2 x P``, of the layer's ``P`` weights for each half.
+        gradients: ``2 x P``, with respect to the layer's ``P`` weights, for each half.
     """
     gradients = gradients.double()
     deviation = gradients.std(0, correction=0)
@@ -82,4 +83,4 @@ def _pairs(layer: Layer) -> Iterable[tuple[Tensor, Tensor]]:
 
 
 def _add(numbers: Iterable[Tensor]) -> Tensor:
-    return torch.stack([*numbers] or [torch.zeros(())]).double().sum()
+    return torch.stack([*numbers] or [torch.zeros((), device="cpu")]).double().sum()

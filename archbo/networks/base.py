@@ -1,4 +1,4 @@
-"""What all networks of search spaces share: a skeleton that builds them, and places for the decisions."""
+"""The base classes of networks and of the skeletons that build them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ __all__ = ["Skeleton", "SpaceNetwork", "require_positive", "total"]
 
 
 class SpaceNetwork(nn.Module):
-    """A trainable network of an architecture that knows which of its modules a decision chose.
+    """A trainable network of an architecture, with a record of which decision chose which of its modules.
 
     Attributes:
-        columns: From the name of a module (as in ``named_modules``) to the column of the space that chose it,
-            and with it what is inside. Modules that are the same in all architectures (stem, classifier, ...)
-            are not listed.
+        columns: For the name of a module (as in ``named_modules``) the column of the space that chose it and all
+            modules inside it. Modules that are the same in all architectures (stem, classifier, ...) are not
+            listed.
     """
 
     columns: dict[str, int]
@@ -33,12 +33,12 @@ class SpaceNetwork(nn.Module):
 class Skeleton(ABC):
     """The part of a network that is the same for all architectures of a space.
 
-    A subclass is a frozen dataclass of plain values: its ``repr`` says all there is to know. Write one to score
+    A subclass is a frozen dataclass of plain values, fully described by its ``repr``. Write one to score
     architectures of a space of your own.
 
     Attributes:
         space_type: The kind of space whose architectures it builds.
-        classes: The outputs of its networks.
+        classes: The number of outputs of its networks.
     """
 
     space_type: ClassVar[type[SearchSpace]]
@@ -46,7 +46,7 @@ class Skeleton(ABC):
 
     @abstractmethod
     def build(self, space: Any, row: Sequence[int]) -> SpaceNetwork:  # noqa: ANN401 - a space_type
-        """The network of a valid row, its weights drawn from torch's global generator."""
+        """The network of a valid row, with weights drawn from PyTorch's global generator."""
 
 
 def total(tensors: Sequence[Tensor]) -> Tensor:

@@ -1,15 +1,17 @@
-"""Trainable networks of architectures."""
+"""The trainable networks of a space's architectures."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 from archbo.errors import UsageError
-from archbo.proxies.networks.base import Skeleton, SpaceNetwork
-from archbo.proxies.networks.darts import DartsSkeleton
-from archbo.proxies.networks.edge_cell import EdgeCellSkeleton, TransNASSkeleton
-from archbo.proxies.networks.gnn_macro import GnnSkeleton
-from archbo.proxies.networks.node_cell import NodeCellSkeleton
-from archbo.proxies.seeds import seeded
+from archbo.networks.base import Skeleton, SpaceNetwork
+from archbo.networks.darts import DartsSkeleton
+from archbo.networks.edge_cell import EdgeCellSkeleton, TransNASSkeleton
+from archbo.networks.gnn_macro import GnnSkeleton
+from archbo.networks.node_cell import NodeCellSkeleton
+from archbo.randomness import global_seed
 from archbo.spaces import (
     ArchLike,
     DartsSpace,
@@ -28,6 +30,7 @@ __all__ = [
     "SpaceNetwork",
     "TransNASSkeleton",
     "default_skeleton",
+    "has_networks",
     "network",
 ]
 
@@ -48,16 +51,17 @@ DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
     DartsSpace: lambda _: DartsSkeleton(),
     GnnMacroSpace: _gnn,
 }
+"""The skeleton of each kind of space, from the paper that published its networks."""
 
 
 def default_skeleton(space: SearchSpace) -> Skeleton:
     """The skeleton of the paper that a space comes from, in its published size.
 
-    NAS-Bench-Graph's network for ogbn-proteins is taken from behind its first linear layer, which is the same for all
-    architectures: it takes 256 features of a node.
+    The network of NAS-Bench-Graph for ogbn-proteins is taken without its first linear layer, which is the same for all
+    architectures; its input has 256 features per node.
 
     Raises:
-        UsageError: Nothing is known of how this space's architectures become networks.
+        UsageError: There is no skeleton for this kind of space.
     """
     for kind, skeleton in DEFAULTS.items():
         if isinstance(space, kind):
@@ -68,23 +72,28 @@ def default_skeleton(space: SearchSpace) -> Skeleton:
     )
 
 
+def has_networks(space: SearchSpace) -> bool:
+    """Whether archbo has a skeleton for this kind of space."""
+    return isinstance(space, tuple(DEFAULTS))
+
+
 def network(
     space: SearchSpace, arch: ArchLike, skeleton: Skeleton | None = None, *, seed: int = 0
 ) -> SpaceNetwork:
-    """The trainable network of an architecture.
+    """The trainable network of an architecture, on the CPU.
 
-    It is built as it is given, not as its canonical twin: operations that no path uses are there, as in the
-    published networks. The weights follow from the seed alone; torch's generators stay as they are.
+    The architecture is built as it is given, not as its canonical twin: operations that no path uses are there, as in
+    the published networks. The weights follow from the seed alone; PyTorch's generators are left as they were.
 
     Args:
         space: The space of the architecture.
         arch: An architecture in any form.
-        skeleton: The part around it; by default that of the space's paper.
+        skeleton: The rest of the network; by default that of the space's paper.
         seed: Of the weights.
 
     Raises:
-        InvalidArchitectureError: It is no architecture of this space.
-        UsageError: The skeleton is for other spaces, or the space has none.
+        InvalidArchitectureError: It is not an architecture of this space.
+        UsageError: The skeleton is for other spaces, or there is none for this space.
 
     Example:
         >>> from archbo.spaces import EdgeCellSpace
@@ -100,6 +109,6 @@ def network(
             f"{type(skeleton).__name__} is for a {skeleton.space_type.__name__}; "
             f"{space.name} is a {type(space).__name__}"
         )
-    row = space.arch(arch).row
-    with seeded(seed):
-        return skeleton.build(space, row)
+    # On another default device a seed would draw other weights.
+    with torch.device("cpu"), global_seed(seed):
+        return skeleton.build(space, space.arch(arch).row)
