@@ -1,14 +1,15 @@
 """NSGA-II, as Optuna has it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from archbo.acquisition import Candidates
-from archbo.benchmarks import Outcomes
-from archbo.bo_loop.searcher import Searcher
-from archbo.errors import DataError, NothingLeftError, UsageError
+from archbo.bo_loop.strategy import Proposals, Strategy
+from archbo.errors import DataError, UsageError
+from archbo.goals import Goal
+from archbo.log import Log
 from archbo.spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -17,20 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["NSGA2"]
 
 VAIN = 200
-"""Children that are no new architecture before random ones take their place."""
+"""The number of children made in a row, of which none is new, before a random architecture takes their place."""
 
 
-class NSGA2(Searcher):
+@final
+class NSGA2(Strategy):
     """The evolutionary search for several objectives, each decision of the row a gene (Deb et al. 2002).
 
     Optuna's ``NSGAIISampler`` makes the children. One that is no architecture of the space, none of the
-    candidates, or was seen before is made anew, so that each architecture counts once, in the generation in
-    which it was told. Constraints are dealt with by constrained domination.
+    candidates, or was seen before is made anew, so that each architecture counts once, with its mean, in the
+    generation in which it was told. Bounds are dealt with by constrained domination.
 
     Args:
         space: The space to search.
-        outcomes: How many objectives and constraints are told of each architecture.
-        candidates: Where architectures may come from; the whole space by default.
+        goal: What is wanted; one metric called ``value`` is maximised unless given.
+        candidates: Where architectures may come from; the whole space unless given.
         population: The number of architectures in a generation.
         seed: The same seed gives the same search.
 
@@ -42,98 +44,98 @@ class NSGA2(Searcher):
         >>> from archbo.bo_loop import run
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
-        >>> history = run(NSGA2(space, Outcomes(2), seed=0), lambda arch: (arch.row[0], -arch.row[1]), 12)
-        >>> [str(arch) for arch in history.front_archs]
+        >>> log = run(NSGA2(space, Goal.parse("width,-depth"), seed=0), lambda arch: arch.row, 12)
+        >>> [str(arch) for arch in log.front]
         ['width=32,depth=1']
     """
 
     def __init__(
         self,
         space: SearchSpace,
-        outcomes: Outcomes,
+        goal: Goal | None = None,
         *,
         candidates: Candidates | None = None,
         population: int = 10,
-        seed: int,
+        seed: int = 0,
     ) -> None:
-        super().__init__(space, candidates=candidates, seed=seed, outcomes=outcomes)
+        super().__init__(space, goal, candidates=candidates, seed=seed)
         if population < 2:
             raise UsageError(f"population must be at least 2; got {population}")
+        _optuna()
         self.population = population
-        self._optuna = _import_optuna()
-        self._study: Study | None = None
-        self._replayed = self.X[:0]
+        self._replay: _Replay | None = None
 
-    def _next(self, q: int) -> Tensor:
-        study = self._up_to_date()
-        rows = self.X[:0]
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_replay": None}  # it follows from the log
+
+    def _propose(self, log: Log, q: int, generator: Generator) -> Proposals:
+        X, gains = log.means(self.goal.target)
+        if self._replay is None or not self._replay.is_of(X, gains):
+            self._replay = _Replay(self.space, self.goal, self.population)
+        self._replay.tell(X, gains)
+        self._replay.seed(int(torch.randint(2**31, (), generator=generator)))
+        seen, rows = log.seen(self.goal.target), X[:0]
         for _ in range(VAIN):
-            child = self._child(study)
-            if bool(self.space.is_valid(child)) and bool(self.candidates.contains(child)):
-                fresh = self.candidates.without(child, torch.cat([self.seen, rows]))
-                rows = torch.cat([rows, fresh])
+            child = self._replay.child()
+            if bool(self.space.is_valid(child)):
+                child = self.candidates.restrict(child)
+                rows = torch.cat([rows, self.candidates.without(child, torch.cat([seen, rows]))])
             if len(rows) == q:
-                return rows
-        try:
-            taken = torch.cat([self.seen, rows])
-            rest = self.candidates.random(q - len(rows), avoid=taken, generator=self.generator)
-        except NothingLeftError:
-            if len(rows) == 0:
-                raise
-            return rows
-        return torch.cat([rows, rest])
+                break
+        return Proposals(rows) if len(rows) else self._random(log, 1, generator)
 
-    def _child(self, study: "Study") -> Tensor:
-        """A row ``1 x d``; for Optuna a failed trial, until its values are told."""
-        trial = study.ask(self._genes)
-        study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
-        return self.X.new_tensor([[trial.params[name] for name in self._genes]])
 
-    @property
-    def _genes(self) -> dict[str, Any]:
-        choices = self._optuna.distributions.CategoricalDistribution
-        return {
-            f"gene{i}": choices(tuple(range(count)))
-            for i, count in enumerate(self.space.cardinalities)
+class _Replay:
+    """A study that knows what was told, in the order of the log. Its children depend on that and their seed alone."""
+
+    def __init__(self, space: SearchSpace, goal: Goal, population: int) -> None:
+        self.goal, self.population = goal, population
+        self.X = torch.empty(0, space.n_columns, dtype=torch.double)
+        self.gains = torch.empty(0, goal.n_outcomes, dtype=torch.double)
+        optuna = _optuna()
+        choices = optuna.distributions.CategoricalDistribution
+        self.genes = {
+            f"gene{i}": choices(tuple(range(count))) for i, count in enumerate(space.cardinalities)
         }
+        loudness = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.study: Study = optuna.create_study(directions=["maximize"] * goal.n_objectives)
+        optuna.logging.set_verbosity(loudness)
 
-    def _up_to_date(self) -> "Study":
-        """A study that knows all that was told, with a sampler that this search's generator seeds.
+    def is_of(self, X: Tensor, gains: Tensor) -> bool:
+        """Whether what the study knows comes first among these rows (``n x d``) and gains (``n x (m + c)``)."""
+        known = len(self.X)
+        return self.X.equal(X[:known]) and self.gains.equal(gains[:known])
 
-        Nothing else of the study matters, so that it can be made again from a saved state.
-        """
-        optuna = self._optuna
-        known = len(self._replayed)
-        if self._study is None or not self._replayed.equal(self.X[:known]):
-            loudness = optuna.logging.get_verbosity()
-            optuna.logging.set_verbosity(optuna.logging.WARNING)
-            directions = ["maximize"] * self.outcomes.n_objectives
-            self._study = optuna.create_study(directions=directions)
-            optuna.logging.set_verbosity(loudness)
-            known = 0
-        study = self._study
-        study.sampler = self._sampler(0)
-        genes = self._genes
-        for row, values in zip(self.X[known:], self.Y[known:], strict=True):
-            study.enqueue_trial(dict(zip(genes, row.long().tolist(), strict=True)))
-            trial = study.ask(genes)
+    def tell(self, X: Tensor, gains: Tensor) -> None:
+        """Tell the study what it does not know yet."""
+        self.seed(0)
+        for row, gain in zip(X[len(self.X) :], gains[len(self.X) :], strict=True):
+            self.study.enqueue_trial(dict(zip(self.genes, row.long().tolist(), strict=True)))
+            trial = self.study.ask(self.genes)
             trial.relative_params  # noqa: B018 - on the way to these it is given its generation
-            for number, slack in enumerate(self.outcomes.slacks(values).tolist()):
+            for number, slack in enumerate(self.goal.slacks_of(gain).tolist()):
                 trial.set_constraint(f"constraint{number}", -slack)
-            study.tell(trial, self.outcomes.objectives(values).tolist())
-        self._replayed = self.X
-        study.sampler = self._sampler(int(torch.randint(2**31, (), generator=self.generator)))
-        return study
+            self.study.tell(trial, self.goal.objectives_of(gain).tolist())
+        self.X, self.gains = X, gains
 
-    def _sampler(self, seed: int) -> Any:  # noqa: ANN401 - Optuna is imported late
-        return self._optuna.samplers.NSGAIISampler(population_size=self.population, seed=seed)
+    def seed(self, seed: int) -> None:
+        """Seed what comes next."""
+        sampler = _optuna().samplers.NSGAIISampler
+        self.study.sampler = sampler(population_size=self.population, seed=seed)
+
+    def child(self) -> Tensor:
+        """A row ``1 x d``, maybe of no architecture; for Optuna a trial that failed."""
+        trial = self.study.ask(self.genes)
+        self.study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+        return self.X.new_tensor([[trial.params[name] for name in self.genes]])
 
 
-def _import_optuna() -> Any:  # noqa: ANN401 - a module
+def _optuna() -> Any:  # noqa: ANN401 - a module
     try:
         import optuna
     except ImportError as error:
         raise DataError(
-            "NSGA-II is Optuna's, which is not installed; run: pip install 'archbo[optuna]'"
+            "NSGA-II is Optuna's, which is not installed; run: pip install optuna"
         ) from error
     return optuna

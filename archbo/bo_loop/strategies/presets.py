@@ -16,20 +16,26 @@ from archbo.acquisition import (
     greedy,
     log_ei,
 )
-from archbo.bo_loop.optimizer import Optimizer
+from archbo.bo_loop.strategies.bayesian import Bayesian
 from archbo.encodings import OneHotEncoding, PathEncoding, WLEncoding
+from archbo.goals import Goal
 from archbo.predictors import GBDT, GP, DeepEnsemble, RandomForest, kernels
 from archbo.spaces import SearchSpace
 
 __all__ = ["bananas", "gbdt_nas", "nas_bowl", "weaknas"]
 
 ROUND = 10
-"""Architectures per round, as in the papers that have rounds."""
+"""The number of architectures in a round, as in the papers that have rounds."""
 
 
 def bananas(
-    space: SearchSpace, *, candidates: Candidates | None = None, n_initial: int = 10, seed: int
-) -> Optimizer:
+    space: SearchSpace,
+    goal: Goal | None = None,
+    *,
+    candidates: Candidates | None = None,
+    n_initial: int = 10,
+    seed: int = 0,
+) -> Bayesian:
     """BANANAS: five perceptrons on paths, independent Thompson sampling among mutations (arXiv 1910.11858).
 
     In rounds of ten, as published: a mutation changes one decision of one of the ten best. The perceptrons have
@@ -37,6 +43,7 @@ def bananas(
 
     Args:
         space: The space to search.
+        goal: What is wanted, one objective; one metric called ``value`` is maximised unless given.
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
@@ -48,8 +55,9 @@ def bananas(
         >>> print(*run(bananas(space, n_initial=4, seed=0), lambda arch: sum(arch.row), 12).best)
         width=32,depth=4 5.0
     """
-    return Optimizer(
+    return Bayesian(
         space,
+        goal,
         DeepEnsemble(space, PathEncoding(space), hidden=(20, 20, 20), n_networks=5, n_folds=5),
         IndependentThompsonSampling(),
         candidates=MutationCandidates(space, candidates, size=200, steps=1),
@@ -60,14 +68,20 @@ def bananas(
 
 
 def gbdt_nas(
-    space: SearchSpace, *, candidates: Candidates | None = None, n_initial: int = 10, seed: int
-) -> Optimizer:
+    space: SearchSpace,
+    goal: Goal | None = None,
+    *,
+    candidates: Candidates | None = None,
+    n_initial: int = 10,
+    seed: int = 0,
+) -> Bayesian:
     """GBDT-NAS: boosted trees on one-hot rows, their ten best predictions each round (arXiv 2007.04785).
 
     From twenty observations on the choices that SHAP values speak against are pruned.
 
     Args:
         space: The space to search.
+        goal: What is wanted, one objective; one metric called ``value`` is maximised unless given.
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
@@ -80,8 +94,9 @@ def gbdt_nas(
         width=32,depth=4 5.0
     """
     everything = candidates if candidates is not None else candidates_for(space)
-    return Optimizer(
+    return Bayesian(
         space,
+        goal,
         GBDT(space, OneHotEncoding(space)),
         Maximize(greedy),
         candidates=PrunedCandidates(everything),
@@ -92,14 +107,20 @@ def gbdt_nas(
 
 
 def nas_bowl(
-    space: SearchSpace, *, candidates: Candidates | None = None, n_initial: int = 10, seed: int
-) -> Optimizer:
+    space: SearchSpace,
+    goal: Goal | None = None,
+    *,
+    candidates: Candidates | None = None,
+    n_initial: int = 10,
+    seed: int = 0,
+) -> Bayesian:
     """NAS-BOWL: expected improvement of a Gaussian process with the Weisfeiler-Lehman kernel (arXiv 2006.07556).
 
     One at a time, each from a new pool of 200 rows, half of them mutations of the best and half at random.
 
     Args:
         space: The space to search.
+        goal: What is wanted, one objective; one metric called ``value`` is maximised unless given.
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
@@ -111,8 +132,9 @@ def nas_bowl(
         >>> print(*run(nas_bowl(space, n_initial=4, seed=0), lambda arch: sum(arch.row), 12).best)
         width=32,depth=4 5.0
     """
-    return Optimizer(
+    return Bayesian(
         space,
+        goal,
         GP(space, WLEncoding(space), kernel=kernels.subtree),
         Maximize(log_ei),
         candidates=MutationCandidates(space, candidates, size=200, steps=1, fresh=0.5),
@@ -122,14 +144,20 @@ def nas_bowl(
 
 
 def weaknas(
-    space: SearchSpace, *, candidates: Candidates | None = None, n_initial: int = 10, seed: int
-) -> Optimizer:
+    space: SearchSpace,
+    goal: Goal | None = None,
+    *,
+    candidates: Candidates | None = None,
+    n_initial: int = 10,
+    seed: int = 0,
+) -> Bayesian:
     """WeakNAS: ten draws each round among the hundred that a weak predictor ranks first (arXiv 2102.10490).
 
     The weak predictor is a random forest on one-hot rows, fitted anew in each round to all observations.
 
     Args:
         space: The space to search.
+        goal: What is wanted, one objective; one metric called ``value`` is maximised unless given.
         candidates: Where architectures may come from; the whole space unless given.
         n_initial: The number of random architectures at the start.
         seed: The same seed gives the same search.
@@ -141,8 +169,9 @@ def weaknas(
         >>> print(*run(weaknas(space, n_initial=4, seed=0), lambda arch: sum(arch.row), 12).best)
         width=32,depth=4 5.0
     """
-    return Optimizer(
+    return Bayesian(
         space,
+        goal,
         RandomForest(space, OneHotEncoding(space)),
         TopSampling(100),
         candidates=candidates,
