@@ -37,7 +37,7 @@ import archbo
 from archbo.bo_loop import PublishedRoBoT, RoBoT
 from archbo.comparison import plot_regret
 from archbo.predictors import ProxyGP, marginals
-from archbo.predictors.proxy_gp import Consensus
+from archbo.predictors.gaussian_processes.proxy_gp import Consensus
 from archbo.proxies import shipped
 
 # The matrices here are small: one thread is faster than several.

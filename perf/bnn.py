@@ -18,10 +18,10 @@ from torch import Tensor
 
 from archbo import catalog
 from archbo.encodings import default_encoding
-from archbo.predictors.bnn_hmc import MarginalPotential
-from archbo.predictors.hmc import sample_batched, sample_pyro
-from archbo.predictors.mlp import StandardFeatures
-from archbo.predictors.targets import RankWarp
+from archbo.predictors.bayesian_networks.bnn_hmc import MarginalPotential
+from archbo.predictors.bayesian_networks.hmc import sample_batched, sample_pyro
+from archbo.predictors.bayesian_networks.mlp import StandardFeatures
+from archbo.predictors.warps import RankWarp
 
 SIZES = (50, 150)
 HIDDEN = (32, 16)

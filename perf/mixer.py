@@ -14,7 +14,7 @@ from rich.table import Table
 from archbo import ZeroCostMixer, catalog
 from archbo.benchmarks import read_table
 from archbo.comparison import evaluate
-from archbo.predictors.losses import diff_kendall, hinge, logistic, mse
+from archbo.predictors.ranking.losses import diff_kendall, hinge, logistic, mse
 from archbo.spaces import SearchSpace
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nb201.parquet"

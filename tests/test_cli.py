@@ -386,7 +386,9 @@ def test_proxies_of_a_benchmark_are_measured_and_correlated(archbo, folder):
     options = ("--measures", "params,synflow,ntk", "--nodes", "snip", "--sample", 5)
     printed, (found,) = proxies(archbo, "nb201", *options, "--plot", "p.png", "--output", "new")
     assert "scores: new/nb201.parquet" in printed
-    assert "--proxies new/nb201.parquet --encodings default+zero-cost" in printed
+    # Scores of a sample do not serve a search of the whole benchmark.
+    assert "for --proxies measure a whole benchmark" in printed
+    assert "use them" not in printed
     assert "baseline_accuracy" in printed
     assert (folder / "p.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert list(found) == ["space", "architectures", "seconds", "measures", "correlations"]
@@ -446,9 +448,10 @@ def test_all_distinct_architectures_of_a_space_are_measured(archbo, folder, monk
         return pd.DataFrame({"arch_str": map(space.format, X), "params": 1.0})
 
     monkeypatch.setattr("archbo.proxies.score", measure)
-    _, (found,) = proxies(archbo, "--spaces", "nb201", "--measures", "params")
+    printed, (found,) = proxies(archbo, "--spaces", "nb201", "--measures", "params")
     space = catalog.space("nb201")
     assert found["architectures"] == len(space.keys(space.enumerate()).unique()) == 9445
+    assert "use them: compare --proxies nb201.parquet --encodings default+zero-cost, or" in printed
     assert len(space.keys(seen[-1]).unique()) == 9445
     assert found["correlations"] == [[0.0]]  # of what is constant
 
@@ -612,13 +615,13 @@ BAD = [
     ((*PROXIES, "--spaces", "nb201", "--objective", "x"), r"--spaces goes without a benchmark"),
     ((*PROXIES, "--spaces", "nb202"), r"unknown space 'nb202', did you mean 'nb201'\?"),
     ((*PROXIES, "--spaces", "darts,darts"), r"--spaces names darts twice"),
-    ((*PROXIES, "--spaces", "darts"), r"darts has more than 50,000 architectures; give --sample"),
-    ((*PROXIES, "--spaces", "darts", "--sample", "0"), r"--sample must be at least 1; got 0"),
+    ((*PROXIES, "--spaces", "darts"), r"--sample: darts has more than 50,000 .*; give the number"),
+    ((*PROXIES, "--spaces", "darts", "--sample", "0"), r"--sample: .*must be at least 1; got 0"),
     ((*PROXIES, "--spaces", "nb201", "--sample", "9446"), r"between 1 and 9,445.* nb201; got 9446"),
     ((*PROXIES, "nb201", "--sample", "0"), r"between 1 and [\d,]+, .* of nb201; got 0"),
     ((*PROXIES, "--table", "toy.csv", "--space", "toy.toml"), r"toy has no networks"),
     ((*PROXIES, "nb201", "--measures", "snap"), r"unknown measure 'snap'; give some of grad_norm"),
-    ((*PROXIES, "nb201", "--nodes", "jacov"), r"jacov is no sum over layers; give some of"),
+    ((*PROXIES, "nb201", "--nodes", "jacov"), r"jacov is not a sum over layers; give some of"),
     ((*PROXIES, "nb201", "--workers", "0"), r"workers is 0; give at least 1"),
     ((*PROXIES, "nb201", "--seed", "-1"), r"--seed must be between 0 .*; got -1"),
     ((*PROXIES, "nb201", "--device", "abacus"), r"--device abacus cannot be used: "),

@@ -211,7 +211,7 @@ def test_canonical_rows_are_fixed_and_named_by_keys(space, dtype):
     assert keys.dtype == torch.int64
     same_rows = (C.unsqueeze(0) == C.unsqueeze(1)).all(-1)
     assert (keys.unsqueeze(0) == keys.unsqueeze(1)).equal(same_rows)
-    assert space.ids(X) == (keys if space.folds else space.row_keys(X)).tolist()
+    assert space.ids(X) == (keys if space.merges_isomorphs else space.row_keys(X)).tolist()
 
 
 @every_space

@@ -11,7 +11,7 @@ from linear_operator import to_linear_operator
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
-from archbo.predictors.pool_gp import cholesky
+from archbo.predictors.gaussian_model import cholesky
 
 __all__ = ["Believer", "cross_moments", "noise_variance"]
 

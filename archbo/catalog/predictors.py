@@ -23,7 +23,7 @@ from archbo.predictors import (
     ZeroCostMixer,
     kernels,
 )
-from archbo.predictors.gp import relative
+from archbo.predictors.gaussian_processes.gp import relative
 
 __all__ = ["PREDICTORS"]
 

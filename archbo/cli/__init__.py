@@ -8,10 +8,10 @@ import typer
 from archbo.cli.benchmarks import benchmarks
 from archbo.cli.common import err
 from archbo.cli.compare import compare
-from archbo.cli.proxies import proxies
+from archbo.cli.proxies import proxies, remedy
 from archbo.cli.robot import robot
 from archbo.cli.search import search
-from archbo.errors import ArchboError
+from archbo.errors import ArchboError, NoProxiesError
 
 __all__ = ["app", "main"]
 
@@ -33,6 +33,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except (ArchboError, typer.TyperException) as error:
         text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        if isinstance(error, NoProxiesError):
+            text = remedy(error)
         if text:  # a call without arguments has shown the help
             err.print(f"archbo: {' '.join(text.split())}", markup=False, soft_wrap=True)
         code = 2 if text else 0

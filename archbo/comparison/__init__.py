@@ -19,6 +19,7 @@ from archbo.comparison.plots import (
     sparkline,
 )
 from archbo.comparison.proxy_plots import plot_correlations
+from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
 from archbo.comparison.runs import (
     Query,
     Run,
@@ -30,6 +31,8 @@ from archbo.comparison.runs import (
 
 __all__ = [
     "Evaluation",
+    "MeasureSummary",
+    "ProxySummary",
     "Query",
     "Run",
     "calibration",
@@ -52,5 +55,6 @@ __all__ = [
     "save_figure",
     "sparkline",
     "spearman",
+    "summarize_proxies",
     "training_sample",
 ]

@@ -11,7 +11,7 @@ from torch import Tensor
 __all__ = ["GraphBatch", "GraphTemplate"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphTemplate:
     """What the graphs of a search space have in common.
 
@@ -54,7 +54,7 @@ class GraphTemplate:
                 stack.extend((*path, node) for node in reversed(self.successors[path[-1]]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphBatch:
     """Graphs of ``n`` architectures, operations on nodes.
 
@@ -93,7 +93,7 @@ class GraphBatch:
         V = self.template.n_nodes
         # One slice per node pair; with the batch last these slices are contiguous.
         adjacency = self.adjacency.permute(1, 2, 0).contiguous()
-        forward = torch.zeros(V, len(self), dtype=torch.bool)
+        forward = torch.zeros(V, len(self), dtype=torch.bool, device=adjacency.device)
         backward = torch.zeros_like(forward)
         forward[list(self.template.inputs)] = True
         backward[list(self.template.outputs)] = True

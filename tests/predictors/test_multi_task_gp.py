@@ -9,8 +9,8 @@ from scipy.spatial.distance import cdist
 from archbo import GP, MultiTaskGP
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.predictors import marginals
-from archbo.predictors.multi_task_gp import OFFSET, TaskEncoding
-from archbo.predictors.targets import RankWarp
+from archbo.predictors.gaussian_processes.multi_task_gp import OFFSET, TaskEncoding
+from archbo.predictors.warps import RankWarp
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

@@ -8,7 +8,7 @@ import torch
 from archbo.encodings import ZeroCostEncoding
 from archbo.errors import UsageError
 from archbo.predictors import ProxyGP, marginals
-from archbo.predictors.proxy_gp import Consensus
+from archbo.predictors.gaussian_processes.proxy_gp import Consensus
 from archbo.proxies import ProxyTable
 from archbo.spaces import CategoricalSpace
 

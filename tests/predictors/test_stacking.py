@@ -10,8 +10,8 @@ from archbo import GP
 from archbo.encodings import OneHotEncoding
 from archbo.errors import FitError, NumericalWarning
 from archbo.predictors.base import marginals
-from archbo.predictors.gbdt import GBDT
 from archbo.predictors.stacking import Stack, simplex_weights
+from archbo.predictors.trees.gbdt import GBDT
 from archbo.spaces import CategoricalSpace
 
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})

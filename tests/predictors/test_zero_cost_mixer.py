@@ -12,9 +12,9 @@ from archbo import catalog
 from archbo.encodings import OneHotEncoding
 from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import marginals
-from archbo.predictors.losses import diff_kendall, mse
-from archbo.predictors.utilities import train
-from archbo.predictors.zero_cost_mixer import (
+from archbo.predictors.ranking.losses import diff_kendall, mse
+from archbo.predictors.ranking.rankers import train
+from archbo.predictors.ranking.zero_cost_mixer import (
     MixerInputs,
     MixerNetwork,
     VariationalLinear,

@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from archbo.acquisition.candidates.base import Candidates
 from archbo.encodings import OneHotEncoding
-from archbo.predictors.gbdt import GBDT
+from archbo.predictors.trees.gbdt import GBDT
 
 __all__ = ["PrunedCandidates", "bad_choices"]
 
