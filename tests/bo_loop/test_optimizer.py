@@ -118,7 +118,7 @@ def test_architectures_never_asked_for_may_be_told():
         (None, [1.0], UsageError, "tell a list of architectures; got None"),
         ([(0, 0, 0), (0, 0, 2)], [1.0, 2.0], InvalidArchitectureError, "no architecture of toy"),
         (["width=8"], [1.0], InvalidArchitectureError, "malformed architecture 'width=8'"),
-        ([NB201.arch((0,) * 6)], [1.0], InvalidArchitectureError, "nb201"),
+        ([NB201.arch([0] * 6)], [1.0], InvalidArchitectureError, "nb201"),
     ],
 )
 def test_a_refused_tell_records_nothing(archs, values, error, message):
@@ -245,7 +245,7 @@ def test_an_optimizer_can_be_pickled_and_goes_on():
     for _ in range(5):
         (arch,) = optimizer.ask()
         optimizer.tell([arch], [float(sum(arch.row))])
-    copy = pickle.loads(pickle.dumps(optimizer))
+    copy = pickle.loads(pickle.dumps(optimizer))  # noqa: S301 - its own bytes
     assert copy.log == optimizer.log
     (arch,) = optimizer.ask()
     assert copy.ask() == [arch]
