@@ -11,11 +11,13 @@ from linear_operator import to_linear_operator
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
+from archbo.errors import UsageError
 from archbo.predictors.pool_gp import cholesky
 
 __all__ = ["Believer", "cross_moments", "noise_variance"]
 
 LEAST = 1e-12
+"""The smallest variance that is left where pending rows explain everything; far above rounding errors' square."""
 
 
 def cross_moments(
@@ -23,8 +25,7 @@ def cross_moments(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (``n``) and variance (``n``) at rows ``X`` (``n x d``), and the covariance (``n x k``) with rows ``Z`` (``k x d``).
 
-    Rows of ``X`` share joint posteriors with all of ``Z``: a joint posterior for each of them by itself
-    would factorise as many covariances.
+    Rows of ``X`` share joint posteriors with all of ``Z``; one for each row would take as many factorisations.
     """
     means, variances, covariances = [], [], []
     with torch.no_grad():
@@ -49,10 +50,10 @@ def noise_variance(model: Model, X: Tensor) -> Tensor:
 
 
 class Believer(Model):
-    """A model after it was told, of rows that are pending, what it expects of them.
+    """A model conditioned on its own means at pending rows, which are believed to be their values.
 
-    Means stay as they are. Variances shrink to what they will be, whatever the values: a Gaussian's do not depend
-    on them. This is the kriging believer (Ginsbourger, Le Riche and Carraro 2010) without a refit, and the
+    Means stay as they are. Variances shrink to what they will be whatever the values, since the variances of a
+    Gaussian do not depend on them. This is the kriging believer (Ginsbourger, Le Riche and Carraro 2010) without a refit, and the
     hallucinated observations of GP-BUCB (Desautels, Krause and Burdick, arXiv 1206.6402), for any model whose
     joint posteriors are Gaussian.
 
@@ -61,8 +62,8 @@ class Believer(Model):
         X_pending: ``p x d``, rows whose values are on their way, with observation noise.
 
     Example:
-        >>> from archbo import GP, CategoricalSpace
-        >>> from archbo.predictors import marginals
+        >>> from archbo.predictors import GP, marginals
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
         >>> X = space.enumerate()
         >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
@@ -96,10 +97,24 @@ class Believer(Model):
         observation_noise: bool | Tensor = False,
         posterior_transform: PosteriorTransform | None = None,
     ) -> GPyTorchPosterior | TransformedPosterior:
-        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
+        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``.
+
+        Args:
+            X: ``b x q x d``.
+            output_indices: The model has one output, so this is ``[0]`` if given.
+            observation_noise: Whether to add the model's noise, or variances ``b x q x 1`` to add.
+            posterior_transform: What the posterior is passed through.
+
+        Raises:
+            UsageError: Another output is asked for.
+        """
+        if output_indices not in (None, [0]):
+            raise UsageError(f"the model has one output, number 0; got {output_indices!r}")
         q = X.shape[-2]
         noise = X.new_zeros(X.shape[:-1])
-        if observation_noise is not False:
+        if isinstance(observation_noise, Tensor):
+            noise = noise + observation_noise.squeeze(-1)
+        elif observation_noise:
             noise = noise_variance(self.model, X.reshape(-1, X.shape[-1])).reshape(noise.shape)
         covariance: Any
         if q == 1:
