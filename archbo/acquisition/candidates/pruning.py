@@ -137,7 +137,8 @@ class PrunedCandidates(_Derived):
     def _dropped(self, X: Tensor, Y: Tensor) -> Tensor:
         """``D`` bool: what to drop, as much as the observations and the fresh candidates allow."""
         dropped = torch.zeros(self._encoding.n_features, dtype=torch.bool)
-        if len(X) < self.warm_up or bool((Y[0] == Y).all()):
+        least = max(self.warm_up, GBDT.min_observations)
+        if len(X) < least or bool((Y[0] == Y).all()):
             return dropped
         proposed = self.candidates._propose(X, Y, new_generator(0))
         fresh = self._encoding(self.candidates.without(proposed, X)) > 0
