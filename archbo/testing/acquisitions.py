@@ -85,11 +85,11 @@ class RuleContract(ABC):
         k = len(self.goal.metrics)
         return X, 70 + torch.stack([weight * (Y - Y.median()) for weight in self.weights[:k]], -1)
 
-    def unseen(self, n: int) -> Tensor:
-        """``n`` rows beside those observed."""
-        X, _ = self.observed()
-        fresh = FixedCandidates(self.space, distinct_rows(self.space, n + len(X), seed=3))
-        return fresh.without(fresh.X, X)[:n]
+    def unseen(self, n: int, X: Tensor | None = None) -> Tensor:
+        """``n`` rows beside those observed, or beside others."""
+        seen = X if X is not None else self.observed()[0]
+        fresh = FixedCandidates(self.space, distinct_rows(self.space, n + len(seen), seed=3))
+        return fresh.without(fresh.X, seen)[:n]
 
     def context(self, log: Log | None = None) -> Context:
         """What a rule knows: predictors fitted to what was observed, and a log."""
@@ -122,7 +122,8 @@ class RuleContract(ABC):
         assert X.equal(self.pick(self.context(), candidates, self.q))
 
     def test_picks_are_few_where_little_is_left(self) -> None:
-        context, left = self.context(), self.unseen(self.n_pending + 2)[self.n_pending :]
+        context = self.context()
+        left = self.unseen(2, context.log.rows())
         candidates = FixedCandidates(self.space, torch.cat([context.log.rows(), left]))
         assert sorted(self.pick(context, candidates, 5).tolist()) == sorted(left.tolist())
         nothing = FixedCandidates(self.space, context.log.rows())
