@@ -10,6 +10,10 @@ from archbo.errors import UsageError
 from archbo.goals import Bound, Goal, Objective
 
 
+def copied(goal):
+    return pickle.loads(pickle.dumps(goal))  # noqa: S301 - our own
+
+
 def column(*values):
     return torch.tensor(values, dtype=torch.double)
 
@@ -177,7 +181,7 @@ def test_goals_are_values():
         return Goal.parse(**({"objectives": "a,-b"} | options | changes))
 
     goal = make()
-    for same in (make(), pickle.loads(pickle.dumps(goal)), deepcopy(goal)):
+    for same in (make(), copied(goal), deepcopy(goal)):
         assert same == goal
         assert hash(same) == hash(goal)
         assert {goal: 1}[same] == 1
@@ -200,4 +204,4 @@ def test_the_order_of_fidelities_is_theirs_to_keep():
     goal = Goal.parse("a", fidelities={"x": 1, "y": 2})
     with pytest.raises(UsageError):
         Goal.parse("a", fidelities={"y": 2, "x": 1})
-    assert list(pickle.loads(pickle.dumps(goal)).fidelities) == ["x", "y"]
+    assert list(copied(goal).fidelities) == ["x", "y"]
