@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Self, final
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from archbo.errors import UsageError
 from archbo.spaces import SearchSpace
+from archbo.spaces.graph import without_caches
 
 __all__ = ["Concatenation", "Encoding"]
 
@@ -118,13 +118,7 @@ class Encoding(InputTransform, ABC):
         return True
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what is remembered, and what is made again where it is needed."""
-        kind = type(self)
-        return {
-            key: value
-            for key, value in vars(self).items()
-            if key != "_memory" and not isinstance(getattr(kind, key, None), cached_property)
-        }
+        return without_caches(self) | {"_memory": None}
 
     def __add__(self, other: "Encoding") -> "Concatenation":
         sides = (

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.spaces.choices import ColumnChoices, changes, other_changes, text_of, type_of
-from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.graph import GraphBatch, GraphTemplate, without_caches
 
 __all__ = ["Arch", "ArchLike", "Row", "SearchSpace"]
 
@@ -189,13 +189,7 @@ class SearchSpace(ABC):
         return hash(self._identity)
 
     def __getstate__(self) -> dict[str, object]:
-        """What is not worth sending or cannot be sent is made again where it is needed."""
-        kind = type(self)
-        return {
-            key: value
-            for key, value in vars(self).items()
-            if not isinstance(getattr(kind, key, None), cached_property)
-        }
+        return without_caches(self)
 
     def difference(self, content: Mapping[str, object]) -> str:
         """What has changed since ``content`` was kept, such that texts of then do not mean the same now.
