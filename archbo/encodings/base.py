@@ -81,9 +81,12 @@ class Encoding(InputTransform, ABC):
 
         A search scores the same pool after each observation, and features of a graph take longer to count than
         to look up. A pool whose features would take more than 400 MB, or of a space with more than 2^63 rows, is
-        not remembered: then this does nothing, and they are counted each time. Another pool replaces the one
-        before. What is remembered is not pickled.
+        not remembered: then this does nothing, and they are counted each time. Neither is one of an encoding that
+        is differentiable, which is quick and may be asked for rows between the remembered ones. Another pool
+        replaces the one before. What is remembered is not pickled.
         """
+        if self.differentiable:
+            return
         keys = self.space.row_keys(X)
         if keys.ndim == 1 and len(X) * self.n_features <= MEMORY:
             keys, order = keys.sort()

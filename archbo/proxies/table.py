@@ -195,7 +195,7 @@ class ProxyTable(Proxies):
                     f"and neither has its canonical twin; the table holds {len(self):,} architectures"
                 )
             found.append(place)
-        return torch.tensor(found, dtype=torch.int64)
+        return torch.tensor(found, dtype=torch.int64, device=self.X.device)
 
 
 def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> ProxyTable:

@@ -22,7 +22,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from archbo.errors import ArchboError, InvalidArchitectureError, UsageError
+from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.randomness import generator
 from archbo.spaces import Arch, CategoricalSpace, SearchSpace
 
@@ -122,7 +122,7 @@ class SpaceContract(ABC):
         other = CategoricalSpace(space.name, {"a": ["x", "y"], "one": [1]})
         assert other != space
         with pytest.raises(
-            InvalidArchitectureError, match="another space that is named .* differs: "
+            InvalidArchitectureError, match=r"another space that is named .* differs: "
         ) as caught:
             space.arch(other.arch([0, 0]))
         assert "\n" not in str(caught.value)
@@ -176,7 +176,7 @@ class SpaceContract(ABC):
             if by_text == tuple(row):
                 assert space.arch(tuple(row)).row == by_text
                 continue
-            with pytest.raises(InvalidArchitectureError, match="could be a row of .* as text"):
+            with pytest.raises(InvalidArchitectureError, match=r"could be a row of .* as text"):
                 space.arch(tuple(row))
 
     def test_wrong_values_are_named(self, space: SearchSpace) -> None:
@@ -423,4 +423,3 @@ class SpaceContract(ABC):
                 for n in batch.mask[0].nonzero().flatten().tolist()
             }
             assert dict(graph.nodes(data="op")) == ops
-
