@@ -202,7 +202,8 @@ class SpaceContract(ABC):
                 with pytest.raises(InvalidArchitectureError) as caught:
                     call(value)
                 assert "\n" not in str(caught.value)
-        for value in (None, 3, "text", {"a": 1}, space.archs(rows(space, 1))[0]):
+        no_lists: list[Any] = [None, 3, "text", {"a": 1}, space.archs(rows(space, 1))[0]]
+        for value in no_lists:
             with pytest.raises(InvalidArchitectureError, match="no list of architectures"):
                 space.rows(value)
 
@@ -422,4 +423,4 @@ class SpaceContract(ABC):
                 n: space.template.op_names[int(batch.ops[0, n])]
                 for n in batch.mask[0].nonzero().flatten().tolist()
             }
-            assert dict(graph.nodes(data="op")) == ops
+            assert {node: data["op"] for node, data in graph.nodes.items()} == ops
