@@ -75,6 +75,10 @@ class Proxies(ABC):
             and self._same_scores(other)
         )
 
+    def same_as(self, other: "Proxies") -> bool:
+        """Whether another object is known to hold the same scores of the same architectures."""
+        return self is other
+
     @final
     def ranks(self, X: Tensor) -> Tensor:
         """The ranks of the scores of rows ``X`` (``m x d``), ``m x P`` in [-1, 1], 1 for the highest.
