@@ -233,7 +233,7 @@ class LocalCandidates(MovingCandidates):
 
 def candidates_for(space: SearchSpace) -> Candidates:
     """The whole space when it is small enough, else mutations of the best and random rows."""
-    # A space that folds may have many rows for each architecture.
+    # A space that merges isomorphs may have many rows for each architecture.
     if space.is_enumerable and space.size <= 10 * WHOLE_SPACE:
         X = space.enumerate()
         if len(X) <= WHOLE_SPACE:

@@ -41,6 +41,10 @@ class Proxies(ABC):
     def reference(self) -> tuple[Tensor, Tensor]:
         """Scores (``n x P``) and parts (``n x d x k``) of the architectures that others are ranked among."""
 
+    def same_as(self, other: "Proxies") -> bool:
+        """Whether another object is known to hold the same scores of the same architectures."""
+        return self is other
+
     @final
     def ranks(self, X: Tensor) -> Tensor:
         """The ranks of the scores of rows ``X`` (``m x d``), ``m x P`` in [-1, 1], 1 for the highest.

@@ -143,6 +143,19 @@ class ProxyTable(Proxies):
     def reference(self) -> tuple[Tensor, Tensor]:
         return self._scores, self._nodes
 
+    def same_as(self, other: Proxies) -> bool:
+        """Whether another table holds the same scores, by the same names, of the same architectures."""
+        if self is other:
+            return True
+        if not isinstance(other, ProxyTable) or self.space != other.space:
+            return False
+        names = (self.names, self.node_names) == (other.names, other.node_names)
+        tensors = [(self.X, other.X), (self._scores, other._scores), (self._nodes, other._nodes)]
+        return names and all(
+            mine.shape == theirs.shape and bool(mine.to(theirs).isclose(theirs, 0, 0, True).all())
+            for mine, theirs in tensors
+        )
+
     def select(self, patterns: Iterable[str]) -> Self:
         """The same with only those proxies that match a pattern such as ``*norm``, in the patterns' order.
 
@@ -182,7 +195,7 @@ class ProxyTable(Proxies):
                     f"and neither has its canonical twin; the table holds {len(self):,} architectures"
                 )
             found.append(place)
-        return torch.tensor(found, dtype=torch.int64)
+        return torch.tensor(found, dtype=torch.int64, device=self.X.device)
 
 
 def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> ProxyTable:

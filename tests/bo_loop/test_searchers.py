@@ -173,7 +173,7 @@ def test_all_forms_of_architectures_and_values_can_be_told(make):
         ([(0, 0, 0)], [float("inf")], UsageError, "is inf"),
         ([(0, 0, 0), (0, 0, 2)], [1.0, 2.0], InvalidArchitectureError, "no architecture of toy"),
         (["width=8"], [1.0], InvalidArchitectureError, "malformed architecture 'width=8'"),
-        ([NB201.arch((0,) * 6)], [1.0], InvalidArchitectureError, "belongs to the space 'nb201'"),
+        ([NB201.arch([0] * 6)], [1.0], InvalidArchitectureError, "belongs to the space 'nb201'"),
     ],
 )
 def test_a_refused_tell_records_nothing(make, archs, Y, error, message):

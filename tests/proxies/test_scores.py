@@ -205,12 +205,7 @@ class StackSkeleton(Skeleton):
     classes: int = 10
 
     def build(self, space, row):
-        return Stack(
-            [
-                int(space.choices[column][code])
-                for column, code in zip(space.columns, row, strict=True)
-            ]
-        )
+        return Stack(list(space.arch(list(row)).values.values()))
 
 
 def test_a_space_of_ones_own_with_a_skeleton_of_ones_own():
