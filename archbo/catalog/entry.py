@@ -116,6 +116,6 @@ class Registry(Mapping[str, Entry[T]]):
         return self[name].make(*arguments, **options)
 
     def markdown(self) -> str:
-        """archbo's own entries as a Markdown table."""
+        """Archbo's own entries as a Markdown table."""
         rows = [f"| `{e.name}` | {e.summary} | {e.paper} |" for e in self._own.values()]
         return "\n".join([f"| {self.kind} | | source |", "| --- | --- | --- |", *rows])
