@@ -40,8 +40,8 @@ def with_proxies(make):
 
 def on_every_space(table):
     """The entries of the catalog's table, those that take proxies with some."""
-    takers = catalog.TAKE_PROXIES | catalog.TAKE_PARTS
-    return {name: with_proxies(make) if name in takers else make for name, make in table.items()}
+    takers = {"proxies", "parts"}
+    return {name: with_proxies(e) if e.needs & takers else e for name, e in table.items()}
 
 
 ENCODINGS = on_every_space(catalog.ENCODINGS)
