@@ -73,7 +73,8 @@ def gain_ahead(
 def normal_nodes(n: int, k: int, *, seed: int = 0) -> Tensor:
     """Values ``n x k`` of ``k`` independent standard normal variables, equally likely: middles of quantiles for one."""
     if k > 1:
-        return draw_sobol_normal_samples(k, n, dtype=torch.double, seed=seed)
+        sobol: Tensor = draw_sobol_normal_samples(k, n, dtype=torch.double, seed=seed)
+        return sobol
     middles = (torch.arange(n, dtype=torch.double) + 0.5) / n
     nodes = torch.special.ndtri(middles)
     return (nodes / nodes.square().mean().sqrt()).unsqueeze(-1)
