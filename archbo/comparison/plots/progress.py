@@ -79,7 +79,8 @@ def draw_progress(axes: Axes, runs: Mapping[str, Sequence[Run]]) -> None:
 def _curve(run: Run, costs: Sequence[float]) -> list[float]:
     """What is drawn of a run after each cost; NaN before there is something."""
     if run.log.goal.n_objectives == 1:
-        return [y if y < math.inf else math.nan for y in run.regrets(costs)]
+        regrets = map(run.regret, costs)
+        return [y if y < math.inf else math.nan for y in regrets]
     whole = run.tabular.best_hypervolume
     scale = 100 / whole if whole > 0 else 1.0
-    return [volume * scale for volume in run.hypervolumes(costs)]
+    return [run.hypervolume(cost) * scale for cost in costs]
