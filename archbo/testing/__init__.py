@@ -1,0 +1,1 @@
+"""Contract suites to inherit: what every space, predictor or strategy keeps to."""
