@@ -67,13 +67,13 @@ DOCUMENTS: dict[str, Callable[[], str]] = {"README.md": compact, "docs/catalog.m
 
 
 def renew(text: str, table: str) -> str:
-    """A document with the table between its marks.
+    r"""A document with the table between its marks.
 
     Raises:
         DataError: It has no marks.
 
     Example:
-        >>> print(renew("before\\n<!-- catalog -->\\nold\\n<!-- end -->\\nafter", "new"))
+        >>> print(renew("before\n<!-- catalog -->\nold\n<!-- end -->\nafter", "new"))
         before
         <!-- catalog -->
         new

@@ -117,10 +117,10 @@ class Registry(Mapping[str, Entry[T]]):
 
     @property
     def own(self) -> tuple[Entry[T], ...]:
-        """archbo's own entries, without those of other packages."""
+        """The entries of archbo itself, without those of other packages."""
         return tuple(self._own.values())
 
     def markdown(self) -> str:
-        """archbo's own entries as a Markdown table."""
+        """The entries of archbo itself as a Markdown table."""
         rows = [f"| `{e.name}` | {e.summary} | {e.paper} |" for e in self.own]
         return "\n".join([f"| {self.kind} | | source |", "| --- | --- | --- |", *rows])
