@@ -111,7 +111,12 @@ class Registry(Mapping[str, Entry[T]]):
         summary = (inspect.getdoc(made) or point.value).splitlines()[0]
         return Entry(point.name, made, summary)
 
+    @property
+    def own(self) -> tuple[Entry[T], ...]:
+        """The entries of archbo itself, without those of other packages."""
+        return tuple(self._own.values())
+
     def markdown(self) -> str:
-        """Archbo's own entries as a Markdown table."""
-        rows = [f"| `{e.name}` | {e.summary} | {e.paper} |" for e in self._own.values()]
+        """The entries of archbo itself as a Markdown table."""
+        rows = [f"| `{e.name}` | {e.summary} | {e.paper} |" for e in self.own]
         return "\n".join([f"| {self.kind} | | source |", "| --- | --- | --- |", *rows])
