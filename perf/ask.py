@@ -86,8 +86,8 @@ def measure(settings: Settings) -> Section:
         [Grid(header, [row])],
         [
             f"The default search over all 15,625 cells of the table that is shipped: {TIMED} asks are timed in each "
-            f"repeat, each with its fit, after {ASKS} that are not. The median is to stay under {LIMIT:g} s. The processor's seconds are the measure where "
-            "the machine has other work to do."
+            f"repeat, each with its fit, after {ASKS} that are not. The median is to stay under {LIMIT:g} s; where the "
+            "machine has other work to do, the processor's seconds count."
         ],
     )
 
