@@ -1,7 +1,6 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
 from archbo.comparison.leaderboard import Evaluation, check_train_sizes, evaluate, training_sample
-from archbo.comparison.leaderboard_plots import plot_comparison
 from archbo.comparison.metrics import (
     calibration,
     coverage,
@@ -13,21 +12,28 @@ from archbo.comparison.metrics import (
 from archbo.comparison.plots import (
     check_format,
     draw_arch,
+    plot_comparison,
+    plot_correlations,
+    plot_fronts,
     plot_predictions,
-    plot_regret,
+    plot_progress,
+    plot_search,
     save_figure,
-    sparkline,
 )
-from archbo.comparison.proxy_plots import plot_correlations
 from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
 from archbo.comparison.runs import (
     Query,
     Run,
+    SearchInterrupted,
     check_budget,
+    check_runs,
+    costs_of,
     median_regret,
     median_share,
+    middle_run,
     run_search,
 )
+from archbo.comparison.sparkline import sparkline
 
 __all__ = [
     "Evaluation",
@@ -35,10 +41,13 @@ __all__ = [
     "ProxySummary",
     "Query",
     "Run",
+    "SearchInterrupted",
     "calibration",
     "check_budget",
     "check_format",
+    "check_runs",
     "check_train_sizes",
+    "costs_of",
     "coverage",
     "draw_arch",
     "evaluate",
@@ -46,10 +55,13 @@ __all__ = [
     "kendall_tau",
     "median_regret",
     "median_share",
+    "middle_run",
     "plot_comparison",
     "plot_correlations",
+    "plot_fronts",
     "plot_predictions",
-    "plot_regret",
+    "plot_progress",
+    "plot_search",
     "precision_at",
     "run_search",
     "save_figure",

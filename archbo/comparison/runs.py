@@ -1,8 +1,10 @@
 """Whole searches on a benchmark, with where each stood after each evaluation."""
 
+import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -15,7 +17,18 @@ from archbo.bo_loop import Optimizer, Strategy, run
 from archbo.errors import UsageError
 from archbo.log import Log, State
 
-__all__ = ["Query", "Run", "check_budget", "median_regret", "median_share", "run_search"]
+__all__ = [
+    "Query",
+    "Run",
+    "SearchInterrupted",
+    "check_budget",
+    "check_runs",
+    "costs_of",
+    "median_regret",
+    "median_share",
+    "middle_run",
+    "run_search",
+]
 
 
 @dataclass(frozen=True)
@@ -49,20 +62,16 @@ class Query:
         goal = tabular.goal
         content: dict[str, Any] = {"arch": self.arch}
         if goal.fidelities:
-            content["fidelity"] = self.fidelity
+            content |= {"fidelity": self.fidelity, "spent": self.spent}
         if goal.n_objectives == 1:
             content |= {"value": self.values[0], "best": self.best, "rank": self.rank}
+            content["report"] = self.report
         if goal.n_outcomes > 1:
-            volume = self.hypervolume
             content |= {
                 "values": list(self.values),
                 "feasible": self.feasible,
-                "hypervolume": volume,
+                "hypervolume": self.hypervolume,
             }
-        if goal.fidelities:
-            content["spent"] = self.spent
-        if goal.n_objectives == 1:
-            content["report"] = self.report
         return content
 
 
@@ -76,8 +85,8 @@ class Run:
         tabular: The goal on the table that was searched.
         log: What was asked and told.
         seconds: The time that the search took.
-        recommended: The architecture that the strategy recommends in the end; None for several objectives, or where
-            nothing feasible was found.
+        recommended: The architecture that the strategy recommends in the end; None for several objectives, where
+            nothing feasible was found, or where the search was interrupted.
         reports: The reported column after each query, if one is reported.
     """
 
@@ -106,7 +115,7 @@ class Run:
         queries = []
         for index, trial in enumerate(told):
             best = bests[index]
-            found = best > -float("inf")
+            found = best > -math.inf
             queries.append(
                 Query(
                     arch=str(trial.arch),
@@ -125,44 +134,82 @@ class Run:
     def _running_best(self, gains: Tensor, counts: Tensor) -> list[float]:
         """The best gain of the one objective after each query; minus infinity before the first, and for several."""
         if self.log.goal.n_objectives > 1:
-            return [-float("inf")] * len(gains)
+            return [-math.inf] * len(gains)
         return list(gains[:, 0].where(counts, -torch.inf).cummax(0).values.tolist())
 
     @property
     def best(self) -> Query | None:
         """The query that found the best architecture; None where nothing feasible was evaluated at the target."""
-        last = self.queries[-1].best
+        last = self.queries[-1].best if self.queries else None
         there = (q for q in self.queries if q.best is not None and q.best == last)
         return next(there, None)
 
+    @cached_property
+    def _spent(self) -> list[float]:
+        return [query.spent for query in self.queries]
+
     def after(self, cost: float) -> Query | None:
         """The last query that was paid for by then, if there is one."""
-        paid = [query for query in self.queries if query.spent <= cost]
-        return paid[-1] if paid else None
+        paid = bisect_right(self._spent, cost)
+        return self.queries[paid - 1] if paid else None
 
     def regret(self, cost: float) -> float:
         """How far the best value after that cost is from the table's; infinite before there is one."""
         query = self.after(cost)
         if query is None or query.best is None:
-            return float("inf")
+            return math.inf
         return abs(self.tabular.best - query.best)
+
+    def hypervolume(self, cost: float) -> float:
+        """The hypervolume of the front that was found for that cost."""
+        query = self.after(cost)
+        return 0.0 if query is None else query.hypervolume
 
     def cost_to_rank(self, rank: int) -> float | None:
         """The cost until the best so far had at most that rank; None if it never had."""
         there = (q.spent for q in self.queries if q.rank is not None and q.rank <= rank)
         return next(there, None)
 
+    def at_target(self, tabular: Tabular) -> "Run":
+        """The same search as one of a goal with fidelities that evaluated everything at the target.
+
+        Args:
+            tabular: The same goal, with fidelities.
+        """
+        goal = tabular.goal
+        if goal.target is None:
+            return self
+        full = goal.fidelities[goal.target]
+        trials = tuple(
+            replace(trial, fidelity=goal.target, cost=full * trial.cost)
+            for trial in self.log.trials
+        )
+        return replace(self, tabular=tabular, log=Log(self.log.space, goal, trials))
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as the command line writes them."""
+        """Plain values, as the command line writes them; what a goal has none of is left out."""
+        goal = self.log.goal
         winners = [{"arch": str(arch), "values": list(values)} for arch, values in self.log.winners]
         return {
             "seed": self.seed,
             "method": self.method,
             "queries": [query.to_dict(self.tabular) for query in self.queries],
-            **({"front": winners} if self.log.goal.n_outcomes > 1 else {}),
-            "recommended": self.recommended,
+            **({"front": winners} if goal.n_outcomes > 1 else {}),
+            **({"recommended": self.recommended} if goal.n_objectives == 1 else {}),
             "seconds": self.seconds,
         }
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """The user stopped a search.
+
+    Attributes:
+        run: What was done until then.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
 
 
 def check_budget(n_queries: int, tabular: Tabular) -> None:
@@ -203,6 +250,7 @@ def run_search(
     Raises:
         UsageError: There are fewer than one query, or more than architectures; or a column is reported of several
             objectives, which have no single best architecture.
+        SearchInterrupted: A KeyboardInterrupt ended it; what was done until then is in it.
     """
     check_budget(n_queries, tabular)
     goal = tabular.goal
@@ -223,12 +271,54 @@ def run_search(
         if callback is not None:
             callback(log)
 
+    def so_far(recommended: str | None) -> Run:
+        log, seconds = optimizer.log, time.perf_counter() - started
+        left = [None] * (log.n_told - len(reports))
+        told = None if reported is None else (*reports, *left)
+        return Run(strategy.seed, method, tabular, log, seconds, recommended, told)
+
     full = goal.fidelities[goal.target] if goal.target is not None else 1.0
-    log = run(optimizer, tabular, budget=n_queries * full, q=q, callback=after)
-    named = str(optimizer.recommend()) if goal.n_objectives == 1 and log.winners else None
-    seconds = time.perf_counter() - started
-    told = tuple(reports) if reported is not None else None
-    return Run(strategy.seed, method, tabular, log, seconds, named, told)
+    try:
+        log = run(optimizer, tabular, budget=n_queries * full, q=q, callback=after)
+        named = str(optimizer.recommend()) if goal.n_objectives == 1 and log.winners else None
+    except KeyboardInterrupt as stop:
+        raise SearchInterrupted(so_far(None)) from stop
+    return so_far(named)
+
+
+def check_runs(runs: Mapping[str, Sequence[Run]]) -> Tabular:
+    """The goal on its table that all runs searched.
+
+    Raises:
+        UsageError: There is no method, a method has no runs, or two runs are of different goals.
+    """
+    if not runs:
+        raise UsageError("there are no runs; give at least one method with its runs")
+    for method, repeats in runs.items():
+        if not repeats:
+            raise UsageError(f"method {method!r} has no runs")
+    first, *others = [run for repeats in runs.values() for run in repeats]
+    for other in others:
+        if (
+            other.tabular.benchmark is not first.tabular.benchmark
+            or other.log.goal != first.log.goal
+        ):
+            raise UsageError(
+                f"{other.method!r} searched {other.log.goal} in {other.tabular.benchmark.name}, "
+                f"{first.method!r} {first.log.goal} in {first.tabular.benchmark.name}; "
+                "compare runs of one goal"
+            )
+    return first.tabular
+
+
+def costs_of(runs: Iterable[Run]) -> list[float]:
+    """The costs, ascending, at which any of the runs had evaluated one more architecture."""
+    return sorted({query.spent for run in runs for query in run.queries})
+
+
+def middle_run(runs: Sequence[Run]) -> Run:
+    """The run in the middle by final hypervolume."""
+    return sorted(runs, key=lambda run: run.hypervolume(math.inf))[len(runs) // 2]
 
 
 def median_regret(runs: Iterable[Run], cost: float) -> float:
@@ -244,10 +334,10 @@ def median_share(runs: Iterable[Run], cost: float) -> float:
     """
     found = []
     for one in runs:
-        whole, query = one.tabular.best_hypervolume, one.after(cost)
+        whole = one.tabular.best_hypervolume
         if whole == 0:
             raise UsageError(
                 "no architecture of the table lies above the reference in each objective"
             )
-        found.append(0.0 if query is None else query.hypervolume / whole)
+        found.append(one.hypervolume(cost) / whole)
     return median(found)

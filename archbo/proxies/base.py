@@ -69,7 +69,7 @@ class Proxies(ABC):
         return (
             isinstance(other, type(self))
             and type(other) is type(self)
-            and is_same_space(self.space, other.space)
+            and self.space == other.space
             and tuple(self.names) == tuple(other.names)
             and tuple(self.node_names) == tuple(other.node_names)
             and self._same_scores(other)

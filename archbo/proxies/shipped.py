@@ -52,9 +52,9 @@ def proxies_for(space: SearchSpace, proxies: Proxies | None = None) -> Proxies:
     if proxies is None:
         return shipped(space)
     if not is_same_space(proxies.space, space):
-        raise UsageError(
-            f"the proxies are of {proxies.space!r}, not of {space!r}; give proxies of that space"
-        )
+        name = proxies.space.name
+        what = f"of {name}" if name != space.name else f"of another space named {name}"
+        raise UsageError(f"the proxies are {what}, not of {space.name}; give proxies of that space")
     return proxies
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from archbo.acquisition.multi_objective import DrawnModel, MaximizeOutcomes, expected_gain
 
 from archbo.acquisition import FixedCandidates, OutcomeObservations, Prospect, qlog_nehvi
-from archbo.acquisition.multi_objective import DrawnModel, MaximizeOutcomes, expected_gain
 from archbo.benchmarks import Outcomes
 from archbo.errors import UsageError
 from archbo.predictors import GBDT, GP

@@ -11,16 +11,19 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from archbo.comparison.leaderboard import Evaluation
 from archbo.comparison.metrics import calibration
+from archbo.comparison.plots.style import GREY, styled
 
 __all__ = ["plot_comparison"]
 
 LEVELS = np.linspace(0.05, 0.99, 20)
-GREY = "#8a8f98"
-SHOWN = 200  # predictions in a scatter plot
+"""The nominal coverages at which a calibration curve is drawn."""
+SHOWN = 200
+"""The number of predictions in a scatter plot; more hide one another."""
 
 Group: TypeAlias = Sequence[Evaluation]
 
 
+@styled()
 def plot_comparison(evaluations: Group, *, unit: str, title: str = "") -> Figure:
     """Draw how predictors compare.
 
@@ -37,8 +40,9 @@ def plot_comparison(evaluations: Group, *, unit: str, title: str = "") -> Figure
     Example:
         >>> from archbo import catalog
         >>> from archbo.comparison import evaluate
-        >>> goal = catalog.benchmark("nb201").objective()
-        >>> scored = evaluate("gp", "default", catalog.predictor("gp", goal.benchmark.space), goal, 20, seed=0)
+        >>> table = catalog.benchmark("nb201").evaluator()
+        >>> gp = catalog.predictor("gp", table.benchmark.space)
+        >>> scored = evaluate("gp", "default", gp, table, 20, seed=0)
         >>> figure = plot_comparison([scored], unit="accuracy (%)")
         >>> [axes.get_ylabel() for axes in figure.axes[:3]]
         ['Kendall tau', 'observed coverage', '']
@@ -57,7 +61,7 @@ def plot_comparison(evaluations: Group, *, unit: str, title: str = "") -> Figure
     palette = colormaps["tab10" if len(groups) <= 10 else "tab20"]
     colours = {label: palette(i % palette.N) for i, label in enumerate(groups)}
     rows = 1 + -(-len(groups) // 3)
-    figure = Figure(figsize=(11, 3.4 * rows), layout="constrained")
+    figure = Figure(figsize=(11, 3.4 * rows))
     figure.suptitle(title)
     panels = [figure.add_subplot(rows, 3, i + 1) for i in range(3 + len(groups))]
     _draw_correlation(panels[0], groups, colours)
@@ -65,8 +69,6 @@ def plot_comparison(evaluations: Group, *, unit: str, title: str = "") -> Figure
     _draw_time(panels[2], final, colours)
     for axes, (label, group) in zip(panels[3:], final.items(), strict=True):
         _draw_predictions(axes, group[0], label, unit, colours[label])
-    for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
@@ -88,7 +90,7 @@ def _draw_correlation(
     axes.minorticks_off()
     axes.set_xlabel("architectures to learn from")
     axes.set_ylabel("Kendall tau")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(fontsize=7)
 
 
 def _draw_calibration(
@@ -120,7 +122,7 @@ def _draw_time(axes: Axes, final: Mapping[str, Group], colours: Mapping[str, obj
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("seconds, fit and prediction of all others")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(fontsize=7)
 
 
 def _draw_predictions(

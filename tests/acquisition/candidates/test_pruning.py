@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from archbo.acquisition.pruning import PrunedCandidates, bad_choices
 
 from archbo.acquisition import FixedCandidates, LocalCandidates
-from archbo.acquisition.pruning import PrunedCandidates, bad_choices
 from archbo.bo_loop import Optimizer
 from archbo.encodings import OneHotEncoding
 from archbo.predictors import GP

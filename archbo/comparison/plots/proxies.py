@@ -6,11 +6,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from archbo.comparison.plots.style import styled
+
 __all__ = ["plot_correlations"]
 
-INCHES = 0.42  # per measure
+INCHES = 0.42
+"""The side of a measure's cell: three characters of the font fit in it."""
 
 
+@styled()
 def plot_correlations(
     correlations: Mapping[str, NDArray[np.float64]], names: Sequence[str]
 ) -> Figure:
@@ -27,7 +31,7 @@ def plot_correlations(
     """
     side = INCHES * max(len(names), 5)  # the title and the bar's label want room
     size = ((side + 1.2) * len(correlations) + 0.8, side + 1.2)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size)
     panels = figure.subplots(1, len(correlations), squeeze=False)[0]
     for axes, (title, matrix) in zip(panels, correlations.items(), strict=True):
         image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
