@@ -1,8 +1,8 @@
-"""The catalog's spaces and encodings, with proxies where they take some, for tests of all of them."""
+"""The catalog's spaces, encodings and predictors, with proxies where they take some, for tests of all of them."""
 
-from functools import cache
+from functools import cache, partial
 
-from archbo import catalog
+from archbo import GBDT, RelativisticGNN, catalog
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
 from archbo.spaces import CategoricalSpace
 
@@ -45,3 +45,20 @@ def on_every_space(table):
 
 
 ENCODINGS = on_every_space(catalog.ENCODINGS)
+
+# Smaller than their defaults, so that a fit takes a moment.
+SMALL: dict[str, dict[str, object]] = {
+    "bnn-hmc": {"warmup": 30, "samples": 25},
+    "sghmc": {"burn_in": 300, "steps": 300},
+    "deep-ensemble": {"n_steps": 100},
+    "laplace": {"n_steps": 100},
+    "gnn": {"n_members": 6, "n_epochs": 20},
+    "stack-gnn": {"parts": (GBDT, partial(RelativisticGNN, n_members=6, n_epochs=20))},
+    "mixer": {"n_members": 6, "n_epochs": 100},
+    "random-forest": {"n_trees": 30},
+    # So that it is fitted at all; its own tests look at the few observations that it takes as they are.
+    "proxy-gp": {"learn_after": 0},
+}
+PREDICTORS = on_every_space(
+    {name: partial(make, **SMALL.get(name, {})) for name, make in catalog.PREDICTORS.items()}
+)
