@@ -113,4 +113,5 @@ def _rivals(context: Context, n_draws: int = 256) -> Tensor:
     """The evaluated rows that are the best in some joint draw; BoTorch's own pruning uses the global generator."""
     X = context.X.unique(dim=0)
     draws = draw(context.model, X, n_draws, generator=generator(context.seed))
-    return X[draws.argmax(-1).unique()]
+    best: Tensor = draws.argmax(-1).unique()
+    return X[best]

@@ -75,7 +75,7 @@ def normal_nodes(n: int, k: int, *, seed: int = 0) -> Tensor:
     if k > 1:
         return draw_sobol_normal_samples(k, n, dtype=torch.double, seed=seed)
     middles = (torch.arange(n, dtype=torch.double) + 0.5) / n
-    nodes = torch.special.ndtri(middles)
+    nodes: Tensor = torch.special.ndtri(middles)
     return (nodes / nodes.square().mean().sqrt()).unsqueeze(-1)
 
 

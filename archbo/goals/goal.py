@@ -186,8 +186,11 @@ class Goal:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """The ``k`` metrics that are told of each architecture: of objectives, then of bounds, each once."""
-        parts = (*self.objectives, *self.bounds)
-        return tuple(dict.fromkeys(part.metric for part in parts))
+        return tuple(dict.fromkeys(part.metric for part in self._outcomes))
+
+    @property
+    def _outcomes(self) -> tuple[Objective | Bound, ...]:
+        return (*self.objectives, *self.bounds)
 
     @property
     def n_objectives(self) -> int:
@@ -207,7 +210,7 @@ class Goal:
     @property
     def target(self) -> str | None:
         """The name of the fidelity that counts; None where there are none."""
-        return next(reversed(self.fidelities), None)
+        return next(reversed(list(self.fidelities)), None)
 
     @cached_property
     def signs(self) -> Tensor:
@@ -242,7 +245,7 @@ class Goal:
 
     def depends_on_fidelity(self, outcome: int) -> bool:
         """Whether an outcome's values differ from one fidelity to the next."""
-        return (*self.objectives, *self.bounds)[outcome].metric not in self.independent
+        return self._outcomes[outcome].metric not in self.independent
 
     # Who is better than whom, in gains.
 
