@@ -279,4 +279,6 @@ def _next_elsewhere(strategy: bytes, files: list[bytes]) -> list[Asked]:
     """The same in another process, for logs in Parquet files."""
     search: Strategy = pickle.loads(strategy)  # noqa: S301 - sent by the process above
     frames = [pd.read_parquet(io.BytesIO(file)) for file in files]
-    return [_next(search, Log.from_frame(frame, search.space, search.goal)) for frame in frames]
+    return [
+        _next(search, Log.from_frame(frame, search.space, search.goal)) for frame in frames
+    ]

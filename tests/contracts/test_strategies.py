@@ -115,9 +115,7 @@ class TestCells(StrategyContract):
 
     space = EdgeCellSpace.nas_bench_201()
 
-    @pytest.fixture(
-        autouse=True, params=[name for name in CASES if name.split("-s")[0] in MODEL_FREE]
-    )
+    @pytest.fixture(autouse=True, params=[name for name in CASES if name.split("-s")[0] in MODEL_FREE])
     def _case(self, request):
         self.make, self.goal = CASES[request.param]
 
