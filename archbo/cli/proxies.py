@@ -1,8 +1,7 @@
 """``archbo proxies``."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,24 +10,23 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from archbo.cli.common import (
+from archbo.cli.options import (
     ArchColumn,
     BenchmarkName,
+    CatalogCommand,
     JsonFile,
     Minimize,
     PlotFile,
     SpaceName,
     TableFile,
     Where,
+    about,
     check_files,
     check_repeats,
-    err,
-    load_benchmark,
     names_of,
-    out,
-    progress_bar,
-    write_json,
 )
+from archbo.cli.request import TableOptions, Wanted
+from archbo.cli.terminal import err, out, progress_bar, write_json
 from archbo.errors import NoProxiesError, UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ class _Measured:
     seconds: float
 
 
-@proxies.command()
+@proxies.command(cls=CatalogCommand)
 def compute(
     bench: BenchmarkName = None,
     table: TableFile = None,
@@ -150,7 +148,7 @@ def compute(
             "or --spaces NAMES"
         )
     else:
-        benchmark = load_benchmark(bench, table, space, arch_column, where)
+        benchmark = TableOptions(bench, table, space, arch_column, where).load()
         jobs = [_of_benchmark(benchmark, objective, minimize, sample, seed, output)]
     # Nothing is measured yet, but what is wrong with a later space is known before the first takes hours.
     for job in jobs:
@@ -176,15 +174,6 @@ def remedy(error: NoProxiesError) -> str:
         f"archbo has no proxies of {error.space}; name columns of the table that hold some, such as "
         f"--proxies 'c10_zc_*', or {file}"
     )
-
-
-@contextmanager
-def _option(name: str) -> Iterator[None]:
-    """Name the option whose value a library error is about."""
-    try:
-        yield
-    except UsageError as error:
-        raise UsageError(f"{name}: {error}") from error
 
 
 def _check_device(device: str) -> None:
@@ -235,16 +224,19 @@ def _of_benchmark(
     n = len(benchmark)
     which = torch.arange(n)
     if sample is not None:
-        with _option("--sample"):
+        with about("--sample"):
             which = draw(n, sample, name=benchmark.name, seed=seed)
     X, path = benchmark.X[which], folder / f"{benchmark.space.name}.parquet"
     if objective is None and benchmark.default_objective is None:
         if minimize:
             raise UsageError("--minimize needs --objective; name the column to minimise")
         return _Job(benchmark.space, X, path, len(X) < n)
-    goal = benchmark.objective(objective, minimize=minimize)
-    label = f"{goal.column} (minimised)" if goal.minimize else goal.column
-    return _Job(benchmark.space, X, path, len(X) < n, label, goal.Y.flatten()[which])
+    tabular = Wanted(objective, minimize=minimize).on(benchmark)
+    if tabular.goal.n_objectives > 1:
+        raise UsageError(f"--objective is one column to correlate with; got {objective!r}")
+    first = tabular.goal.objectives[0]
+    label = f"{first.metric} (minimised)" if first.minimize else first.metric
+    return _Job(benchmark.space, X, path, len(X) < n, label, tabular.gains[which, 0])
 
 
 def _of_spaces(names: Sequence[str], sample: int | None, seed: int, folder: Path) -> list[_Job]:
@@ -253,7 +245,7 @@ def _of_spaces(names: Sequence[str], sample: int | None, seed: int, folder: Path
 
     jobs = []
     for space in [catalog.space(name) for name in names]:
-        with _option("--sample"):
+        with about("--sample"):
             X = distinct_architectures(space, sample, seed=seed)
         path = folder / f"{space.name}.parquet"
         jobs.append(_Job(space, X, path, sample is not None))
