@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from archbo.catalog.__main__ import DOCUMENTS, renew
+from archbo.catalog.tables import DOCUMENTS, renew
 from archbo.cli import app
 
 ROOT = Path(__file__).parents[1]
