@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 """The page that ``--write`` writes to."""
 LIBRARIES = ("archbo", "torch", "botorch", "gpytorch", "scikit-learn", "xgboost-cpu", "xgboost")
 """The packages whose versions are told, where they are installed."""
+WIDTH = 120
+"""The length of the page's lines."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Section:
         """The section, with the command that gives it and the conditions that it was measured under."""
         parts = [f"### {self.title}", f"`{command}`"]
         parts += [table.markdown() for table in self.tables]
-        return "\n\n".join([*parts, *self.notes, f"*{conditions}*"])
+        return "\n\n".join([*parts, *map(_wrapped, [*self.notes, f"*{conditions}*"])])
 
 
 def conditions(repeats: int, workers: int) -> str:
@@ -71,6 +74,10 @@ def conditions(repeats: int, workers: int) -> str:
         f"{seeds}, {processes} of one thread. {os.cpu_count()} processors ({_processor()}), {platform.system()}; "
         f"Python {platform.python_version()}, {', '.join(versions)}; {datetime.now(UTC):%Y-%m-%d} UTC."
     )
+
+
+def _wrapped(paragraph: str) -> str:
+    return textwrap.fill(paragraph, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _version(package: str) -> str | None:
