@@ -38,13 +38,18 @@ def with_proxies(make):
     return lambda space, *arguments: make(space, *arguments, proxies=proxies_of(space))
 
 
-def on_every_space(table):
-    """The entries of the catalog's table, those that take proxies with some."""
-    takers = {"proxies", "parts"}
-    return {name: with_proxies(e) if e.needs & takers else e for name, e in table.items()}
+def on_every_space(registry, options=None):
+    """What makes the registry's entries, with some options by name, and with proxies where they take some."""
+    makers = {
+        name: partial(entry, **(options or {}).get(name, {})) for name, entry in registry.items()
+    }
+    takers = {name for name, entry in registry.items() if entry.needs & {"proxies", "parts"}}
+    return {name: with_proxies(m) if name in takers else m for name, m in makers.items()}
 
 
+# The default joins others: on a space whose paths are single decisions it is one of them.
 ENCODINGS = on_every_space(catalog.ENCODINGS)
+del ENCODINGS["default"]
 
 # Smaller than their defaults, so that a fit takes a moment.
 SMALL: dict[str, dict[str, object]] = {
@@ -59,6 +64,4 @@ SMALL: dict[str, dict[str, object]] = {
     # So that it is fitted at all; its own tests look at the few observations that it takes as they are.
     "proxy-gp": {"learn_after": 0},
 }
-PREDICTORS = on_every_space(
-    {name: partial(make, **SMALL.get(name, {})) for name, make in catalog.PREDICTORS.items()}
-)
+PREDICTORS = on_every_space(catalog.PREDICTORS, SMALL)

@@ -199,14 +199,14 @@ class Goal:
         return len(self.objectives)
 
     @property
-    def noutcomes(self) -> int:
+    def n_outcomes(self) -> int:
         """The number of columns of gains, ``m + c``: one for each objective and each bound."""
         return len(self.objectives) + len(self.bounds)
 
     @property
     def is_single(self) -> bool:
         """Whether it is one objective without bounds."""
-        return self.noutcomes == 1
+        return self.n_outcomes == 1
 
     @property
     def target(self) -> str | None:

@@ -27,6 +27,7 @@ ENUMERABLE = 2_000_000
 ATTEMPTS = 20
 """How often ``mutate`` and ``crossover`` draw before they keep a parent; few rows of a real space need as many."""
 
+
 class Row(tuple[int, ...]):
     """The row of an ``Arch``: a tuple that is known to be a row, and not the digits of another library."""
 
