@@ -35,6 +35,9 @@ class RowProxies(Proxies):
     def nodes(self, X):
         return X.new_zeros(*X.shape, 0)
 
+    def _same_scores(self, other):
+        return True
+
     @property
     def reference(self):
         X = self.space.sample(50, generator=generator(0))
