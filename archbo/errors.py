@@ -5,6 +5,7 @@ __all__ = [
     "DataError",
     "FitError",
     "InvalidArchitectureError",
+    "NoProxiesError",
     "NothingLeftError",
     "NumericalWarning",
     "UsageError",
@@ -25,6 +26,19 @@ class DataError(ArchboError, ValueError):
 
 class UsageError(ArchboError, ValueError):
     """A request that cannot be served: zero queries, an unknown name, observations of the wrong shape."""
+
+
+class NoProxiesError(UsageError):
+    """A space of which archbo ships no zero-cost proxies, where none are given.
+
+    Attributes:
+        space: The name of the space.
+        computable: Whether archbo has networks of the space, and can so compute proxies.
+    """
+
+    def __init__(self, message: str, *, space: str = "", computable: bool = False) -> None:
+        super().__init__(message)
+        self.space, self.computable = space, computable
 
 
 class NothingLeftError(UsageError):

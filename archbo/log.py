@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import count
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 import torch
@@ -119,7 +119,7 @@ class Log:
         names = fidelities if fidelities is not None else [self.goal.target] * len(X)
         written = list(notes) if notes else [{}] * len(X)
         counts = dict(self._counts)
-        trials = []
+        trials: list[Trial] = []
         for arch, fidelity, note in zip(self.space.archs(X), names, written, strict=True):
             key = (self.space.ids(self._row(arch))[0], fidelity)
             trials.append(
@@ -297,7 +297,7 @@ class Log:
     @classmethod
     def from_frame(
         cls, frame: pd.DataFrame, space: SearchSpace, goal: Goal, *, arch_column: str = "arch"
-    ) -> Self:
+    ) -> "Log":
         """A log from what ``frame`` gave, or from past trainings.
 
         Of past trainings only the architectures and the metrics need to be there; other columns are left alone.

@@ -2,10 +2,10 @@
 
 import ast
 import importlib
-import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,15 +36,14 @@ def test_every_public_name_is_there(name):
 
 
 def test_type_checkers_see_what_users_get():
-    tree = ast.parse(inspect.getsource(archbo))
+    tree = ast.parse(Path(archbo.__file__).with_suffix(".pyi").read_text())
     imported = {
-        alias.name: node.module
+        alias.name: f"archbo.{node.module}"
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("archbo.")
+        if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
     assert sorted(imported) == sorted(archbo.__all__)
-    assert len(set(archbo.__all__)) == len(archbo.__all__)
     for name, module in imported.items():
         home = importlib.import_module(module)
         assert getattr(home, name) is getattr(archbo, name)
@@ -52,7 +51,7 @@ def test_type_checkers_see_what_users_get():
 
 
 def test_unknown_names_are_attribute_errors():
-    with pytest.raises(AttributeError, match="module 'archbo' has no attribute 'Predictr'"):
+    with pytest.raises(AttributeError, match="[Nn]o archbo attribute Predictr"):
         archbo.Predictr  # noqa: B018
 
 

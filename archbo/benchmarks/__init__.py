@@ -5,17 +5,13 @@ from archbo.benchmarks.embedded import (
     analog_nas_bench,
     nas_bench_graph,
 )
-from archbo.benchmarks.objectives import Constraint, Objectives
-from archbo.benchmarks.outcomes import Outcomes
-from archbo.benchmarks.table import Benchmark, Objective, read_table
+from archbo.benchmarks.table import Benchmark, read_table
+from archbo.benchmarks.tabular import Tabular
 
 __all__ = [
     "NAS_BENCH_GRAPH_DATASETS",
     "Benchmark",
-    "Constraint",
-    "Objective",
-    "Objectives",
-    "Outcomes",
+    "Tabular",
     "analog_nas_bench",
     "nas_bench_graph",
     "read_table",

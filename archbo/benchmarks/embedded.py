@@ -43,7 +43,7 @@ def analog_nas_bench(path: str | Path | None = None) -> Benchmark:
 
     Example:
         >>> benchmark = analog_nas_bench()
-        >>> len(benchmark), benchmark.objective().best
+        >>> len(benchmark), benchmark.evaluator().best
         (15625, 94.0664)
     """
     file = Path(path) if path else _installed("analog-nasbench", "analognasbench/data.anb")

@@ -1,6 +1,6 @@
-"""Tables in, objectives out: a benchmark is a table of architectures with measured columns."""
+"""Tables of architectures with measured columns."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +10,16 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from archbo.benchmarks.tabular import Tabular
 from archbo.errors import DataError, InvalidArchitectureError
-from archbo.spaces import Arch, ArchLike, CategoricalSpace, SearchSpace
+from archbo.goals import Goal, Objective
+from archbo.spaces import ArchLike, SearchSpace
+from archbo.spaces.frames import few, rows_of_frame
 
-__all__ = ["Benchmark", "Objective", "read_table"]
+__all__ = ["Benchmark", "read_table"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Benchmark:
     """Architectures with measured values, ``n`` of them.
 
@@ -81,7 +84,7 @@ class Benchmark:
         """
         if column not in self.metrics:
             raise DataError(
-                f"{self.name} has no numeric column {column!r}; it has {_few(self.metrics.columns)}"
+                f"{self.name} has no numeric column {column!r}; it has {few(self.metrics.columns)}"
             )
         Y = torch.tensor(self.metrics[column].to_numpy(dtype=np.float64)).unsqueeze(-1)
         bad = (~Y.isfinite()).nonzero()
@@ -89,75 +92,31 @@ class Benchmark:
             row = int(bad[0, 0])
             raise DataError(
                 f"{self.name}: column {column!r} is {Y[row].item()} in {len(bad)} rows, the first is "
-                f"row {row + 1} ({self.space.format(self.X[row])}); drop them, "
-                "or keep the others with --where COLUMN"
+                f"row {row + 1} ({self.space.format(self.X[row])}); drop them, or keep the others by a "
+                "boolean column, where"
             )
         return Y
 
-    def objective(self, column: str | None = None, *, minimize: bool = False) -> "Objective":
-        """One column as a function of an architecture.
+    def evaluator(self, goal: Goal | str | None = None) -> Tabular:
+        """The evaluator of a goal whose metrics are columns.
+
+        Args:
+            goal: What is wanted, or its objectives as text, such as ``accuracy,-latency``; the default objective
+                unless given. A fidelity is named after the columns that it gives, joined with ``+``.
 
         Raises:
-            DataError: No column is named and the benchmark has no default, or the column is not clean.
+            DataError: No goal is given and the benchmark has no default objective, or a column is not clean.
+            UsageError: No architecture keeps all bounds, or the fidelities do not name the metrics' columns.
         """
-        column = column or self.default_objective
-        if column is None:
-            raise DataError(
-                f"{self.name} has several numeric columns; name one with --objective: "
-                f"{_few(self.metrics.columns)}"
-            )
-        return Objective(self, column, minimize)
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A column of a benchmark as a plain callable ``arch -> float``, to be maximised.
-
-    Args:
-        benchmark: The table.
-        column: Its column.
-        minimize: Return the negated value, so that its maximum is the column's minimum.
-
-    Raises:
-        DataError: There is no such numeric column, or it holds a NaN or an infinity.
-    """
-
-    benchmark: Benchmark
-    column: str
-    minimize: bool = False
-
-    def __post_init__(self) -> None:
-        self.Y  # noqa: B018 - a bad column is refused here, not in the middle of a search
-
-    def __call__(self, arch: ArchLike) -> float:
-        return float(self.Y[self.benchmark.rows_of([arch])[0]])
-
-    @cached_property
-    def Y(self) -> Tensor:  # noqa: N802
-        """All values, ``n x 1``, higher is better."""
-        Y = self.benchmark.values(self.column)
-        return -Y if self.minimize else Y
-
-    @cached_property
-    def best(self) -> float:
-        """The largest value in the table."""
-        return float(self.Y.max())
-
-    @cached_property
-    def _ascending(self) -> Tensor:
-        return self.Y.flatten().sort().values
-
-    def rank(self, value: float) -> int:
-        """1 + the number of architectures in the table that are strictly better than ``value``."""
-        target = torch.tensor(value, dtype=self.Y.dtype)
-        return 1 + len(self) - int(torch.searchsorted(self._ascending, target, right=True))
-
-    def argmax(self) -> Arch:
-        """The best architecture of the table, the first where several are."""
-        return self.benchmark.space.archs(self.benchmark.X[self.Y.argmax()].unsqueeze(0))[0]
-
-    def __len__(self) -> int:
-        return len(self.benchmark)
+        if goal is None:
+            if self.default_objective is None:
+                raise DataError(
+                    f"{self.name} has several numeric columns; name an objective: {few(self.metrics.columns)}"
+                )
+            goal = Goal((Objective(self.default_objective),))
+        if isinstance(goal, str):
+            goal = Goal.parse(goal)
+        return Tabular(self, goal)
 
 
 def read_table(
@@ -181,7 +140,7 @@ def read_table(
         frame = frame[_flags(frame, where, path)]
     if frame.empty:
         raise DataError(f"{path} holds no rows{f' where {where} is true' if where else ''}")
-    X = _rows(frame, space, arch_column, path)
+    X = rows_of_frame(frame, space, arch_column=arch_column, source=str(path))
     numeric = frame.select_dtypes(["number", "bool"]).astype(np.float64)
     columns = [c for c in numeric.columns if c not in space.columns]
     return Benchmark(
@@ -211,48 +170,9 @@ def _read_frame(path: Path) -> pd.DataFrame:
 
 def _flags(frame: pd.DataFrame, column: str, path: str | Path) -> "pd.Series[bool]":
     if column not in frame:
-        raise DataError(f"{path} has no column {column!r}; it has {_few(frame.columns)}")
+        raise DataError(f"{path} has no column {column!r}; it has {few(frame.columns)}")
     if frame[column].dtype != bool:
         raise DataError(
-            f"column {column!r} of {path} is {frame[column].dtype}; --where needs a boolean column"
+            f"column {column!r} of {path} is {frame[column].dtype}; where takes a boolean column"
         )
     return frame[column]
-
-
-def _rows(frame: pd.DataFrame, space: SearchSpace, arch_column: str, path: str | Path) -> Tensor:
-    if arch_column in frame:
-        return _parse_each(map(space.parse, frame[arch_column].map(str)), frame.index, path)
-    if isinstance(space, CategoricalSpace):
-        missing = [column for column in space.columns if column not in frame]
-        if missing:
-            raise DataError(
-                f"{path} has no column {missing[0]!r} of space {space.name}; "
-                f"it has {_few(frame.columns)}"
-            )
-        records = frame[list(space.columns)].to_dict("records")
-        rows = map(space.row_of, ({str(k): v for k, v in record.items()} for record in records))
-        return _parse_each(rows, frame.index, path)
-    raise DataError(
-        f"{path} has no column {arch_column!r}; name the one that holds the architectures "
-        f"with --arch-column: {_few(frame.columns)}"
-    )
-
-
-def _parse_each(
-    rows: Iterator[tuple[int, ...]], index: "pd.Index[int]", path: str | Path
-) -> Tensor:
-    """All rows; an error names the row of the file, which ``index`` tells."""
-    parsed: list[tuple[int, ...]] = []
-    try:
-        parsed.extend(rows)
-    except InvalidArchitectureError as error:
-        raise DataError(
-            f"{path}, row {index[len(parsed)] + 1}: {error}; is it the right --space?"
-        ) from error
-    return torch.tensor(parsed, dtype=torch.double)
-
-
-def _few(columns: Iterable[object], most: int = 12) -> str:
-    names = [str(column) for column in columns]
-    more = f", ... ({len(names) - most} more)" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -1,17 +1,19 @@
 """The command line, one file for each command."""
 
+import contextlib
+import io
 import sys
-import warnings
 
 import typer
 
 from archbo.cli.benchmarks import benchmarks
-from archbo.cli.common import err
 from archbo.cli.compare import compare
-from archbo.cli.proxies import proxies
+from archbo.cli.options import CatalogCommand
+from archbo.cli.proxies import proxies, remedy
 from archbo.cli.robot import robot
 from archbo.cli.search import search
-from archbo.errors import ArchboError
+from archbo.cli.terminal import abandon_output, err, show_each_warning_once
+from archbo.errors import ArchboError, NoProxiesError
 
 __all__ = ["app", "main"]
 
@@ -22,20 +24,40 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (benchmarks, search, robot, compare):
-    app.command()(command)
+    app.command(cls=CatalogCommand)(command)
 app.add_typer(proxies, name="proxies")
 
 
 def main() -> None:
     """Run the command line; an error is one line on standard error and exit code 2."""
-    warnings.showwarning = lambda message, *_, **__: err.print(f"warning: {message}", markup=False)
+    show_each_warning_once()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a letter is no reason to lose the rest.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (ArchboError, typer.TyperException) as error:
-        text = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        if text:  # a call without arguments has shown the help
-            err.print(f"archbo: {' '.join(text.split())}", markup=False, soft_wrap=True)
-        code = 2 if text else 0
+        code = _complain(_text(error))
+    except OSError as error:
+        abandon_output()
+        code = _complain(f"cannot write to standard output: {error.strerror or error}")
     except typer.Abort:
         code = 130
     sys.exit(code)
+
+
+def _text(error: ArchboError | typer.TyperException) -> str:
+    if isinstance(error, typer.TyperException):
+        return error.format_message()
+    return remedy(error) if isinstance(error, NoProxiesError) else str(error)
+
+
+def _complain(text: str) -> int:
+    """One line on standard error, and the exit code."""
+    if not text:  # a call without arguments has shown the help
+        return 0
+    with contextlib.suppress(OSError):  # there is nowhere left to say it
+        err.print(f"archbo: {' '.join(text.split())}", markup=False, soft_wrap=True)
+    return 2

@@ -1,16 +1,25 @@
 """``archbo benchmarks``."""
 
+from typing import TYPE_CHECKING
+
 from rich.table import Table
 
-from archbo.cli.common import JsonFile, err, out, write_json
+from archbo.cli.options import JsonFile, check_files
+from archbo.cli.terminal import err, out, write_json
+
+if TYPE_CHECKING:
+    from archbo.benchmarks import Benchmark
 
 
 def benchmarks(json_file: JsonFile = None) -> None:
-    """List the embedded benchmarks: sizes, metrics, where the data comes from."""
+    """List the embedded benchmarks: sizes, metrics, where the data comes from; and the spaces of other tables."""
     from archbo import catalog
 
+    check_files(json_file, None)
     with err.status("reading benchmarks"):
         found = {name: catalog.benchmark(name) for name in catalog.BENCHMARKS}
+    if json_file is not None:
+        write_json(json_file, {"benchmarks": [_entry(*item) for item in found.items()]})
     table = Table()
     table.add_column("benchmark", no_wrap=True)
     table.add_column("architectures", justify="right")
@@ -23,22 +32,19 @@ def benchmarks(json_file: JsonFile = None) -> None:
     out.print(table)
     for source, name in sources.items():
         out.print(f"{name}: {source}", markup=False, soft_wrap=True)
-    spaces = ", ".join(catalog.SPACES)
-    out.print(
-        f"Any other table: --table FILE --space NAME, where NAME is one of {spaces}, or a .toml file.",
-        markup=False,
-        soft_wrap=True,
-    )
-    if json_file:
-        rows = [
-            {
-                "benchmark": name,
-                "space": benchmark.space.name,
-                "architectures": len(benchmark),
-                "metrics": list(benchmark.metrics),
-                "objective": benchmark.default_objective,
-                "source": benchmark.source,
-            }
-            for name, benchmark in found.items()
-        ]
-        write_json(json_file, {"benchmarks": rows})
+    out.print("Any other table: --table FILE --space NAME|FILE.toml, where NAME is one of")
+    spaces = Table(box=None, pad_edge=False, show_header=False)
+    for name, entry in catalog.SPACES.items():
+        spaces.add_row(f"  {name}", entry.summary, entry.paper)
+    out.print(spaces)
+
+
+def _entry(name: str, benchmark: "Benchmark") -> dict[str, object]:
+    return {
+        "benchmark": name,
+        "space": benchmark.space.name,
+        "architectures": len(benchmark),
+        "metrics": list(benchmark.metrics),
+        "objective": benchmark.default_objective,
+        "source": benchmark.source,
+    }

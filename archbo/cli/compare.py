@@ -1,35 +1,75 @@
 """``archbo compare``."""
 
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from archbo.cli.common import (
+from archbo.cli.options import (
     ArchColumn,
     BenchmarkName,
     JsonFile,
     Minimize,
+    ObjectiveColumn,
     PlotFile,
     Proxies,
+    Seed,
     SpaceName,
     TableFile,
     Where,
+    about,
     check_files,
     check_repeats,
-    load_benchmark,
-    load_proxies,
     names_of,
-    out,
-    progress_bar,
-    write_json,
 )
+from archbo.cli.request import TableOptions, Wanted
+from archbo.cli.terminal import deliver, out, progress_bar
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
+    from archbo.benchmarks import Tabular
     from archbo.comparison import Evaluation
+    from archbo.predictors import Predictor
+
+Predictors = Annotated[
+    str, typer.Option("--predictors", help="Surrogates, joined with commas: {predictors}.")
+]
+Encodings = Annotated[
+    str,
+    typer.Option(
+        "--encodings",
+        help="What each sees, joined with commas; default is its own. {encodings}; joined with '+' they stand side "
+        "by side.",
+    ),
+]
+TrainSizes = Annotated[
+    str, typer.Option(help="Numbers of architectures to learn from, joined with commas.")
+]
+Samples = Annotated[
+    int, typer.Option("--repeats", help="The number of samples, with seeds SEED, SEED + 1, ...")
+]
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What is compared.
+
+    Attributes:
+        tabular: The objective on its table.
+        predictors: By name and name of the encoding.
+        sizes: Numbers of architectures to learn from.
+        seeds: Of the samples.
+    """
+
+    tabular: "Tabular"
+    predictors: "dict[tuple[str, str], Predictor]"
+    sizes: Sequence[int]
+    seeds: Sequence[int]
 
 
 def compare(
@@ -38,73 +78,114 @@ def compare(
     space: SpaceName = None,
     arch_column: ArchColumn = "arch_str",
     where: Where = None,
-    predictors: Annotated[str, typer.Option(help="Surrogates, joined with commas.")] = "gp,gbdt",
-    encodings: Annotated[
-        str, typer.Option(help="What each sees, joined with commas; its own default.")
-    ] = "default",
-    train_sizes: Annotated[
-        str, typer.Option(help="Numbers of architectures to learn from, joined with commas.")
-    ] = "78,156",
-    repeats: Annotated[int, typer.Option(help="Samples, with seeds SEED, SEED + 1, ...")] = 3,
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
-    objective: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column to predict.")
-    ] = None,
+    objective: ObjectiveColumn = None,
     minimize: Minimize = False,
+    predictors: Predictors = "gp,gbdt",
+    encodings: Encodings = "default",
     proxies: Proxies = None,
+    train_sizes: TrainSizes = "78,156",
+    repeats: Samples = 3,
+    seed: Seed = 0,
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
     """Fit surrogates to samples of a benchmark and score them on the rest."""
+    source = TableOptions(bench, table, space, arch_column, where, proxies)
+    check_repeats(repeats, seed)
+    check_files(json_file, plot, source.files)
+    sizes = [_size(text) for text in names_of(train_sizes, "--train-sizes")]
+    wanted = Wanted(objective, minimize=minimize)
+    comparison = _comparison(
+        source, wanted, predictors, encodings, sizes, range(seed, seed + repeats)
+    )
+    _deliver(comparison, _evaluate(comparison), json_file, plot)
+
+
+def _comparison(
+    source: TableOptions,
+    wanted: Wanted,
+    predictors: str,
+    encodings: str,
+    sizes: Sequence[int],
+    seeds: Sequence[int],
+) -> _Comparison:
+    """What is compared; all is made before any is fitted, so that a wrong name costs no time."""
     import torch
 
     from archbo import catalog
-    from archbo.comparison import check_train_sizes, evaluate, plot_comparison, save_figure
+    from archbo.comparison import check_train_sizes
 
-    check_repeats(repeats, seed)
-    check_files(json_file, plot)
-    sizes = [_size(text) for text in names_of(train_sizes, "--train-sizes")]
     # Small matrices: a second thread costs more than it gives, and one makes times comparable.
     torch.set_num_threads(1)
-    benchmark = load_benchmark(bench, table, space, arch_column, where)
-    goal = benchmark.objective(objective, minimize=minimize)
-    check_train_sizes(sizes, goal)
-    scores = load_proxies(benchmark, proxies)
-    # All are made before any is fitted, so that a wrong name costs no time.
-    features = {
-        name: None if name == "default" else catalog.encoding(name, benchmark.space, scores)
-        for name in names_of(encodings, "--encodings")
-    }
-    made = {
-        (name, encoding): catalog.predictor(name, benchmark.space, features[encoding], scores)
-        for name in names_of(predictors, "--predictors")
-        for encoding in features
-    }
+    benchmark = source.load()
+    tabular = wanted.on(benchmark)
+    if tabular.goal.n_objectives > 1:
+        raise UsageError(
+            f"compare takes one objective, which predictors learn; got {wanted.objective!r}"
+        )
+    with about("--train-sizes"):
+        check_train_sizes(sizes, tabular)
+    scores = source.load_proxies(benchmark)
+    with about("--encodings"):
+        features = {
+            name: None if name == "default" else catalog.encoding(name, benchmark.space, scores)
+            for name in names_of(encodings, "--encodings")
+        }
+    with about("--predictors"):
+        made = {
+            (name, encoding): catalog.predictor(name, benchmark.space, features[encoding], scores)
+            for name in names_of(predictors, "--predictors")
+            for encoding in features
+        }
+    return _Comparison(tabular, made, sizes, seeds)
+
+
+def _evaluate(comparison: _Comparison) -> "list[Evaluation]":
+    from archbo.comparison import evaluate
+
     evaluations: list[Evaluation] = []
+    jobs = list(product(comparison.predictors.items(), comparison.sizes, comparison.seeds))
     with progress_bar() as progress:
-        task = progress.add_task("compare", total=len(made) * len(sizes) * repeats, note="")
-        for (name, encoding), size, s in product(made, sizes, range(seed, seed + repeats)):
-            progress.update(task, note=f"{name}, {encoding}, {size} architectures, seed {s}")
-            surrogate = made[name, encoding]
-            evaluations.append(evaluate(name, encoding, surrogate, goal, size, seed=s))
+        task = progress.add_task("compare", total=len(jobs), note="")
+        for ((name, encoding), surrogate), size, seed in jobs:
+            progress.update(task, note=f"{name}, {encoding}, {size} architectures, seed {seed}")
+            evaluations.append(
+                evaluate(name, encoding, surrogate, comparison.tabular, size, seed=seed)
+            )
             progress.advance(task)
         progress.update(task, note="")
-    out.print(
-        f"{benchmark.name}, {goal.column}: mean of {repeats} samples, "
-        "scored on all other architectures",
-        markup=False,
-    )
-    out.print(_table(evaluations))
-    if json_file:
-        results = [evaluation.to_dict() for evaluation in evaluations]
-        write_json(
-            json_file,
-            {"benchmark": benchmark.name, "objective": goal.column, "results": results},
+    return evaluations
+
+
+def _deliver(
+    comparison: _Comparison,
+    evaluations: "list[Evaluation]",
+    json_file: Path | None,
+    plot: Path | None,
+) -> None:
+    from archbo.comparison import plot_comparison
+
+    benchmark = comparison.tabular.benchmark
+    column = comparison.tabular.goal.objectives[0].metric
+
+    def show() -> None:
+        out.print(
+            f"{benchmark.name}, {column}: mean of {len(comparison.seeds)} samples, scored on all other architectures",
+            markup=False,
         )
-    if plot:
-        figure = plot_comparison(evaluations, unit=goal.column, title=benchmark.name)
-        save_figure(figure, plot)
-        out.print(f"picture: {plot}", markup=False)
+        out.print(_table(evaluations))
+
+    deliver(
+        json_file,
+        lambda: {
+            "benchmark": benchmark.name,
+            "objective": column,
+            "results": [evaluation.to_dict() for evaluation in evaluations],
+        },
+        plot,
+        lambda: plot_comparison(evaluations, unit=column, title=benchmark.name),
+        show,
+    )
 
 
 def _size(text: str) -> int:

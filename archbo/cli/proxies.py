@@ -1,6 +1,5 @@
 """``archbo proxies``."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,188 +10,170 @@ import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from archbo.cli.common import (
+from archbo.cli.options import (
     ArchColumn,
     BenchmarkName,
+    CatalogCommand,
     JsonFile,
     Minimize,
     PlotFile,
     SpaceName,
     TableFile,
     Where,
+    about,
     check_files,
     check_repeats,
-    err,
-    load_benchmark,
     names_of,
-    out,
-    progress_bar,
-    write_json,
 )
-from archbo.errors import UsageError
+from archbo.cli.request import TableOptions, Wanted
+from archbo.cli.terminal import err, out, progress_bar, write_json
+from archbo.errors import NoProxiesError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from archbo.benchmarks import Benchmark, Objective
+    from archbo.benchmarks import Benchmark
+    from archbo.comparison import ProxySummary
     from archbo.spaces import SearchSpace
 
 proxies = typer.Typer(help="Zero-cost proxies: scores of untrained networks.", no_args_is_help=True)
 
-WHOLE = 50_000
-"""The most architectures of a space that are measured without being asked for by number."""
+Spaces = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Spaces instead of a benchmark, joined with commas: all their distinct architectures.",
+    ),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(help="The number of architectures to measure, drawn at random with SEED."),
+]
+Measures = Annotated[
+    str | None,
+    typer.Option(help="Joined with commas; by default NAS-Bench-Suite-Zero's, zico and flatness."),
+]
+Nodes = Annotated[
+    str | None,
+    typer.Option(
+        help="Measures whose parts by decision are computed for the encoding nodewise, or none."
+    ),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Networks and images as large as published, not small ones.")
+]
+Seed = Annotated[int, typer.Option(help="Of weights, images and the sample.")]
+Device = Annotated[str, typer.Option(help="Where networks are measured, such as cuda.")]
+Workers = Annotated[int, typer.Option(help="The number of processes.")]
+Output = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="For a file of scores per space, SPACE.parquet.")
+]
+ObjectiveColumn = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="The benchmark's column to correlate scores with."),
+]
 
 
 @dataclass(frozen=True)
+class _Settings:
+    """How architectures are measured."""
+
+    measures: Sequence[str]
+    nodes: Sequence[str]
+    full: bool
+    seed: int
+    device: str
+    workers: int
+
+
+@dataclass(frozen=True, eq=False)
 class _Job:
     """Architectures to measure, ``n x d``, with the values of an objective (``n``) where there is one."""
 
     space: "SearchSpace"
     X: "Tensor"
     path: Path
+    sampled: bool
     objective: str | None = None
     values: "Tensor | None" = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Measured:
     job: _Job
-    frame: "pd.DataFrame"
+    summary: "ProxySummary"
     seconds: float
 
 
-@proxies.command()
+@proxies.command(cls=CatalogCommand)
 def compute(
     bench: BenchmarkName = None,
     table: TableFile = None,
     space: SpaceName = None,
     arch_column: ArchColumn = "arch_str",
     where: Where = None,
-    spaces: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Spaces instead of a benchmark, joined with commas: all their distinct architectures.",
-        ),
-    ] = None,
-    sample: Annotated[
-        int | None, typer.Option(help="Measure only so many, drawn at random with SEED.")
-    ] = None,
-    measures: Annotated[
-        str | None,
-        typer.Option(help="Joined with commas; those of NAS-Bench-Suite-Zero, zico, flatness."),
-    ] = None,
-    nodes: Annotated[
-        str | None,
-        typer.Option(
-            help="Measures whose parts by decision are wanted for the encoding nodewise, or none."
-        ),
-    ] = None,
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="Networks and images as large as published, not small ones."),
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Of weights, images and the sample.")] = 0,
-    device: Annotated[str, typer.Option(help="Where networks are measured, such as cuda.")] = "cpu",
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
-    output: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="For a file of scores per space, SPACE.parquet.")
-    ] = Path(),
-    objective: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="The benchmark's column to correlate scores with."),
-    ] = None,
+    spaces: Spaces = None,
+    sample: Sample = None,
+    measures: Measures = None,
+    nodes: Nodes = None,
+    full: Full = False,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    workers: Workers = 1,
+    output: Output = Path(),
+    objective: ObjectiveColumn = None,
     minimize: Minimize = False,
     json_file: JsonFile = None,
     plot: PlotFile = None,
 ) -> None:
     """Measure untrained networks of a benchmark or of whole spaces.
 
-    Scores go to a file per space as they come. What is there already is not measured again, so the same command
-    goes on after an interruption.
+    Scores go to a file per space as they come. Scores that are there already are not measured again, so the same
+    command goes on after an interruption.
     """
-    import torch
-
-    from archbo.comparison import plot_correlations, save_figure
-    from archbo.proxies import DEFAULT_MEASURES, NODEWISE, score, setup
-
     check_repeats(1, seed)
     check_files(json_file, plot)
     _check_device(device)
-    names = names_of(measures, "--measures") if measures is not None else [*DEFAULT_MEASURES]
-    parts = names_of(nodes, "--nodes") if nodes is not None else [*NODEWISE]
-    if spaces is None:
-        if bench is None and table is None:
-            raise UsageError(
-                "give an embedded benchmark (see 'archbo benchmarks'), --table FILE --space NAME, "
-                "or --spaces NAMES"
-            )
-        benchmark = load_benchmark(bench, table, space, arch_column, where)
-        goal = _goal(benchmark, objective, minimize)
-        jobs = [_of_benchmark(benchmark, goal, sample, seed, output)]
-    else:
+    settings = _settings(measures, nodes, full, seed, device, workers)
+    if spaces is not None:
         if bench or table or space or where or objective or minimize:
             raise UsageError(
                 "--spaces goes without a benchmark and its options; give the one or the other"
             )
         jobs = _of_spaces(names_of(spaces, "--spaces"), sample, seed, output)
-
-    def measure(
-        job: _Job, X: "Tensor", progress: Callable[[int, int], None] | None = None
-    ) -> "pd.DataFrame":
-        made = setup(job.space, full=full, seed=seed)
-        return score(
-            job.space,
-            X,
-            made.inputs,
-            made.targets,
-            names,
-            nodes=[] if parts == ["none"] else parts,
-            skeleton=made.skeleton,
-            seed=seed,
-            device=device,
-            workers=workers,
-            path=job.path,
-            progress=progress,
+    elif bench is None and table is None:
+        raise UsageError(
+            "give an embedded benchmark (see 'archbo benchmarks'), --table FILE --space NAME, "
+            "or --spaces NAMES"
         )
-
+    else:
+        benchmark = TableOptions(bench, table, space, arch_column, where).load()
+        jobs = [_of_benchmark(benchmark, objective, minimize, sample, seed, output)]
     # Nothing is measured yet, but what is wrong with a later space is known before the first takes hours.
     for job in jobs:
-        measure(job, job.X[:0])
+        _score(job, job.X[:0], settings)
     _make_folder(output)
-    if not full:
-        torch.set_num_threads(1)  # a second one costs more than it gives in small networks
-    found = []
-    try:
-        with progress_bar() as progress:
-            for job in jobs:
-                task = progress.add_task(job.space.name, total=len(job.X), note="")
-                started = time.perf_counter()
-                frame = measure(job, job.X, _shown(progress, task))
-                progress.update(task, completed=len(job.X))
-                found.append(_Measured(job, frame, time.perf_counter() - started))
-    except KeyboardInterrupt:
-        kept = (
-            f"stopped; {job.path} keeps what is measured, and the same command goes on from there"
-        )
-        err.print(kept, markup=False, soft_wrap=True)
-        raise typer.Abort from None
-    matrices: dict[str, NDArray[np.float64]] = {}
-    entries = []
-    for measured in found:
-        matrix = _correlations(measured, names)
-        matrices[f"{measured.job.space.name}, n={len(measured.frame):,}"] = matrix
-        _print_scores(measured, names, matrix)
-        entries.append(_entry(measured, names, matrix))
+    found = _measure(jobs, settings)
     if json_file:
-        write_json(json_file, {"spaces": entries})
+        write_json(json_file, {"spaces": [_entry(measured) for measured in found]})
+    for measured in found:
+        _print(measured)
     if plot:
-        label = jobs[0].objective
-        save_figure(plot_correlations(matrices, [label, *names] if label else names), plot)
-        out.print(f"picture: {plot}", markup=False)
+        _draw(found, plot)
+
+
+def remedy(error: NoProxiesError) -> str:
+    """The error of missing proxies, with what to do about it on the command line."""
+    file = (
+        "name a file of their scores with --proxies FILE, which 'archbo proxies compute' makes of the benchmark"
+        if error.computable
+        else f"name a file of their scores with --proxies FILE (archbo has no networks of {error.space})"
+    )
+    return (
+        f"archbo has no proxies of {error.space}; name columns of the table that hold some, such as "
+        f"--proxies 'c10_zc_*', or {file}"
+    )
 
 
 def _check_device(device: str) -> None:
@@ -214,90 +195,120 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-# What is measured.
+# What is measured, and how.
 
 
-def _goal(benchmark: "Benchmark", column: str | None, minimize: bool) -> "Objective | None":
-    if column is None and benchmark.default_objective is None:
-        if minimize:
-            raise UsageError("--minimize needs --objective; name the column to minimise")
-        return None
-    return benchmark.objective(column, minimize=minimize)
+def _settings(
+    measures: str | None, nodes: str | None, full: bool, seed: int, device: str, workers: int
+) -> _Settings:
+    from archbo.proxies import DEFAULT_MEASURES, NODEWISE
+
+    names = names_of(measures, "--measures") if measures is not None else DEFAULT_MEASURES
+    parts = names_of(nodes, "--nodes") if nodes is not None else NODEWISE
+    return _Settings(names, [] if parts == ["none"] else parts, full, seed, device, workers)
 
 
 def _of_benchmark(
-    benchmark: "Benchmark", goal: "Objective | None", sample: int | None, seed: int, folder: Path
+    benchmark: "Benchmark",
+    objective: str | None,
+    minimize: bool,
+    sample: int | None,
+    seed: int,
+    folder: Path,
 ) -> _Job:
-    """The architectures of a benchmark as it has them."""
+    """The architectures of a benchmark, as they are."""
     import torch
 
-    which = torch.arange(len(benchmark))
+    from archbo.proxies.measures.sampling import draw
+
+    n = len(benchmark)
+    which = torch.arange(n)
     if sample is not None:
-        which = _draw(len(benchmark), sample, benchmark.name, seed)
+        with about("--sample"):
+            which = draw(n, sample, name=benchmark.name, seed=seed)
     X, path = benchmark.X[which], folder / f"{benchmark.space.name}.parquet"
-    if goal is None:
-        return _Job(benchmark.space, X, path)
-    label = f"{goal.column} (minimised)" if goal.minimize else goal.column
-    return _Job(benchmark.space, X, path, label, goal.Y.flatten()[which])
+    if objective is None and benchmark.default_objective is None:
+        if minimize:
+            raise UsageError("--minimize needs --objective; name the column to minimise")
+        return _Job(benchmark.space, X, path, len(X) < n)
+    tabular = Wanted(objective, minimize=minimize).on(benchmark)
+    if tabular.goal.n_objectives > 1:
+        raise UsageError(f"--objective is one column to correlate with; got {objective!r}")
+    first = tabular.goal.objectives[0]
+    label = f"{first.metric} (minimised)" if first.minimize else first.metric
+    return _Job(benchmark.space, X, path, len(X) < n, label, tabular.gains[which, 0])
 
 
 def _of_spaces(names: Sequence[str], sample: int | None, seed: int, folder: Path) -> list[_Job]:
     from archbo import catalog
+    from archbo.proxies.measures.sampling import distinct_architectures
 
-    spaces = [catalog.space(name) for name in names]
-    return [
-        _Job(space, _distinct(space, sample, seed), folder / f"{space.name}.parquet")
-        for space in spaces
-    ]
+    jobs = []
+    for space in [catalog.space(name) for name in names]:
+        with about("--sample"):
+            X = distinct_architectures(space, sample, seed=seed)
+        path = folder / f"{space.name}.parquet"
+        jobs.append(_Job(space, X, path, sample is not None))
+    return jobs
 
 
-def _distinct(space: "SearchSpace", sample: int | None, seed: int) -> "Tensor":
-    """Canonical rows of a space, each once: all of them, or a sample."""
+def _score(
+    job: _Job, X: "Tensor", settings: _Settings, progress: Callable[[int, int], None] | None = None
+) -> "pd.DataFrame":
+    from archbo.proxies import score, setup
+
+    made = setup(job.space, full=settings.full, seed=settings.seed)
+    return score(
+        job.space,
+        X,
+        made.inputs,
+        made.targets,
+        settings.measures,
+        nodes=settings.nodes,
+        skeleton=made.skeleton,
+        seed=settings.seed,
+        device=settings.device,
+        workers=settings.workers,
+        path=job.path,
+        progress=progress,
+    )
+
+
+def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
     import torch
 
-    if space.is_enumerable:
-        X = space.distinct(space.canonical(space.enumerate()))
-        if sample is not None:
-            return X[_draw(len(X), sample, space.name, seed)]
-        if len(X) <= WHOLE:
-            return X
-    if sample is None:
-        raise UsageError(
-            f"{space.name} has more than {WHOLE:,} architectures; give --sample, how many to measure"
+    from archbo.comparison import summarize_proxies
+
+    if not settings.full:
+        torch.set_num_threads(1)  # a second one costs more than it gives in small networks
+    found = []
+    try:
+        with progress_bar() as progress:
+            for job in jobs:
+                task = progress.add_task(job.space.name, total=len(job.X), note="")
+                started = time.perf_counter()
+                frame = _score(job, job.X, settings, _shown(progress, task))
+                progress.update(task, completed=len(job.X))
+                seconds = time.perf_counter() - started
+                summary = summarize_proxies(frame, settings.measures, job.values)
+                found.append(_Measured(job, summary, seconds))
+    except KeyboardInterrupt:
+        kept = (
+            f"stopped; {job.path} keeps what is measured, and the same command goes on from there"
         )
-    if sample < 1:
-        raise UsageError(f"--sample must be at least 1; got {sample}")
-    generator = torch.Generator().manual_seed(seed)
-    X = torch.empty(0, space.n_columns, dtype=torch.double)
-    while len(X) < sample:
-        # As many at a time whatever the sample, so that a larger one holds a smaller one.
-        drawn = space.canonical(space.sample(1000, generator=generator))
-        known, X = len(X), space.distinct(torch.cat([X, drawn]))
-        if len(X) == known:
-            raise UsageError(
-                f"--sample is {sample:,}, but {space.name} hardly has more than {known:,} architectures"
-            )
-    return X[:sample]
-
-
-def _draw(n: int, sample: int, name: str, seed: int) -> "Tensor":
-    import torch
-
-    if not 1 <= sample <= n:
-        raise UsageError(
-            f"--sample must be between 1 and {n:,}, the number of architectures of {name}; got {sample}"
-        )
-    return torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:sample]
+        err.print(kept, markup=False, soft_wrap=True)
+        raise typer.Abort from None
+    return found
 
 
 def _shown(progress: Progress, task: TaskID) -> Callable[[int, int], None]:
-    """What shows how far the scores of a space are."""
+    """A callback that shows the number of architectures of a space that are measured."""
 
     def show(done: int, total: int) -> None:
         if progress.tasks[task].completed:
             progress.update(task, completed=done)
         else:
-            # Scores of an earlier run are no part of the speed.
+            # Scores of an earlier run do not count for the speed.
             progress.reset(task, completed=done)
 
     return show
@@ -306,29 +317,20 @@ def _shown(progress: Progress, task: TaskID) -> Callable[[int, int], None]:
 # What is found.
 
 
-def _correlations(measured: _Measured, names: Sequence[str]) -> "NDArray[np.float64]":
-    """Between the objective, where there is one, and the measures, each in the direction that is better."""
-    import numpy as np
-    import torch
-
-    from archbo.comparison import spearman
-    from archbo.proxies import MEASURES, ranks
-
-    scores = {name: torch.from_numpy(measured.frame[name].to_numpy(copy=True)) for name in names}
-    ranked = [
-        ranks(values, higher_is_better=MEASURES[name].higher_is_better).numpy()
-        for name, values in scores.items()
-    ]
-    if measured.job.values is not None:
-        ranked.insert(0, ranks(measured.job.values).numpy())
-    return np.array([[spearman(a, b) for b in ranked] for a in ranked])
+def _entry(measured: _Measured) -> dict[str, object]:
+    """The entry of a space in ``--json``."""
+    return {
+        "space": measured.job.space.name,
+        "architectures": len(measured.job.X),
+        "seconds": measured.seconds,
+        **measured.summary.to_dict(),
+    }
 
 
-def _print_scores(measured: _Measured, names: Sequence[str], matrix: "NDArray[np.float64]") -> None:
-    frame, path, label = measured.frame, measured.job.path, measured.job.objective
+def _print(measured: _Measured) -> None:
+    job, label = measured.job, measured.job.objective
     out.print(
-        f"{measured.job.space.name}: {len(frame):,} architectures in {measured.seconds:.1f} s",
-        markup=False,
+        f"{job.space.name}: {len(job.X):,} architectures in {measured.seconds:.1f} s", markup=False
     )
     table = Table("measure", box=None, pad_edge=False, caption_justify="left")
     for heading in ("failed", "min", "median", "max"):
@@ -336,43 +338,34 @@ def _print_scores(measured: _Measured, names: Sequence[str], matrix: "NDArray[np
     if label:
         table.add_column(f"rho, {label}", justify="right")
         table.caption = "rho: Spearman's rank correlation; failures rank below all else"
-    for number, name in enumerate(names):
-        good = _finite(frame, name)
-        low, middle, high = good.min(), good.median(), good.max()
+    for measure in measured.summary.measures:
+        numbers = (measure.low, measure.median, measure.high)
         table.add_row(
-            name,
-            str(len(frame) - len(good)),
-            *(f"{value:.4g}" if len(good) else "-" for value in (low, middle, high)),
-            *([f"{matrix[0, 1 + number]:.3f}"] if label else []),
+            measure.name,
+            str(measure.failed),
+            *("-" if value is None else f"{value:.4g}" for value in numbers),
+            *([] if measure.objective is None else [f"{measure.objective:.3f}"]),
         )
     out.print(table)
-    out.print(f"scores: {path}", markup=False, soft_wrap=True)
-    out.print(
-        f"use them: --proxies {path} --encodings default+zero-cost", markup=False, soft_wrap=True
+    out.print(f"scores: {job.path}", markup=False, soft_wrap=True)
+    use = (
+        "scores of a sample; for --proxies measure a whole benchmark, without --sample"
+        if job.sampled
+        else f"use them: compare --proxies {job.path} --encodings default+zero-cost, "
+        f"or search --proxies {job.path} --encoding default+zero-cost"
     )
+    out.print(use, markup=False, soft_wrap=True)
 
 
-def _entry(
-    measured: _Measured, names: Sequence[str], matrix: "NDArray[np.float64]"
-) -> dict[str, object]:
-    """What ``--json`` tells of a space; the median of no numbers is null."""
-    first = len(matrix) - len(names)  # the objective comes before the measures
-    rhos = matrix[0, first:].tolist() if first else [None] * len(names)
-    found: dict[str, object] = {}
-    for name, rho in zip(names, rhos, strict=True):
-        good = _finite(measured.frame, name)
-        median = float(good.median()) if len(good) else None
-        failed = len(measured.frame) - len(good)
-        found[name] = {"failed": failed, "median": median, "objective": rho}
-    return {
-        "space": measured.job.space.name,
-        "architectures": len(measured.frame),
-        "seconds": measured.seconds,
-        "measures": found,
-        "correlations": matrix[first:, first:].tolist(),
+def _draw(found: Sequence[_Measured], plot: Path) -> None:
+    from archbo.comparison import plot_correlations, save_figure
+
+    matrices = {
+        f"{measured.job.space.name}, n={len(measured.job.X):,}": measured.summary.matrix
+        for measured in found
     }
-
-
-def _finite(frame: "pd.DataFrame", name: str) -> "pd.Series[float]":
-    column = frame[name]
-    return column[column.map(math.isfinite)]
+    first = found[0]
+    label = [] if first.job.objective is None else [first.job.objective]
+    names = [measure.name for measure in first.summary.measures]
+    save_figure(plot_correlations(matrices, [*label, *names]), plot)
+    out.print(f"picture: {plot}", markup=False)

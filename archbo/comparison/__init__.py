@@ -1,8 +1,6 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
-from archbo.comparison.fidelity_trials import FidelityTrial, TrainingQuery, run_fidelity_trial
 from archbo.comparison.leaderboard import Evaluation, check_train_sizes, evaluate, training_sample
-from archbo.comparison.leaderboard_plots import plot_comparison
 from archbo.comparison.metrics import (
     calibration,
     coverage,
@@ -11,31 +9,45 @@ from archbo.comparison.metrics import (
     precision_at,
     spearman,
 )
-from archbo.comparison.pareto_plots import plot_pareto
-from archbo.comparison.pareto_trials import ParetoQuery, ParetoTrial, median_share, run_pareto_trial
 from archbo.comparison.plots import (
     check_format,
     draw_arch,
+    plot_comparison,
+    plot_correlations,
+    plot_fronts,
     plot_predictions,
-    plot_regret,
+    plot_progress,
+    plot_search,
     save_figure,
-    sparkline,
 )
-from archbo.comparison.proxy_plots import plot_correlations
-from archbo.comparison.trials import Query, Trial, check_budget, median_regret, run_trial
+from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
+from archbo.comparison.runs import (
+    Query,
+    Run,
+    SearchInterrupted,
+    check_budget,
+    check_runs,
+    costs_of,
+    median_regret,
+    median_share,
+    middle_run,
+    run_search,
+)
+from archbo.comparison.sparkline import sparkline
 
 __all__ = [
     "Evaluation",
-    "FidelityTrial",
-    "ParetoQuery",
-    "ParetoTrial",
+    "MeasureSummary",
+    "ProxySummary",
     "Query",
-    "TrainingQuery",
-    "Trial",
+    "Run",
+    "SearchInterrupted",
     "calibration",
     "check_budget",
     "check_format",
+    "check_runs",
     "check_train_sizes",
+    "costs_of",
     "coverage",
     "draw_arch",
     "evaluate",
@@ -43,17 +55,18 @@ __all__ = [
     "kendall_tau",
     "median_regret",
     "median_share",
+    "middle_run",
     "plot_comparison",
     "plot_correlations",
-    "plot_pareto",
+    "plot_fronts",
     "plot_predictions",
-    "plot_regret",
+    "plot_progress",
+    "plot_search",
     "precision_at",
-    "run_fidelity_trial",
-    "run_pareto_trial",
-    "run_trial",
+    "run_search",
     "save_figure",
     "sparkline",
     "spearman",
+    "summarize_proxies",
     "training_sample",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from archbo.benchmarks import Objective
+from archbo.benchmarks import Tabular
 from archbo.comparison.metrics import (
     Values,
     coverage,
@@ -70,17 +70,22 @@ class Evaluation:
         return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
-def check_train_sizes(sizes: Sequence[int], objective: Objective) -> None:
+def check_train_sizes(sizes: Sequence[int], tabular: Tabular) -> None:
     """Raise unless each sample leaves something to learn from and something to score on.
 
     Raises:
         UsageError: One is below 2, or leaves fewer than 10 rows of the table.
     """
     for size in sizes:
-        if not 2 <= size <= len(objective) - 10:
+        if not 2 <= size <= len(tabular) - 10:
+            if len(tabular) < 12:
+                raise UsageError(
+                    f"{tabular.benchmark.name} has {len(tabular)} architectures; to learn from two and score on ten "
+                    "takes twelve"
+                )
             raise UsageError(
-                f"train sizes must be between 2 and {len(objective) - 10:,}, ten fewer than "
-                f"{objective.benchmark.name} has architectures; got {size}"
+                f"train sizes must be between 2 and {len(tabular) - 10:,}, ten fewer than "
+                f"{tabular.benchmark.name} has architectures; got {size}"
             )
 
 
@@ -99,7 +104,7 @@ def training_sample(n: int, size: int, *, seed: int) -> tuple[NDArray[np.int64],
 
 
 def evaluate(
-    name: str, encoding: str, predictor: Predictor, objective: Objective, size: int, *, seed: int
+    name: str, encoding: str, predictor: Predictor, tabular: Tabular, size: int, *, seed: int
 ) -> Evaluation:
     """Fit a predictor to a sample of ``size`` rows and score it on the others.
 
@@ -107,15 +112,15 @@ def evaluate(
         name: The predictor's name, to record.
         encoding: The encoding's name, to record.
         predictor: Its space must be the benchmark's.
-        objective: What it learns to predict.
+        tabular: The one objective that it learns to predict.
         size: The number of rows to fit to.
         seed: Of the sample and of the fit.
 
     Raises:
         UsageError: The size is below 2, or leaves fewer than 10 rows of the table.
     """
-    check_train_sizes([size], objective)
-    X, Y = objective.benchmark.X, objective.Y
+    check_train_sizes([size], tabular)
+    X, Y = tabular.benchmark.X, tabular.gains[:, :1]
     train, test = map(torch.from_numpy, training_sample(len(X), size, seed=seed))
     started = time.perf_counter()
     predictor.fit(X[train], Y[train], seed=seed)

@@ -1,25 +1,49 @@
 """What every surrogate is: a BoTorch model that is fitted to rows and values."""
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, NoReturn, Self, TypeAlias, final
 
+import numpy as np
 import torch
 from botorch.acquisition.objective import PosteriorTransform
 from botorch.models.model import Model
 from botorch.posteriors import Posterior
 from linear_operator.utils.errors import NanError, NotPSDError
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.linalg import LinAlgError  # type: ignore[attr-defined] # it is exported
 
-from archbo.encodings import Encoding
+from archbo.encodings import Encoding, default_encoding
 from archbo.errors import FitError, NumericalWarning, UsageError
-from archbo.predictors.pool_gp import fixed_gp
-from archbo.predictors.targets import RankWarp, Warp, WarpedPosterior
+from archbo.predictors.gaussian_model import check_request, draw
+from archbo.predictors.gaussian_processes.pool_gp import fixed_gp
+from archbo.predictors.ordinary import ordinary, ordinary_tensor
+from archbo.predictors.warps import RankWarp, Warp, WarpedPosterior
+from archbo.randomness import check_seed, generator
 from archbo.spaces import ArchLike, SearchSpace
 
-__all__ = ["Predictor", "marginals"]
+__all__ = ["Predictor", "Rows", "Values", "marginals"]
+
+VERSION = 1
+"""Of what a predictor's state holds; a state of another version is refused."""
+
+NO_FIT = (
+    ArithmeticError,
+    NanError,
+    NotPSDError,
+    np.linalg.LinAlgError,
+    torch.linalg.LinAlgError,  # type: ignore[attr-defined] # it is exported
+)
+"""What libraries raise where numbers leave a fit no way on; ``FitError`` is an ``ArithmeticError``."""
+
+Rows: TypeAlias = Sequence[ArchLike] | Tensor | NDArray[Any]
+"""``n`` architectures in any form, or ``n x d`` rows."""
+
+Values: TypeAlias = Sequence[float] | Tensor | NDArray[Any]
+"""``n`` numbers, or ``n x 1``."""
 
 
 class Predictor(Model, ABC):
@@ -27,6 +51,12 @@ class Predictor(Model, ABC):
 
     Values are maximised and stay in the benchmark's own unit. A predictor fits its ``model`` to values on
     another scale, to which ``warp`` takes them, so that draws, means and variances come back in that unit.
+    Rows are of double precision inside unless they are given in single precision.
+
+    BoTorch's functions that ask for a posterior alone take the predictor itself: ``LogExpectedImprovement``,
+    ``ProbabilityOfImprovement``, ``qLogNoisyExpectedImprovement``, ``qUpperConfidenceBound``, ``qSimpleRegret``. Those
+    that tell a model values which might come, or that assume a Gaussian, take ``latent`` of a Gaussian process, whose
+    scale is that of ``to_latent``: ``qKnowledgeGradient``, and ``qMaxValueEntropy`` with ``train_inputs=train_X``.
 
     A subclass implements ``_fit`` and ``_prepare``. It is never asked to fit to fewer than
     ``min_observations`` values, to values that are all the same, or to architectures that are: then, and
@@ -35,9 +65,11 @@ class Predictor(Model, ABC):
 
     Args:
         space: The space that the rows belong to.
+        encoding: What the predictor sees of a row; ``_default_encoding`` of the space unless given.
         warp: From the benchmark's unit to the model's scale; learned with each fit.
 
     Attributes:
+        encoding: What the predictor sees; none where it sees more than features and needs none.
         train_X: ``n x d``, the rows fitted last; empty before the first fit.
         train_Y: ``n x 1``, their values.
         model: What ``_fit`` or ``_prepare`` made, its posterior Gaussian and on the scale of the warped values.
@@ -48,18 +80,27 @@ class Predictor(Model, ABC):
 
     min_observations: ClassVar[int] = 2
     gaussian: ClassVar[bool] = True
+    encoding: Encoding | None
     train_X: Tensor
     train_Y: Tensor
     fell_back: Tensor
     model: Model
 
-    def __init__(self, space: SearchSpace, *, warp: Warp | None = None) -> None:
+    def __init__(
+        self, space: SearchSpace, encoding: Encoding | None = None, *, warp: Warp | None = None
+    ) -> None:
         super().__init__()
+        if encoding is not None and encoding.space != space:
+            raise UsageError(
+                f"the encoding is of another space than the predictor: {space.unlike(encoding.space)}"
+            )
         self.space = space
         self.warp = warp if warp is not None else RankWarp()
-        self.register_buffer("train_X", torch.empty(0, space.n_columns, dtype=torch.double))
-        self.register_buffer("train_Y", torch.empty(0, 1, dtype=torch.double))
-        self.register_buffer("fell_back", torch.tensor(False))
+        with ordinary():
+            self.encoding = encoding if encoding is not None else self._default_encoding(space)
+            self.register_buffer("train_X", torch.empty(0, space.n_columns, dtype=torch.double))
+            self.register_buffer("train_Y", torch.empty(0, 1, dtype=torch.double))
+            self.register_buffer("fell_back", torch.tensor(False))
 
     @abstractmethod
     def _fit(self, *, seed: int) -> None:
@@ -76,6 +117,10 @@ class Predictor(Model, ABC):
         ``train_X`` and ``train_Y`` are loaded and ``warp`` is fitted. Buffers take the shapes of what is loaded.
         """
 
+    def _default_encoding(self, space: SearchSpace) -> Encoding | None:
+        """What the predictor sees of a row unless told otherwise."""
+        return default_encoding(space)
+
     @property
     def latent(self) -> Model:
         """The model that acquisition functions see, of monotonely warped values.
@@ -86,10 +131,12 @@ class Predictor(Model, ABC):
         self._require_fit()
         return self.model
 
+    @final
     def to_latent(self, Y: Tensor) -> Tensor:
         """Values (any shape) on the scale of ``latent``."""
         return self.warp.forward(Y)
 
+    @final
     def posterior(
         self,
         X: Tensor,
@@ -100,10 +147,32 @@ class Predictor(Model, ABC):
         """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1`` in the unit of ``Y``.
 
         With ``observation_noise`` it is that of the values which evaluations would give.
+
+        Raises:
+            UsageError: Nothing is fitted, there is no such output, or the noise is a tensor, which only ``latent`` takes:
+                noise is Gaussian on its scale, not on that of the values.
         """
+        self._require_fit()
+        check_request(X, output_indices, observation_noise)
+        if isinstance(observation_noise, Tensor):
+            raise UsageError(
+                "observation_noise is True or False in the unit of the values; ask latent.posterior with a tensor"
+            )
         gaussian: Any = self.latent.posterior(X, observation_noise=observation_noise)
         posterior = WarpedPosterior(gaussian, self.warp)
         return posterior_transform(posterior) if posterior_transform else posterior
+
+    @final
+    def fantasize(self, *arguments: object, **options: object) -> NoReturn:
+        """Refused: values that might come are told to ``latent``, on whose scale they are Gaussian.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            f"{type(self).__name__} does not fantasize; give this acquisition function its latent model, "
+            "predictor.latent, and best values by predictor.to_latent(Y)"
+        )
 
     @property
     def num_outputs(self) -> int:
@@ -121,23 +190,61 @@ class Predictor(Model, ABC):
         return len(self.train_X) > 0
 
     @final
-    def fit(
-        self, X: Sequence[ArchLike] | Tensor, Y: Sequence[float] | Tensor, *, seed: int
-    ) -> Self:
+    def fit(self, X: Rows, Y: Values, *, seed: int) -> Self:
         """Fit to observations; what was fitted before is forgotten.
 
+        Several observations of one architecture may differ: what they differ by is learned as noise.
+
         Args:
-            X: ``n x d`` rows, or ``n`` architectures in any form.
+            X: ``n x d`` rows of any type of numbers, or ``n`` architectures in any form.
             Y: ``n x 1`` or ``n`` values, to be maximised.
             seed: The same observations and the same seed give the same predictor.
 
         Raises:
             InvalidArchitectureError: A row is no architecture of the space.
-            UsageError: There are no observations, ``Y`` has another length, or holds a NaN or an infinity.
+            UsageError: There are no observations, ``Y`` has another length or holds what is no number, a NaN or an
+                infinity, or the seed is none.
         """
-        dtype = X.dtype if isinstance(X, Tensor) else torch.double
-        rows = self.space.rows(X, dtype=dtype)
-        values = torch.as_tensor(Y, dtype=dtype).reshape(-1, 1)
+        seed = check_seed(seed)
+        with ordinary(), torch.enable_grad():
+            rows = self._rows(X)
+            values = self._values(Y, rows)
+            self._hold(rows, values)
+            obstacle = self._obstacle()
+            if obstacle is None:
+                try:
+                    self._fit(seed=seed)
+                    self._check_fit()
+                except NO_FIT as error:
+                    obstacle = f"it could not be fitted to {len(rows)} observations ({error})"
+            self.fell_back = torch.tensor(obstacle is not None)
+            if obstacle is not None:
+                self.model = fixed_gp(self.space, rows, self.warp.forward(values))
+            self.eval()
+        if obstacle is not None and len(rows) > 1:
+            warnings.warn(
+                f"{type(self).__name__}: {obstacle}; a Gaussian process with fixed hyperparameters "
+                "stands in until the next fit",
+                NumericalWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _rows(self, X: Rows) -> Tensor:
+        """Rows ``n x d`` in single precision where they are given in it, in double precision otherwise."""
+        given = torch.from_numpy(X) if isinstance(X, np.ndarray) else X
+        if not isinstance(given, Tensor):
+            return self.space.rows(given)
+        dtype = torch.float if given.dtype == torch.float else torch.double
+        return self.space.rows(ordinary_tensor(given).to(dtype), dtype=dtype)
+
+    def _values(self, Y: Values, rows: Tensor) -> Tensor:
+        """Values ``n x 1`` of rows ``n x d``, checked."""
+        try:
+            values = torch.as_tensor(Y, dtype=torch.double)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise self._no_number(Y, rows) from error
+        values = ordinary_tensor(values).to(rows).reshape(-1, 1)
         if len(rows) == 0:
             raise UsageError("there is nothing to fit; give at least one observation")
         if len(values) != len(rows):
@@ -151,27 +258,22 @@ class Predictor(Model, ABC):
                 f"value {row} is {values[row].item()}, of {self.space.format(rows[row])}; "
                 "leave failed trainings out, or give them the value of a bad architecture"
             )
-        self.train_X, self.train_Y = rows, values
-        self.warp.fit(values.flatten())
-        obstacle = self._obstacle()
-        if obstacle is None:
+        return values
+
+    def _no_number(self, Y: Values, rows: Tensor) -> UsageError:
+        for row, value in enumerate(Y):
             try:
-                self._fit(seed=seed)
-                self._check_fit()
-            except (FitError, NanError, NotPSDError, LinAlgError) as error:
-                obstacle = f"it could not be fitted to {len(rows)} observations ({error})"
-        self.fell_back = torch.tensor(obstacle is not None)
-        if obstacle is not None:
-            self.model = fixed_gp(self.space, rows, self.warp.forward(values))
-            if len(rows) > 1:
-                warnings.warn(
-                    f"{type(self).__name__}: {obstacle}; a Gaussian process with fixed hyperparameters "
-                    "stands in until the next fit",
-                    NumericalWarning,
-                    stacklevel=2,
-                )
-        self.eval()
-        return self
+                float(value)
+            except (TypeError, ValueError):
+                where = f", of {self.space.format(rows[row])}" if row < len(rows) else ""
+                return UsageError(f"value {row} is {value!r}{where}; give a number")
+        return UsageError("the values are no list of numbers; give one for each architecture")
+
+    @final
+    def _hold(self, X: Tensor, Y: Tensor) -> None:
+        """Take rows (``n x d``) and values (``n x 1``) to be fitted to, and learn the warp."""
+        self.train_X, self.train_Y = X, Y
+        self.warp.fit(Y.flatten())
 
     def _obstacle(self) -> str | None:
         """What is wrong with the observations, in a few words; nothing if they can be fitted."""
@@ -193,34 +295,36 @@ class Predictor(Model, ABC):
     @final
     def remember(self, X: Tensor) -> None:
         """Encode rows ``X`` (``n x d``) once; to be called with a pool that is scored again and again."""
-        rest: list[torch.nn.Module] = [self]
-        while rest:
-            for child in rest.pop().children():
-                if isinstance(child, Encoding):
-                    child.remember(X)
-                else:
-                    rest.append(child)
+        with ordinary():
+            rest: list[torch.nn.Module] = [self]
+            while rest:
+                for child in rest.pop().children():
+                    if isinstance(child, Encoding):
+                        child.remember(ordinary_tensor(X))
+                    else:
+                        rest.append(child)
 
     @final
     def predict(
-        self,
-        X: Sequence[ArchLike] | Tensor,
-        *,
-        observation_noise: bool = True,
-        batch_size: int = 1024,
+        self, X: Rows, *, observation_noise: bool = True, batch_size: int = 1024
     ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (``n`` each, in the unit of ``Y``) of many architectures one by one.
 
         They are those of the value that an evaluation would give, or, without observation noise, of its
         expectation. Memory stays bounded: the rows (``n x d``) go through ``posterior`` as t-batches of ``q = 1``.
         """
-        rows = self.space.rows(X).to(self.train_X)
-        return marginals(self, rows, observation_noise=observation_noise, batch_size=batch_size)
+        with self._predicting(X) as rows:
+            parts = [
+                self.warp.marginals(*part)
+                for part in _moments(self.latent, rows, observation_noise, batch_size)
+            ]
+            mean, std = (torch.cat(side) for side in zip(*parts, strict=True))
+        return mean, std
 
     @final
     def quantile(
         self,
-        X: Sequence[ArchLike] | Tensor,
+        X: Rows,
         levels: Sequence[float],
         *,
         observation_noise: bool = True,
@@ -230,16 +334,25 @@ class Predictor(Model, ABC):
 
         The 0.05 and the 0.95 quantile bound the central interval of 90 %. It is not symmetric around the mean
         where the warp bends: an architecture may turn out much worse, but only a little better.
+
+        Raises:
+            UsageError: A level is not between 0 and 1.
         """
-        mean, std = self._latent_marginals(X, observation_noise, batch_size)
-        scores = torch.special.ndtri(torch.as_tensor(levels, dtype=mean.dtype))
-        return self.warp.inverse(mean.unsqueeze(-1) + std.unsqueeze(-1) * scores)
+        outside = [level for level in levels if not 0 < level < 1]
+        if outside:
+            raise UsageError(f"levels are between 0 and 1; got {outside[0]}")
+        with self._predicting(X) as rows:
+            mean, std = marginals(
+                self.latent, rows, observation_noise=observation_noise, batch_size=batch_size
+            )
+            scores = torch.special.ndtri(torch.as_tensor(levels, dtype=mean.dtype)).to(mean)
+            return self.warp.inverse(mean.unsqueeze(-1) + std.unsqueeze(-1) * scores)
 
     @final
     def cdf(
         self,
-        X: Sequence[ArchLike] | Tensor,
-        Y: Sequence[float] | Tensor,
+        X: Rows,
+        Y: Values,
         *,
         observation_noise: bool = True,
         batch_size: int = 1024,
@@ -248,46 +361,139 @@ class Predictor(Model, ABC):
 
         Over held-out values these are uniform on (0, 1) if the posterior is right.
         """
-        mean, std = self._latent_marginals(X, observation_noise, batch_size)
-        values = torch.as_tensor(Y, dtype=mean.dtype).flatten()
-        probability: Tensor = torch.special.ndtr((self.to_latent(values) - mean) / std)
-        return probability
-
-    def _latent_marginals(
-        self, X: Sequence[ArchLike] | Tensor, observation_noise: bool, batch_size: int
-    ) -> tuple[Tensor, Tensor]:
-        rows = self.space.rows(X).to(self.train_X)
-        return marginals(
-            self.latent, rows, observation_noise=observation_noise, batch_size=batch_size
-        )
+        with self._predicting(X) as rows:
+            mean, std = marginals(
+                self.latent, rows, observation_noise=observation_noise, batch_size=batch_size
+            )
+            values = torch.as_tensor(Y, dtype=mean.dtype).flatten().to(mean)
+            probability: Tensor = torch.special.ndtr((self.to_latent(values) - mean) / std)
+            return probability
 
     @final
-    def sample(self, X: Sequence[ArchLike] | Tensor, n_samples: int, *, seed: int) -> Tensor:
+    def sample(self, X: Rows, n_samples: int, *, seed: int) -> Tensor:
         """Joint draws ``n_samples x n`` from the posterior over architectures or rows ``X`` (``n x d``)."""
-        rows = self.space.rows(X).to(self.train_X)
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.posterior(rows).rsample(torch.Size([n_samples])).squeeze(-1)
+        with self._predicting(X) as rows:
+            return draw(self, rows, n_samples, generator=generator(seed))
 
+    @contextmanager
+    def _predicting(self, X: Rows) -> Iterator[Tensor]:
+        """The rows ``n x d`` of architectures in any form, on the device and in the precision of the observations."""
+        self._require_fit()
+        with ordinary(), torch.no_grad():
+            yield self._rows(X).to(self.train_X)
+
+    def _identity(self) -> dict[str, Any]:
+        """What tells whether a state is one of this predictor."""
+        return {
+            "predictor": type(self).__name__,
+            "version": VERSION,
+            "space": self.space.content,
+        }
+
+    @final
+    def get_extra_state(self) -> dict[str, Any]:
+        """What the state says of the predictor beside its tensors: class, version and space."""
+        return self._identity()
+
+    @final
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Check that the state is one of this predictor.
+
+        Raises:
+            UsageError: It is of another class, version or space.
+        """
+        mine = self._identity()
+        if not isinstance(state, Mapping) or mine.keys() - state.keys():
+            raise UsageError("this is no state of a predictor; give what state_dict() returned")
+        for key in ("predictor", "version"):
+            if state[key] != mine[key]:
+                raise UsageError(
+                    f"the state is of {key} {state[key]!r}, this is {mine[key]!r}; load it into one of the same"
+                )
+        if state["space"] != mine["space"]:
+            # Rows of the state number the choices as they were.
+            change = (
+                self.space.difference(state["space"]) or "choices were added or have another order"
+            )
+            raise UsageError(f"the state is of another space than {self.space.name!r}: {change}")
+
+    @final
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:  # noqa: ANN401 - torch's own type is private
-        """Restore a fitted predictor made with the same arguments; predictions are as before."""
-        self.train_X = state_dict["train_X"].clone()
-        self.train_Y = state_dict["train_Y"].clone()
-        if self.is_fitted:
-            self.warp.fit(self.train_Y.flatten())
-            if state_dict["fell_back"]:
+        """Restore a fitted predictor made with the same arguments; predictions are as before.
+
+        Raises:
+            UsageError: The state is of another class, version or space, something is missing in it, or what it holds does
+                not go together. The predictor is then as it was.
+        """
+        before = (self._buffers.copy(), self._modules.copy(), copy.deepcopy(self.warp))
+        try:
+            with ordinary():
+                return self._load(state_dict, strict=strict, assign=assign)
+        except BaseException:
+            self._buffers, self._modules, self.warp = before
+            raise
+
+    def _load(self, state: Mapping[str, Any], *, strict: bool, assign: bool) -> Any:  # noqa: ANN401
+        self._check_state(state)
+        self._hold_state(state)
+        if not self.is_fitted:
+            self._modules.pop("model", None)
+        else:
+            if state["fell_back"]:
                 self.model = fixed_gp(self.space, self.train_X, self.warp.forward(self.train_Y))
             else:
-                self._prepare()
+                self._prepare_for(state)
         for name, buffer in list(self.named_buffers()):
-            if name in state_dict and state_dict[name].shape != buffer.shape:
+            if name in state and state[name].shape != buffer.shape:
                 owner, _, leaf = name.rpartition(".")
-                setattr(self.get_submodule(owner), leaf, torch.empty_like(state_dict[name]))
-        result = super().load_state_dict(state_dict, strict=strict, assign=assign)
-        self.eval()
+                setattr(self.get_submodule(owner), leaf, torch.empty_like(state[name]))
+        missing = self.state_dict().keys() - state.keys()
+        if strict and missing:
+            raise UsageError(
+                f"the state lacks {min(missing)}; it is of a predictor made with other arguments, or cut short"
+            )
+        try:
+            result = super().load_state_dict(state, strict=strict, assign=assign)
+            self.eval()
+            if self.is_fitted:
+                self._check_fit()
+        except (RuntimeError, IndexError, ValueError, FitError) as error:
+            if isinstance(error, UsageError):
+                raise
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise UsageError(
+                f"the state does not fit this predictor ({reason}); load it into one made with the same arguments"
+            ) from error
         return result
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
+        """Whether it is a state of this predictor whose observations go together."""
+        if "_extra_state" not in state:
+            raise UsageError("this is no state of a predictor; give what state_dict() returned")
+        self.set_extra_state(state["_extra_state"])
+        for name in ("train_X", "train_Y", "fell_back"):
+            if not isinstance(state.get(name), Tensor):
+                raise UsageError(f"the state lacks {name}; give what state_dict() returned")
+        X, Y = state["train_X"], state["train_Y"]
+        self.space.check(X)
+        if Y.shape != (len(X), 1):
+            raise UsageError(
+                f"the state has {len(X)} architectures but values of shape {tuple(Y.shape)}; it is cut short"
+            )
+        for name, value in state.items():
+            if isinstance(value, Tensor) and bool(value.isnan().any()):
+                raise UsageError(f"the state holds a NaN, in {name}; it cannot be used")
+
+    def _hold_state(self, state: Mapping[str, Any]) -> None:
+        self.train_X, self.train_Y = state["train_X"].clone(), state["train_Y"].clone()
+        if self.is_fitted:
+            self._hold(self.train_X, self.train_Y)
+
+    def _prepare_for(self, state: Mapping[str, Any]) -> None:
+        """As ``_prepare``, for a predictor that only the state tells the parts of."""
+        self._prepare()
 
     def _require_fit(self) -> None:
         if not self.is_fitted:
@@ -300,11 +506,19 @@ def marginals(
     model: Model, X: Tensor, *, observation_noise: bool = False, batch_size: int = 1024
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (``n`` each) of a model's posterior at each row of ``X`` (``n x d``)."""
-    means, variances = [], []
+    parts = _moments(model, X, observation_noise, batch_size)
+    means, variances = zip(*parts, strict=True)
+    return torch.cat(means), torch.cat(variances).clamp_min(0).sqrt()
+
+
+def _moments(
+    model: Model, X: Tensor, observation_noise: bool, batch_size: int
+) -> list[tuple[Tensor, Tensor]]:
+    """Mean and variance (``n`` each) at rows ``X`` (``n x d``), batch by batch."""
+    parts = []
     with torch.no_grad():
         for part in X.unsqueeze(-2).split(batch_size):
             # Not every Posterior has moments, says its type.
             posterior: Any = model.posterior(part, observation_noise=observation_noise)
-            means.append(posterior.mean.flatten())
-            variances.append(posterior.variance.flatten())
-    return torch.cat(means), torch.cat(variances).clamp_min(0).sqrt()
+            parts.append((posterior.mean.flatten(), posterior.variance.flatten()))
+    return parts

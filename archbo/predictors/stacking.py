@@ -2,37 +2,38 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 import torch
-from botorch.acquisition.objective import PosteriorTransform
-from botorch.models.model import Model
-from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
-from gpytorch.distributions import MultivariateNormal
 from linear_operator.operators import DiagLinearOperator
 from numpy.typing import NDArray
 from scipy.optimize import LinearConstraint, minimize
 from torch import Tensor
 
 from archbo.encodings import Encoding
-from archbo.errors import NumericalWarning
+from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import Predictor, marginals
-from archbo.predictors.ensemble import calibrate
-from archbo.predictors.gbdt import GBDT
-from archbo.predictors.gp import GP
-from archbo.predictors.held_out import folds
-from archbo.predictors.targets import RankWarp
+from archbo.predictors.calibration import calibrate, fit_of, folds, value_slope
+from archbo.predictors.gaussian_model import Covariance, GaussianModel
+from archbo.predictors.gaussian_processes.gp import GP
+from archbo.predictors.options import one_of
+from archbo.predictors.trees.gbdt import GBDT
+from archbo.predictors.warps import RankWarp
 from archbo.spaces import SearchSpace
 
 __all__ = ["Stack", "simplex_weights"]
 
 FOLDS = 3
+"""Of observations, each predicted by parts that have not seen it."""
+
 PRIOR_OBSERVATIONS = 10.0
+"""Weights are drawn to equal ones as by so many: a handful says little of which predictor is best."""
 
 Part: TypeAlias = Callable[[SearchSpace, Encoding | None], Predictor]
 
 
+@final
 class Stack(Predictor):
     """A weighted combination of predictors, as sure as held-out observations allow.
 
@@ -46,6 +47,9 @@ class Stack(Predictor):
         parts: What makes each part from space and encoding; a Gaussian process and boosted trees unless given.
         combine: ``"stack"`` learns weights from held-out predictions (stacked regressions, Breiman 1996);
             ``"rank"`` averages normal scores of the ranks of what the parts predict.
+
+    Raises:
+        UsageError: There are fewer than two parts, one does not take the encoding, or ``combine`` is neither.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -68,12 +72,22 @@ class Stack(Predictor):
         parts: Sequence[Part] = (GP, GBDT),
         combine: Literal["stack", "rank"] = "stack",
     ) -> None:
-        super().__init__(space)
-        self.encoding, self.parts, self.combine = encoding, parts, combine
+        super().__init__(space, encoding)
+        self.parts, self.combine = tuple(parts), one_of("combine", combine, ["stack", "rank"])
+        if len(self.parts) < 2:
+            raise UsageError(f"a stack has at least two parts; got {len(self.parts)}")
         # Encodings are made once, and may then remember a pool from fit to fit.
-        self._encodings = [encoding or _encoding_of(make(space, None)) for make in parts]
+        made = [make(space, encoding) for make in self.parts]
+        for part in made:
+            if encoding is not None and part.encoding is not encoding:
+                raise UsageError(
+                    f"{type(part).__name__} does not take the encoding {encoding!r}; leave it out, or the part"
+                )
+        self._encodings = [part.encoding for part in made]
         self.encodings = torch.nn.ModuleList(part for part in self._encodings if part is not None)
-        self._saved: Mapping[str, Any] = {}
+
+    def _default_encoding(self, space: SearchSpace) -> None:
+        """None: each part has its own."""
 
     def _fit(self, *, seed: int) -> None:
         X, Y = self.train_X, self.train_Y
@@ -98,8 +112,7 @@ class Stack(Predictor):
         if self.combine == "rank":
             # Scores have no unit: a line, of slope 1 a priori, takes them to the scale of values.
             offset = centre.mean()
-            model.slope = ((centre - offset) @ Z + 1) / ((centre - offset).square().sum() + 1)
-            model.slope = model.slope.clamp_min(0.1)
+            model.slope = mean.new_tensor(value_slope((centre - offset).numpy(), Z.numpy()))
             model.shift = Z.mean() - model.slope * offset
             centre, total = model.mix(mean, variance)
         spread, noise = calibrate(centre, total, Z)
@@ -123,29 +136,25 @@ class Stack(Predictor):
         return parts
 
     def _prepare(self) -> None:
-        parts = self._made()
-        for index, part in enumerate(parts):
+        reference = self.train_X.new_zeros(len(self.parts), len(self.train_X))
+        self.model = Mixture(self._made(), reference, ranks=self.combine == "rank")
+
+    def _prepare_for(self, state: Mapping[str, Any]) -> None:
+        # Which models its parts have is known to the state alone: some may have fallen back.
+        self._prepare()
+        for index, part in enumerate(self.model.predictors):
             prefix = f"model.parts.{index}."
             part.load_state_dict(
                 {
                     name.removeprefix(prefix): value
-                    for name, value in self._saved.items()
+                    for name, value in state.items()
                     if name.startswith(prefix)
                 }
             )
-        self.model = Mixture(parts, self._saved["model.reference"], ranks=self.combine == "rank")
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:  # noqa: ANN401 - torch's own type is private
-        # Which models its parts have is known to the state alone: some may have fallen back.
-        self._saved = state_dict
-        result = super().load_state_dict(state_dict, strict=strict, assign=assign)
-        self._saved = {}
-        return result
 
 
-class Mixture(Model):
+@final
+class Mixture(GaussianModel):
     """The Gaussian with the moments of a mixture of predictors' posteriors.
 
     Args:
@@ -183,53 +192,31 @@ class Mixture(Model):
         parts: Any = self.parts  # a ModuleList does not say of what
         return list(parts)
 
-    @property
-    def num_outputs(self) -> int:
-        """The number of outputs ``m``: one."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape of the model: none."""
-        return torch.Size([])
-
     def mix(self, means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance (``n``, before ``spread``) of a mixture of ``k x n`` scores and variances of them."""
         mean = self.weights @ means
         total = self.weights @ (variances + (means - mean).square())
         return self.shift + self.slope * mean, self.slope.square() * total
 
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: PosteriorTransform | None = None,
-    ) -> GPyTorchPosterior | TransformedPosterior:
-        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
-        single = X.shape[-2] == 1
+    def _moments(self, X: Tensor) -> tuple[Tensor, Covariance]:
         with torch.no_grad():
             posteriors: list[Any] = [part.latent.posterior(X) for part in self.predictors]
             means = torch.stack([posterior.mean.squeeze(-1) for posterior in posteriors])
             means, factor = self.scores(means)
-            noise = self.noise.to(X) if observation_noise is not False else X.new_zeros(())
-            covariance: Any
-            if single:
-                variances = torch.stack([p.variance.flatten() for p in posteriors])
-                variances = factor.square().unsqueeze(-1) * variances
-                mean, variance = self.mix(means.flatten(1), variances)
-                mean = mean.reshape(X.shape[:-1])
-                variance = self.spread.square() * variance.reshape(X.shape[:-1])
-                covariance = DiagLinearOperator(variance + noise)
-            else:
+            if X.shape[-2] > 1:
                 covariances = [
                     scale.square() * p.distribution.covariance_matrix
                     for scale, p in zip(factor, posteriors, strict=True)
                 ]
-                mean, covariance = self._joint(means, covariances)
-                covariance = covariance + noise * torch.eye(X.shape[-2]).to(X)
-        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
-        return posterior_transform(posterior) if posterior_transform else posterior
+                return self._joint(means, covariances)
+            variances = torch.stack([p.variance.flatten() for p in posteriors])
+            variances = factor.square().unsqueeze(-1) * variances
+            mean, variance = self.mix(means.flatten(1), variances)
+            variance = self.spread.square() * variance
+            return mean.reshape(X.shape[:-1]), DiagLinearOperator(variance.reshape(X.shape[:-1]))
+
+    def _noise(self, X: Tensor) -> Tensor:
+        return self.noise
 
     def _joint(self, means: Tensor, covariances: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Mean ``b x q`` and covariance ``b x q x q`` of the mixture of ``k`` of them."""
@@ -254,10 +241,6 @@ class Mixture(Model):
                 RankWarp().fit(known).forward(inside) + beyond.sign() * beyond.abs().log1p()
             )
         return torch.stack(scores), factor
-
-
-def _encoding_of(part: Predictor) -> Encoding | None:
-    return next((child for child in part.children() if isinstance(child, Encoding)), None)
 
 
 def simplex_weights(predictions: Tensor, Z: Tensor) -> Tensor:
@@ -287,13 +270,14 @@ def simplex_weights(predictions: Tensor, Z: Tensor) -> Tensor:
         slope: NDArray[np.float64] = 2 * gram @ w / n
         return slope
 
-    found = minimize(
-        loss,
-        np.full(k, 1 / k, dtype=np.float64),
-        jac=gradient,
-        method="SLSQP",
-        bounds=[(0.0, 1.0)] * k,
-        constraints=LinearConstraint(np.ones((1, k)), 1.0, 1.0),
-    )
+    with fit_of("SciPy"):
+        found = minimize(
+            loss,
+            np.full(k, 1 / k, dtype=np.float64),
+            jac=gradient,
+            method="SLSQP",
+            bounds=[(0.0, 1.0)] * k,
+            constraints=LinearConstraint(np.ones((1, k)), 1.0, 1.0),
+        )
     weights = torch.from_numpy(found.x.clip(0)).to(predictions)
     return weights / weights.sum()

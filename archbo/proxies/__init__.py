@@ -1,20 +1,6 @@
-"""Zero-cost proxies: what an untrained network tells about the trained one."""
+"""Zero-cost proxies: scores of untrained networks that tell something of the trained ones."""
 
-from archbo.proxies.base import Proxies
-from archbo.proxies.computed import ComputedProxies
-from archbo.proxies.graphs import random_graph
-from archbo.proxies.images import random_images
-from archbo.proxies.measures import (
-    DEFAULT_MEASURES,
-    LAYERWISE,
-    MEASURES,
-    NAS_BENCH_SUITE_ZERO,
-    Measure,
-    compute,
-    compute_layers,
-    ranks,
-)
-from archbo.proxies.networks import (
+from archbo.networks import (
     DartsSkeleton,
     EdgeCellSkeleton,
     GnnSkeleton,
@@ -24,9 +10,27 @@ from archbo.proxies.networks import (
     TransNASSkeleton,
     network,
 )
-from archbo.proxies.nodewise import NODEWISE, compute_nodes
-from archbo.proxies.scores import nodes_of, score
-from archbo.proxies.setups import Setup, setup
+from archbo.proxies.base import Proxies
+from archbo.proxies.computed import ComputedProxies
+from archbo.proxies.consensus import Consensus
+from archbo.proxies.measures import (
+    DEFAULT_MEASURES,
+    LAYERWISE,
+    MEASURES,
+    NAS_BENCH_SUITE_ZERO,
+    NODEWISE,
+    Measure,
+    Setup,
+    compute,
+    compute_layers,
+    compute_nodes,
+    nodes_of,
+    random_graph,
+    random_images,
+    ranks,
+    score,
+    setup,
+)
 from archbo.proxies.shipped import SHIPPED, proxies_for, shipped
 from archbo.proxies.table import ProxyTable, read_suite_zero
 
@@ -38,6 +42,7 @@ __all__ = [
     "NODEWISE",
     "SHIPPED",
     "ComputedProxies",
+    "Consensus",
     "DartsSkeleton",
     "EdgeCellSkeleton",
     "GnnSkeleton",

@@ -1,36 +1,35 @@
-"""Zero-cost proxies that are computed when they are asked for."""
+"""Zero-cost proxies that are computed on demand."""
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from archbo.networks import Skeleton
 from archbo.proxies.base import Proxies
-from archbo.proxies.evidence import Inputs
-from archbo.proxies.measures import NAS_BENCH_SUITE_ZERO
-from archbo.proxies.networks import Skeleton
-from archbo.proxies.nodewise import NODEWISE
-from archbo.proxies.scores import nodes_of, score
+from archbo.proxies.measures import NAS_BENCH_SUITE_ZERO, NODEWISE, Inputs, nodes_of, score
+from archbo.randomness import generator
 from archbo.spaces import SearchSpace
 
 __all__ = ["ComputedProxies"]
 
 
 class ComputedProxies(Proxies):
-    """Scores of networks that are built and measured the first time that they are asked for.
+    """Scores of networks that are built and measured the first time they are needed.
 
-    For spaces too large for a table. An architecture takes the scores of its canonical twin, so that none is
-    measured twice; it is ranked among architectures sampled from the space.
+    For spaces too large for a table. An architecture has the scores of its canonical twin, so that none is
+    measured twice, and is ranked among architectures sampled from the space.
 
     Args:
         space: The space of the architectures.
         inputs: As for ``compute``.
         targets: As for ``compute``.
         measures: Names of measures.
-        nodes: Names of measures whose parts by decision are wanted too.
+        nodes: Names of measures whose parts by decision are computed too.
         skeleton: Of the networks; by default that of the space's paper, which may be large.
-        n_reference: The number of sampled architectures, duplicates among them.
+        n_reference: The number of sampled architectures, duplicates included.
         seed: Of weights, measures and the sample.
         device: Where networks are scored.
 
@@ -77,10 +76,29 @@ class ComputedProxies(Proxies):
 
     @cached_property
     def reference(self) -> tuple[Tensor, Tensor]:
-        generator = torch.Generator().manual_seed(self.seed)
-        return self._measured(self.space.sample(self.n_reference, generator=generator))
+        with torch.device("cpu"):
+            X = self.space.sample(self.n_reference, generator=generator(self.seed))
+        return self._measured(X)
+
+    def _same_scores(self, other: Self) -> bool:
+        return (
+            (self.n_reference, self.seed, self.device, self.skeleton)
+            == (other.n_reference, other.seed, other.device, other.skeleton)
+            and isinstance(self.inputs, Tensor) == isinstance(other.inputs, Tensor)
+            and all(map(_equal, self._batch, other._batch))
+            and len(self._batch) == len(other._batch)
+        )
+
+    @property
+    def _batch(self) -> tuple[Tensor, ...]:
+        inputs = (self.inputs,) if isinstance(self.inputs, Tensor) else self.inputs
+        return (*inputs, self.targets)
 
     def _measured(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.device("cpu"):
+            return self._looked_up(X.cpu())
+
+    def _looked_up(self, X: Tensor) -> tuple[Tensor, Tensor]:
         twins = [tuple(row) for row in self.space.canonical(X).tolist()]
         new = [row for row in dict.fromkeys(twins) if row not in self._known]
         if new:
@@ -105,3 +123,7 @@ class ComputedProxies(Proxies):
         return torch.stack([scores for scores, _ in found]), torch.stack(
             [node for _, node in found]
         )
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and bool(a.cpu().equal(b.cpu()))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import as_file, files
 
-from archbo.errors import UsageError
+from archbo.errors import NoProxiesError, UsageError
+from archbo.networks import has_networks
 from archbo.proxies.base import Proxies
 from archbo.proxies.table import ProxyTable
 from archbo.spaces import EdgeCellSpace, SearchSpace
@@ -12,16 +13,16 @@ from archbo.spaces import EdgeCellSpace, SearchSpace
 __all__ = ["SHIPPED", "proxies_for", "shipped"]
 
 SHIPPED: Mapping[str, Callable[[], SearchSpace]] = {"nb201": EdgeCellSpace.nas_bench_201}
-"""The spaces that there are tables of, each from ``archbo proxies compute --spaces NAME``."""
+"""The spaces for which there are tables, each made by ``archbo proxies compute --spaces NAME``."""
 
 
 def shipped(space: SearchSpace) -> ProxyTable:
     """The proxies of a whole space, and their parts by decision, that come with archbo.
 
-    They are those of small networks on random images (see ``setup``), so they know nothing of a task.
+    They are scores of small networks on random images (see ``setup``), and so independent of any task.
 
     Raises:
-        UsageError: There is no such table.
+        NoProxiesError: There is no table of this space.
 
     Example:
         >>> from archbo.spaces import EdgeCellSpace
@@ -29,25 +30,31 @@ def shipped(space: SearchSpace) -> ProxyTable:
         >>> len(table), table.names[:3]
         (9445, ('grad_norm', 'snip', 'grasp'))
     """
-    if space.name not in SHIPPED:
-        raise UsageError(
-            f"archbo has no proxies of {space.name}; name columns of the table that hold some, such as "
-            f"--proxies 'c10_zc_*', or make a file with 'archbo proxies compute --spaces {space.name}' "
-            "and name it with --proxies FILE"
-        )
-    return _read(space.name)
+    if space.name in SHIPPED and space == SHIPPED[space.name]():
+        return _read(space.name)
+    computable = has_networks(space)
+    others = "ProxyTable.from_benchmark(benchmark, columns) or ProxyTable.read(file, space)"
+    own = "ComputedProxies(space, ...), " if computable else ""
+    raise NoProxiesError(
+        f"archbo has no proxies of {space.name}; give some as proxies={own}{others}",
+        space=space.name,
+        computable=computable,
+    )
 
 
 def proxies_for(space: SearchSpace, proxies: Proxies | None = None) -> Proxies:
     """The given proxies, or those of the space that come with archbo.
 
     Raises:
-        UsageError: They are of another space, or archbo has none of this one.
+        NoProxiesError: None are given, and archbo has none of this space.
+        UsageError: They are of another space.
     """
     if proxies is None:
         return shipped(space)
-    if proxies.space.name != space.name:
-        raise UsageError(f"the proxies are of {proxies.space.name}, not of {space.name}")
+    if proxies.space != space:
+        name = proxies.space.name
+        what = f"of {name}" if name != space.name else f"of another space named {name}"
+        raise UsageError(f"the proxies are {what}, not of {space.name}; give proxies of that space")
     return proxies
 
 

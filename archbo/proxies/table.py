@@ -1,4 +1,4 @@
-"""Zero-cost proxies that were computed before, by architecture."""
+"""Tables of zero-cost proxies that were computed before."""
 
 import fnmatch
 import json
@@ -15,7 +15,7 @@ from torch import Tensor
 from archbo.benchmarks import Benchmark
 from archbo.errors import ArchboError, DataError
 from archbo.proxies.base import Proxies
-from archbo.proxies.scores import ARCH, nodes_of
+from archbo.proxies.measures import ARCH, nodes_of
 from archbo.spaces import SearchSpace
 
 __all__ = ["ProxyTable", "read_suite_zero"]
@@ -24,20 +24,20 @@ __all__ = ["ProxyTable", "read_suite_zero"]
 class ProxyTable(Proxies):
     """Scores of architectures by several proxies, computed before.
 
-    An architecture that is not in the table takes the scores of its canonical twin: what cannot be reached
-    does not count.
+    An architecture that is not in the table has the scores of its canonical twin: unreachable operations do not
+    count.
 
     Args:
         space: The space that the rows belong to.
         X: ``n x d``, the architectures as rows.
-        scores: ``n x P``. NaN and infinities are failures, which rank below all else; an architecture of
-            which all are NaN counts as not in the table.
-        names: Of the ``P`` proxies.
-        nodes: ``n x d x k``, the parts of measures by decision; there need not be any.
-        node_names: Of their ``k`` measures.
+        scores: ``n x P``. NaN and infinities are failures, which rank as the worst (see ``Proxies``); an
+            architecture whose scores are all NaN counts as not in the table.
+        names: The names of the ``P`` proxies.
+        nodes: ``n x d x k``, the parts of measures by decision, if there are any. NaN parts count as 0.
+        node_names: The names of the ``k`` measures.
 
     Raises:
-        DataError: There are no scores, or not as many as rows and names.
+        DataError: There are no scores, or their shape does not fit the rows and names.
 
     Example:
         >>> from archbo.spaces import EdgeCellSpace
@@ -62,15 +62,18 @@ class ProxyTable(Proxies):
                 f"{tuple(scores.shape)}; give one row per architecture and one column per proxy"
             )
         shape = (len(X), space.n_columns, len(node_names))
-        parts = torch.zeros(shape) if nodes is None else nodes
+        parts = torch.zeros(shape, device="cpu") if nodes is None else nodes
         if parts.shape != shape:
             raise DataError(
                 f"{len(X)} architectures of {space.n_columns} decisions and {len(node_names)} measures, "
-                f"but parts of shape {tuple(parts.shape)}"
+                f"but parts of shape {tuple(parts.shape)}; give parts of shape {shape}"
             )
+        X, scores, parts = X.cpu(), scores.cpu(), parts.cpu()
         known = ~scores.isnan().all(-1)
         if not bool(known.any()):
-            raise DataError(f"no architecture of {space.name} has a score by {', '.join(names)}")
+            raise DataError(
+                f"no architecture of {space.name} has a score by {', '.join(names)}; all are NaN"
+            )
         self.space, self.names, self.node_names = space, tuple(names), tuple(node_names)
         self.X = X[known]
         self._scores, self._nodes = scores[known].double(), parts[known].double()
@@ -83,16 +86,19 @@ class ProxyTable(Proxies):
         are parts; all other columns are proxies.
 
         Raises:
-            DataError: The file is no such file, or an architecture is of another space.
+            DataError: The file cannot be read as such, or an architecture is of another space.
         """
         try:
             frame = pd.read_csv(path) if Path(path).suffix == ".csv" else pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read {path} as a table of scores: {error}") from error
         if ARCH not in frame:
-            raise DataError(f"{path} has no column {ARCH!r}, so it is no file of scores")
+            raise DataError(
+                f"{path} has no column {ARCH!r} and is not a file of scores; name the column so, or give another file"
+            )
         try:
-            X = space.rows([str(arch) for arch in frame[ARCH]])
+            with torch.device("cpu"):
+                X = space.rows([str(arch) for arch in frame[ARCH]])
         except ArchboError as error:
             raise DataError(f"{path}: {error}") from error
         columns, first = [str(column) for column in frame], f"{space.columns[0]}."
@@ -100,7 +106,9 @@ class ProxyTable(Proxies):
         parts = {f"{column}.{name}" for column in space.columns for name in node_names}
         missing = parts.difference(columns)
         if missing:
-            raise DataError(f"{path} has no column {min(missing)!r}")
+            raise DataError(
+                f"{path} has no column {min(missing)!r}, but has parts by other decisions; add it, or drop theirs"
+            )
         names = [name for name in columns if name != ARCH and name not in parts]
         try:
             scores = torch.from_numpy(frame[names].to_numpy(dtype=np.float64, copy=True))
@@ -117,14 +125,14 @@ class ProxyTable(Proxies):
             DataError: A pattern matches no column, or the columns hold no scores.
         """
         names = _matching(patterns, list(benchmark.metrics.columns), benchmark.name)
-        scores = torch.tensor(benchmark.metrics[names].to_numpy().copy())
+        scores = torch.from_numpy(benchmark.metrics[names].to_numpy(dtype=np.float64, copy=True))
         return cls(benchmark.space, benchmark.X, scores, names)
 
     def __len__(self) -> int:
         return len(self.X)
 
     def scores(self, X: Tensor) -> Tensor:
-        """Each proxy's own numbers, ``m x P``, of rows ``X`` (``m x d``); they may be NaN or infinite.
+        """The scores by each proxy, ``m x P``, of rows ``X`` (``m x d``); they may be NaN or infinite.
 
         Raises:
             DataError: An architecture is not in the table, and neither is its canonical twin.
@@ -132,7 +140,7 @@ class ProxyTable(Proxies):
         return self._scores[self._find(X)]
 
     def nodes(self, X: Tensor) -> Tensor:
-        """The parts that each decision has in a measure, ``m x d x k``, of rows ``X`` (``m x d``).
+        """The parts of measures by decision, ``m x d x k``, of rows ``X`` (``m x d``).
 
         Raises:
             DataError: An architecture is not in the table, and neither is its canonical twin.
@@ -143,11 +151,18 @@ class ProxyTable(Proxies):
     def reference(self) -> tuple[Tensor, Tensor]:
         return self._scores, self._nodes
 
+    def _same_scores(self, other: Self) -> bool:
+        return (
+            self.X.equal(other.X)
+            and _same_numbers(self._scores, other._scores)
+            and _same_numbers(self._nodes, other._nodes)
+        )
+
     def select(self, patterns: Iterable[str]) -> Self:
-        """The same with only those proxies that match a pattern such as ``*norm``, in the patterns' order.
+        """The table with only the proxies that match a pattern such as ``*norm``, in the order of the patterns.
 
         Raises:
-            DataError: A pattern matches none.
+            DataError: A pattern matches no proxy.
         """
         names = _matching(patterns, self.names, f"the table of {self.space.name}")
         columns = [self.names.index(name) for name in names]
@@ -162,34 +177,38 @@ class ProxyTable(Proxies):
 
     @cached_property
     def _places(self) -> Mapping[Hashable, int]:
-        """Where an architecture is, by row and by canonical row, the table's own rows before their twins."""
-        own, twins = self.space.row_keys(self.X), self.space.keys(self.X)
+        """The position of an architecture by (False, its key) and by (True, the key of its canonical row)."""
+        own, twins = self._keys(self.X)
         places: dict[Hashable, int] = {}
-        for place, key in enumerate(_hashable(own)):
+        for place, (key, twin) in enumerate(zip(own, twins, strict=True)):
             places.setdefault((False, key), place)
-        for place, key in enumerate(_hashable(twins)):
-            places.setdefault((True, key), place)
+            places.setdefault((True, twin), place)
         return places
+
+    def _keys(self, X: Tensor) -> tuple[list[Hashable], list[Hashable]]:
+        with torch.device("cpu"):
+            return _hashable(self.space.row_keys(X)), _hashable(self.space.keys(X))
 
     def _find(self, X: Tensor) -> Tensor:
         found: list[int] = []
-        own, twins = _hashable(self.space.row_keys(X)), _hashable(self.space.keys(X))
+        X = X.cpu()
+        own, twins = self._keys(X)
         for row, key, twin in zip(X, own, twins, strict=True):
             place = self._places.get((False, key), self._places.get((True, twin)))
             if place is None:
                 raise DataError(
                     f"{self.space.format(row)} has no scores by {', '.join(self.names)}, "
-                    f"and neither has its canonical twin; the table holds {len(self):,} architectures"
+                    f"and neither has its canonical twin; the table holds {len(self):,} architectures, "
+                    "give one that holds this one too"
                 )
             found.append(place)
-        return torch.tensor(found, dtype=torch.int64)
+        return torch.tensor(found, dtype=torch.int64, device="cpu")
 
 
 def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> ProxyTable:
     """Read a file of NAS-Bench-Suite-Zero (arXiv 2210.03230), ``zc_<space>.json``.
 
-    It maps each dataset's architectures, as NASLib writes them, to ``{"score", "time"}`` by proxy, with an
-    architecture's accuracy beside them.
+    It maps each dataset's architectures, in NASLib's notation, to ``{"score", "time"}`` by proxy, beside the accuracy.
 
     Args:
         path: The file.
@@ -197,7 +216,7 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> Proxy
         dataset: Such as ``cifar10``.
 
     Raises:
-        DataError: The file is no such file, has not that dataset, or an architecture of another space.
+        DataError: The file cannot be read as such, lacks the dataset, or has an architecture of another space.
     """
     try:
         content = json.loads(Path(path).read_text())
@@ -225,11 +244,13 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> Proxy
         except (ArchboError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path}, {dataset}, {text}: {error}") from error
     if not rows:
-        raise DataError(f"{path} holds no architecture of {dataset!r}")
+        raise DataError(
+            f"{path} holds no architecture of {dataset!r}; give a dataset that has some"
+        )
     return ProxyTable(
         space,
-        torch.tensor(rows, dtype=torch.double),
-        torch.tensor(scores, dtype=torch.double).reshape(len(rows), len(names)),
+        torch.tensor(rows, dtype=torch.double, device="cpu"),
+        torch.tensor(scores, dtype=torch.double, device="cpu").reshape(len(rows), len(names)),
         names,
     )
 
@@ -246,6 +267,11 @@ def _matching(patterns: Iterable[str], columns: Sequence[str], where: str) -> li
             )
         names.extend(name for name in found if name not in names)
     return names
+
+
+def _same_numbers(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are equal where NaN equals NaN."""
+    return a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
 
 
 def _hashable(keys: Tensor) -> list[Hashable]:

@@ -1,6 +1,6 @@
 """Search spaces: what an architecture is."""
 
-from archbo.spaces.base import Arch, ArchLike, SearchSpace
+from archbo.spaces.base import Arch, ArchLike, Row, SearchSpace
 from archbo.spaces.categorical import CategoricalSpace
 from archbo.spaces.darts import DartsSpace
 from archbo.spaces.edge_cell import EdgeCellSpace
@@ -18,5 +18,6 @@ __all__ = [
     "GraphBatch",
     "GraphTemplate",
     "NodeCellSpace",
+    "Row",
     "SearchSpace",
 ]

@@ -1,71 +1,126 @@
 """What an architecture is: a row of a tensor, and the search space that gives the row its meaning."""
 
+import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, TypeAlias
+from itertools import chain
+from numbers import Integral, Real
+from typing import Any, ClassVar, TypeAlias
 
 import networkx as nx
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from archbo.errors import InvalidArchitectureError, UsageError
-from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.choices import ColumnChoices, changes, other_changes, text_of, type_of
+from archbo.spaces.graph import GraphBatch, GraphTemplate, without_caches
 
-__all__ = ["Arch", "ArchLike", "SearchSpace"]
+__all__ = ["Arch", "ArchLike", "Row", "SearchSpace"]
 
 ENUMERABLE = 2_000_000
-"""The largest number of rows that ``SearchSpace.enumerate`` lists."""
+"""The largest number of rows that ``SearchSpace.enumerate`` lists: what a computer lists in a few seconds."""
+
+ATTEMPTS = 20
+"""How often ``mutate`` and ``crossover`` draw before they keep a parent; few rows of a real space need as many."""
+
+
+class Row(tuple[int, ...]):
+    """The row of an ``Arch``: a tuple that is known to be a row, and not the digits of another library."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Arch:
-    """One architecture: a row of its search space, hashable and printed in the space's own notation."""
+    """One architecture: a row of its search space, hashable and printed in the space's own notation.
+
+    Two are equal if their rows are and their spaces are, whichever process they come from.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> arch = CategoricalSpace("s", {"width": [8, 16], "op": ["conv", "pool"]}).arch("width=16,op=pool")
+        >>> arch["width"], arch.values
+        (16, {'width': 16, 'op': 'pool'})
+    """
 
     space: "SearchSpace"
     row: tuple[int, ...]
 
+    # Python would count up from arch[0].
+    __iter__: ClassVar[None] = None
+    __contains__: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        if type(self.row) is not Row:
+            object.__setattr__(self, "row", Row(self.row))
+
     def __str__(self) -> str:
         return self.space.format(self.row)
+
+    def __getitem__(self, column: str) -> Any:  # noqa: ANN401 - choices are of any type
+        if column not in self.space.columns:
+            raise UsageError(
+                f"{self.space.name} has no column {column!r}; it has {', '.join(self.space.columns)}"
+            )
+        index = self.space.columns.index(column)
+        return self.space.choices[index][self.row[index]]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The choice of each column, as the space was given it; operations by name."""
+        return {
+            column: choices[value]
+            for column, choices, value in zip(
+                self.space.columns, self.space.choices, self.row, strict=True
+            )
+        }
 
     def to_networkx(self) -> "nx.DiGraph[int]":
         """The architecture as a directed graph whose nodes carry ``op``."""
         return self.space.to_networkx(self.row)
 
 
-ArchLike: TypeAlias = Arch | str | Sequence[int] | Tensor
-"""What stands for one architecture: an ``Arch``, its text, or its row."""
+ArchLike: TypeAlias = Arch | str | Mapping[str, object] | Sequence[Any] | Tensor
+"""What stands for one architecture: an ``Arch``, its text, its choice of each column, or its row."""
 
 
 class SearchSpace(ABC):
     """A set of architectures, each a row of ``d`` small integers held in a float tensor.
 
     A subclass sets the attributes and implements ``parse``, ``format`` and ``graphs``. It overrides
-    ``is_valid`` where not every row is an architecture, and ``canonical`` where several rows mean the same.
+    ``is_valid`` where not every row is an architecture, ``canonical`` where several rows mean the same, and
+    ``content`` where more than the attributes makes two spaces of the class differ.
+
+    Spaces are values: they are equal, and hash alike, if their ``content`` is equal. Tensors are made on the
+    device of the rows that a method is given, on the CPU where it is given none; generators are the CPU's.
 
     Attributes:
         name: The name in the catalog.
         columns: Names of the ``d`` decisions.
-        cardinalities: The number of choices of each decision.
+        choices: For each column the objects to choose from: operations by name, 0 and 1 for an edge.
         op_names: The operations to choose from.
+        op_columns: Positions of the columns whose choices are ``op_names``.
         zero_ops: Operations that remove their edge or node.
         identity_ops: Operations that pass their input on.
         template: What the graphs of the space have in common.
         rule: What a valid row obeys beyond its columns' ranges, as it ends an error message.
-        folds: Whether rows with equal ``keys`` count as one architecture in this space's benchmarks.
+        merges_isomorphs: Whether rows with equal ``keys`` count as one architecture in this space's benchmarks.
     """
 
     name: str
     columns: tuple[str, ...]
-    cardinalities: tuple[int, ...]
+    choices: tuple[tuple[object, ...], ...]
     op_names: tuple[str, ...]
+    op_columns: tuple[int, ...] = ()
     zero_ops: frozenset[str] = frozenset()
     identity_ops: frozenset[str] = frozenset()
     template: GraphTemplate
     rule: str = ""
-    folds: ClassVar[bool] = False
+    merges_isomorphs: ClassVar[bool] = False
 
     @abstractmethod
     def parse(self, text: str) -> tuple[int, ...]:
@@ -83,10 +138,22 @@ class SearchSpace(ABC):
     def graphs(self, X: Tensor) -> GraphBatch:
         """The graphs of rows ``X`` (``n x d``), operations on nodes; zero operations are gone."""
 
+    # What it is.
+
     @property
     def n_columns(self) -> int:
         """The number of decisions ``d``."""
-        return len(self.cardinalities)
+        return len(self.columns)
+
+    @cached_property
+    def cardinalities(self) -> tuple[int, ...]:
+        """The number of choices of each decision."""
+        return tuple(map(len, self.choices))
+
+    @cached_property
+    def choice_names(self) -> tuple[tuple[str, ...], ...]:
+        """For each column the texts of its choices."""
+        return tuple(tuple(map(text_of, choices)) for choices in self.choices)
 
     @cached_property
     def size(self) -> int:
@@ -94,12 +161,63 @@ class SearchSpace(ABC):
         return math.prod(self.cardinalities)
 
     @property
-    def choice_names(self) -> tuple[tuple[str, ...], ...]:
-        """For each column the names of its choices; operations by name where a column picks one."""
-        return tuple(
-            self.op_names if c == len(self.op_names) else tuple(map(str, range(c)))
-            for c in self.cardinalities
-        )
+    def content(self) -> dict[str, object]:
+        """All that makes the space what it is, of such types as JSON knows.
+
+        Keep it with records of architectures: ``difference`` tells whether they still mean the same.
+        """
+        return {
+            "kind": type(self).__name__,
+            "name": self.name,
+            "columns": list(self.columns),
+            "choices": [list(texts) for texts in self.choice_names],
+            "types": [list(map(type_of, choices)) for choices in self.choices],
+            "zero_ops": sorted(self.zero_ops),
+            "identity_ops": sorted(self.identity_ops),
+        }
+
+    @cached_property
+    def _identity(self) -> str:
+        return json.dumps(self.content, sort_keys=True)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, SearchSpace) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __getstate__(self) -> dict[str, object]:
+        return without_caches(self)
+
+    def difference(self, content: Mapping[str, object]) -> str:
+        """What has changed since ``content`` was kept, such that texts of then do not mean the same now.
+
+        Choices may have been added and reordered: architectures are found again by their text.
+
+        Args:
+            content: Of the space as it was, also after a way through JSON.
+
+        Returns:
+            One line, empty if nothing such has changed.
+
+        Example:
+            >>> from archbo.spaces import CategoricalSpace
+            >>> before = CategoricalSpace("s", {"width": [8, 16]}).content
+            >>> CategoricalSpace("s", {"width": [4, 16, 8]}).difference(before)
+            ''
+            >>> CategoricalSpace("s", {"width": [16, 32]}).difference(before)
+            "choices of column 'width' are gone: 8"
+        """
+        return "; ".join(changes(content, self.content))
+
+    def unlike(self, other: "SearchSpace") -> str:
+        """What makes this space unequal to another one, on one line; empty if they are equal."""
+        if self == other:
+            return ""
+        before, after = other.content, self.content
+        return next(chain(changes(before, after), other_changes(before, after)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, d={self.n_columns}, size={self.size:,})"
@@ -109,38 +227,144 @@ class SearchSpace(ABC):
     def arch(self, arch: ArchLike) -> Arch:
         """Check an architecture in any form and return it as an ``Arch``.
 
+        Args:
+            arch: An ``Arch`` of this space or one that is equal to it; the space's notation; a choice for each
+                column as a mapping; or a row as tensor, array or list of numbers, or ``Arch.row``.
+                Other objects are read like their text, such as a ``Genotype`` or a pair of matrix and labels.
+                A bare tuple of integers is a row too, except where another library writes the architectures of
+                this space as such tuples and means another one by it: then it is refused, since nobody can
+                tell which is meant. Give a list for the row, or the text of the tuple for the other reading.
+
         Raises:
-            InvalidArchitectureError: It is no architecture of this space.
+            InvalidArchitectureError: It is no architecture of this space, or could be two.
+
+        Example:
+            >>> from archbo.spaces import EdgeCellSpace
+            >>> space = EdgeCellSpace.nas_bench_201()
+            >>> row, digits = space.arch([4, 0, 3, 1, 4, 3]), space.arch("(4, 0, 3, 1, 4, 3)")
+            >>> digits.row
+            (4, 1, 0, 2, 4, 2)
+            >>> space.arch((4, 0, 3, 1, 4, 3))
+            Traceback (most recent call last):
+                ...
+            archbo.errors.InvalidArchitectureError: (4, 0, 3, 1, 4, 3) could be a row of nb201 or ...
         """
         if isinstance(arch, Arch):
-            if arch.space is not self and arch.space.name != self.name:
-                raise InvalidArchitectureError(
-                    f"{arch} belongs to the space {arch.space.name!r}; give architectures of {self.name!r}"
-                )
+            if arch.space != self:
+                raise self._stranger(arch)
             return arch
         if isinstance(arch, str):
             return Arch(self, self.parse(arch))
-        X = torch.as_tensor(arch, dtype=torch.double).reshape(1, -1)
-        self.check(X)
-        return Arch(self, tuple(int(value) for value in X[0]))
+        if isinstance(arch, Mapping):
+            row: Sequence[float] = self.row_of(arch)
+        else:
+            numbers = _numbers(arch)
+            if numbers is None:
+                return Arch(self, self._parse_object(arch))
+            self._refuse_two_meanings(arch)
+            row = numbers
+        self.check(torch.tensor([row], dtype=torch.double, device="cpu"))
+        return Arch(self, tuple(map(int, row)))
+
+    def _stranger(self, arch: Arch) -> InvalidArchitectureError:
+        other = arch.space
+        if other.name != self.name:
+            return InvalidArchitectureError(
+                f"{arch} belongs to the space {other.name!r}; give architectures of {self.name!r}"
+            )
+        return InvalidArchitectureError(
+            f"{arch} belongs to another space that is named {self.name!r} too, but differs: "
+            f"{self.unlike(other)}; give architectures of this one, or their text"
+        )
+
+    def _parse_object(self, value: object) -> tuple[int, ...]:
+        """Read what is neither text nor numbers; a collection is read like its text."""
+        if isinstance(value, list | tuple):
+            return self.parse(str(value))
+        raise InvalidArchitectureError(
+            f"cannot read {_shown(value)} as an architecture of {self.name}; give its text, a choice "
+            f"for each of {', '.join(self.columns)} as a dict, or a row of {self.n_columns} numbers"
+        )
+
+    def _digits(self, digits: Sequence[int]) -> tuple[int, ...] | None:
+        """The row that another library means by bare digits, None where none writes such or they are wrong."""
+        return None
+
+    def _refuse_two_meanings(self, value: object) -> None:
+        if not isinstance(value, tuple) or isinstance(value, Row):
+            return
+        if all(isinstance(digit, Integral) for digit in value):
+            digits = tuple(map(int, value))
+            if self._digits(digits) not in (None, digits):
+                raise InvalidArchitectureError(
+                    f"{digits} could be a row of {self.name} or the digits of another library, which mean "
+                    f"another architecture; give the row as a list, {list(digits)}, or the digits as "
+                    f"text, {str(digits)!r}"
+                )
+
+    @cached_property
+    def _finders(self) -> dict[str, ColumnChoices]:
+        return dict(zip(self.columns, map(ColumnChoices, self.choices), strict=True))
+
+    def row_of(self, values: Mapping[str, object]) -> tuple[int, ...]:
+        """The row of a choice per column; it need not be valid.
+
+        Numbers are found as numbers, anything else by its text.
+
+        Raises:
+            InvalidArchitectureError: A column is missing or unknown, or a value is not among its column's choices.
+        """
+        row = []
+        for column, finder in self._finders.items():
+            if column not in values:
+                raise InvalidArchitectureError(
+                    f"no choice for column {column!r} in {_shown(dict(values))}; "
+                    f"{self.name} has the columns {', '.join(self.columns)}"
+                )
+            index = finder.find(values[column])
+            if index is None:
+                raise InvalidArchitectureError(
+                    f"unknown choice {text_of(values[column])!r} in column {column!r}; "
+                    f"{self.name} has {', '.join(finder.by_text)}"
+                )
+            row.append(index)
+        if len(values) > len(row):
+            unknown = next(column for column in values if column not in self._finders)
+            raise InvalidArchitectureError(
+                f"unknown column {unknown!r}; {self.name} has the columns {', '.join(self.columns)}"
+            )
+        return tuple(row)
 
     def rows(
-        self, archs: Sequence[ArchLike] | Tensor, *, dtype: torch.dtype = torch.double
+        self,
+        archs: Sequence[ArchLike] | Tensor,
+        *,
+        dtype: torch.dtype = torch.double,
     ) -> Tensor:
         """Rows ``n x d`` of architectures in any form.
+
+        Args:
+            archs: Architectures as ``arch`` takes them, or a tensor or array of rows, ``n x d``.
+            dtype: Of the rows.
 
         Raises:
             InvalidArchitectureError: One of them is no architecture of this space.
         """
+        if isinstance(archs, np.ndarray) and archs.dtype.kind in "biuf":
+            archs = torch.tensor(archs, device="cpu")
         if isinstance(archs, Tensor):
             self.check(archs)
             return archs.to(dtype)
+        if isinstance(archs, str | bytes | Mapping | Arch) or not isinstance(archs, Iterable):
+            raise InvalidArchitectureError(
+                f"{_shown(archs)} is no list of architectures of {self.name}; give several in a list"
+            )
         rows = [self.arch(arch).row for arch in archs]
-        return torch.tensor(rows, dtype=dtype).reshape(len(rows), self.n_columns)
+        return torch.tensor(rows, dtype=dtype, device="cpu").reshape(len(rows), self.n_columns)
 
     def archs(self, X: Tensor) -> list[Arch]:
         """The architectures of rows ``X`` (``n x d``)."""
-        return [Arch(self, tuple(row)) for row in X.long().tolist()]
+        return [Arch(self, Row(row)) for row in X.long().tolist()]
 
     def check(self, X: Tensor) -> None:
         """Raise unless every row of ``X`` (``n x d``) is a valid architecture.
@@ -164,7 +388,7 @@ class SearchSpace(ABC):
 
     def is_valid(self, X: Tensor) -> Tensor:
         """``n`` bool: which rows of ``X`` (``n x d``) are architectures of the space."""
-        limits = torch.tensor(self.cardinalities, dtype=X.dtype)
+        limits = torch.tensor(self.cardinalities, dtype=X.dtype, device=X.device)
         return ((X >= 0) & (limits > X) & (X.round() == X)).all(-1)
 
     def canonical(self, X: Tensor) -> Tensor:
@@ -177,7 +401,8 @@ class SearchSpace(ABC):
         Returns:
             ``n`` int64, or ``n x w`` where the space has more than 2^63 rows.
         """
-        words, word, size = [], torch.zeros(len(X), dtype=torch.int64), 1
+        words, size = [], 1
+        word = torch.zeros(len(X), dtype=torch.int64, device=X.device)
         for column, cardinality in zip(X.long().unbind(-1), self.cardinalities, strict=True):
             if size * cardinality >= 2**63:
                 words.append(word)
@@ -193,9 +418,9 @@ class SearchSpace(ABC):
     def identity_keys(self, X: Tensor) -> Tensor:
         """Integers that are equal iff two rows are one architecture to this space's benchmarks.
 
-        These are ``keys`` where the space folds, ``row_keys`` elsewhere; shaped as these.
+        These are ``keys`` where the space merges isomorphs, ``row_keys`` elsewhere; shaped as these.
         """
-        return self.keys(X) if self.folds else self.row_keys(X)
+        return self.keys(X) if self.merges_isomorphs else self.row_keys(X)
 
     def ids(self, X: Tensor) -> list[Hashable]:
         """The ``identity_keys`` of ``X`` (``n x d``) as ``n`` Python values."""
@@ -206,10 +431,13 @@ class SearchSpace(ABC):
 
     def sample(self, n: int, *, generator: Generator, dtype: torch.dtype = torch.double) -> Tensor:
         """``n x d`` rows, each drawn uniformly per decision and kept if valid."""
-        rows = torch.empty(0, self.n_columns, dtype=dtype)
+        rows = torch.empty(0, self.n_columns, dtype=dtype, device="cpu")
         while len(rows) < n:
             draw = torch.stack(
-                [torch.randint(c, (2 * n + 16,), generator=generator) for c in self.cardinalities],
+                [
+                    torch.randint(c, (2 * n + 16,), generator=generator, device="cpu")
+                    for c in self.cardinalities
+                ],
                 -1,
             ).to(dtype)
             rows = torch.cat([rows, draw[self.is_valid(draw)]])
@@ -224,25 +452,27 @@ class SearchSpace(ABC):
             if value != int(row[column])
         ]
         X = row.repeat(len(moves), 1)
-        index, values = torch.tensor(moves).T
-        X[torch.arange(len(moves)), index] = values.to(X.dtype)
+        columns, values = torch.tensor(moves, dtype=torch.int64, device=X.device).reshape(-1, 2).T
+        X[torch.arange(len(moves), device=X.device), columns] = values.to(X.dtype)
         return X[self.is_valid(X)]
 
     def mutate(self, X: Tensor, *, generator: Generator) -> Tensor:
         """Change one decision of each row of ``X`` (``n x d``) at random; a row without a valid draw stays."""
-        limits = torch.tensor(self.cardinalities)
+        limits = torch.tensor(self.cardinalities, device="cpu")
         open_columns = (limits > 1).nonzero().flatten()
-        result, left = X.clone(), torch.arange(len(X))
-        for _ in range(20):
-            pick = torch.randint(len(open_columns), (len(left),), generator=generator)
+        result, left = X.clone(), torch.arange(len(X), device="cpu")
+        for _ in range(ATTEMPTS if len(open_columns) else 0):
+            n = len(left)
+            pick = torch.randint(len(open_columns), (n,), generator=generator, device="cpu")
             column = open_columns[pick]
-            shift = 1 + torch.rand(len(left), generator=generator) * (limits[column] - 1)
-            draw = X[left].clone()
-            line = torch.arange(len(left))
-            draw[line, column] = (draw[line, column] + shift.floor()) % limits[column]
+            random = torch.rand(n, generator=generator, dtype=torch.float, device="cpu")
+            shift = (1 + random * (limits[column] - 1)).floor()
+            draw = X[left.to(X.device)].clone()
+            cell = torch.arange(n, device=X.device), column.to(X.device)
+            draw[cell] = (draw[cell] + shift.to(draw)) % limits[column].to(draw)
             valid = self.is_valid(draw)
-            result[left[valid]] = draw[valid]
-            left = left[~valid]
+            result[left.to(X.device)[valid]] = draw[valid]
+            left = left[~valid.cpu()]
             if not len(left):
                 break
         return result
@@ -253,27 +483,32 @@ class SearchSpace(ABC):
         Each parent gives about half. Where that is no architecture, the child takes fewer decisions from ``Z``
         until it is one; in the end it is the row in ``X``.
         """
-        take = torch.rand(X.shape, generator=generator) < 0.5
-        for _ in range(20):
+
+        def coins() -> Tensor:
+            random = torch.rand(X.shape, generator=generator, dtype=torch.float, device="cpu")
+            return (random < 0.5).to(X.device)
+
+        take = coins()
+        for _ in range(ATTEMPTS):
             children = torch.where(take, Z, X)
             bad = ~self.is_valid(children).unsqueeze(-1)
             if not bool(bad.any()):
                 break
-            take &= ~bad | (torch.rand(X.shape, generator=generator) < 0.5)
+            take &= ~bad | coins()
         return torch.where(bad, X, children)
 
     def enumerate(self, *, dtype: torch.dtype = torch.double) -> Tensor:
-        """Every architecture once: all valid rows, canonical ones only where the space folds.
+        """Every architecture once: all valid rows, canonical ones only where the space merges isomorphs.
 
         Raises:
             UsageError: There are too many.
         """
         if not self.is_enumerable:
             raise UsageError(f"{self.name} has {self.size:,} rows, too many to list; use sample()")
-        axes = [torch.arange(c, dtype=dtype) for c in self.cardinalities]
+        axes = [torch.arange(c, dtype=dtype, device="cpu") for c in self.cardinalities]
         X = torch.cartesian_prod(*axes).reshape(-1, self.n_columns)
         X = X[self.is_valid(X)]
-        return self.distinct(self.canonical(X)) if self.folds else X
+        return self.distinct(self.canonical(X)) if self.merges_isomorphs else X
 
     @property
     def is_enumerable(self) -> bool:
@@ -283,16 +518,58 @@ class SearchSpace(ABC):
     def distinct(self, X: Tensor) -> Tensor:
         """The rows of ``X`` (``n x d``) without those whose ``ids`` came before, in their order."""
         _, group = torch.unique(self.identity_keys(X), dim=0, return_inverse=True)
-        index = torch.arange(len(X))
+        index = torch.arange(len(X), device=X.device)
         first = torch.full_like(index, len(X)).scatter_reduce_(0, group, index, "amin")
         return X[first[first < len(X)].sort().values]
 
     def to_networkx(self, row: Sequence[int] | Tensor) -> "nx.DiGraph[int]":
         """The architecture as a directed graph whose nodes carry ``op``, the name of their operation."""
-        X = torch.as_tensor(row, dtype=torch.double).reshape(1, -1)
+        X = torch.tensor([[int(value) for value in row]], dtype=torch.double, device="cpu")
         return self.graphs(X).to_networkx(0)
 
     def _unknown_op(self, op: str, where: str) -> InvalidArchitectureError:
         return InvalidArchitectureError(
             f"unknown operation {op!r} in {where}; {self.name} has {', '.join(self.op_names)}"
         )
+
+
+def checked_ops(op_names: Iterable[str], space: str, reserved: str = "") -> tuple[str, ...]:
+    """The operations of a space, if a notation that reserves some characters can tell them apart.
+
+    Raises:
+        UsageError: It cannot, or there are none.
+    """
+    if not isinstance(space, str):
+        raise UsageError(f"the name of a space is a text; got {space!r}")
+    ops = (op_names,) if isinstance(op_names, str) else tuple(op_names)
+    if not ops or not all(isinstance(op, str) and op for op in ops) or len(set(ops)) < len(ops):
+        raise UsageError(f"space {space!r} needs distinct names of operations; got {ops}")
+    for op in ops:
+        if set(op) & set(reserved) or op != op.strip():
+            raise UsageError(
+                f"operation {op!r} of space {space!r}: names may not hold any of {' '.join(reserved)}, or begin "
+                "or end with a space"
+            )
+    return ops
+
+
+def _shown(value: object) -> str:
+    """Whatever cannot be read, on one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _numbers(value: object) -> list[float] | None:
+    """The numbers of a row, None where it is none."""
+    if isinstance(value, Tensor):
+        return [float(number) for number in value.detach().flatten().tolist()]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return [float(number) for number in value.ravel().tolist()]
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray):
+        return None
+    if not all(isinstance(n, Real) or (isinstance(n, Tensor) and n.ndim == 0) for n in value):
+        return None
+    try:
+        return [float(number) for number in value]
+    except OverflowError:
+        return None

@@ -1,7 +1,8 @@
 """Any product of named choices, from Python or from a TOML file."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from numbers import Real
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from archbo.errors import DataError, InvalidArchitectureError
 from archbo.spaces.base import SearchSpace
+from archbo.spaces.choices import python_value, text_of
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 
 __all__ = ["CategoricalSpace"]
@@ -22,10 +24,12 @@ class CategoricalSpace(SearchSpace):
 
     Args:
         name: The name of the space.
-        choices: For each column its choices; they are told apart by their text.
+        choices: For each column its choices, of any types. Numbers are found as numbers and all else by its
+            text, so no two may be equal as numbers or have one text. Scalars of NumPy and PyTorch become
+            Python's own.
 
     Raises:
-        DataError: A column without choices, or a choice named twice.
+        DataError: A column without choices or with one twice, or a name that the notation cannot hold.
 
     Example:
         >>> space = CategoricalSpace("my-space", {"width": [8, 16, 32], "op": ["conv3x3", "identity"]})
@@ -33,34 +37,27 @@ class CategoricalSpace(SearchSpace):
         (1, 1)
         >>> space.format((2, 0))
         'width=32,op=conv3x3'
+        >>> space.arch({"op": "conv3x3", "width": 16.0})["width"]
+        16
     """
 
     def __init__(self, name: str, choices: Mapping[str, Sequence[object]]) -> None:
-        if not choices:
-            raise DataError(f"space {name!r} has no columns; give at least one")
+        if not isinstance(name, str):
+            raise DataError(f"the name of a space is a text; got {name!r}")
+        if not isinstance(choices, Mapping) or not choices:
+            raise DataError(
+                f"space {name!r} has no columns; give at least one, each with a list of choices"
+            )
         self.name = name
         self.columns = tuple(choices)
-        self.choices = {
-            column: tuple(_text(value) for value in values) for column, values in choices.items()
-        }
-        for column, values in self.choices.items():
-            if not values or len(set(values)) < len(values):
-                raise DataError(
-                    f"column {column!r} of space {name!r} needs distinct choices, at least one; "
-                    f"got {list(values)}"
-                )
-            for text in (column, *values):
-                if set(text) & {",", "="} or text != text.strip() or not text:
-                    raise DataError(
-                        f"{text!r} in column {column!r} of space {name!r}: names may not be empty, "
-                        "hold ',' or '=', or begin or end with a space"
-                    )
-        self.cardinalities = tuple(len(values) for values in self.choices.values())
+        self.choices = tuple(_checked(column, values, name) for column, values in choices.items())
         self.op_names = tuple(
-            f"{column}={value}" for column, values in self.choices.items() for value in values
+            f"{column}={choice}"
+            for column, names in zip(self.columns, self.choice_names, strict=True)
+            for choice in names
         )
         d = len(self.columns)
-        support = torch.zeros(d + 2, d + 2, dtype=torch.bool)
+        support = torch.zeros(d + 2, d + 2, dtype=torch.bool, device="cpu")
         support[0, 1:-1] = support[1:-1, -1] = True
         self.template = GraphTemplate(("input", "output", *self.op_names), (0,), (d + 1,), support)
 
@@ -77,16 +74,20 @@ class CategoricalSpace(SearchSpace):
             raise DataError(f"no space file {path}; give the path of a .toml file") from error
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise DataError(f"cannot read space file {path}: {error}") from error
+        except RecursionError as error:
+            raise DataError(
+                f"cannot read space file {path}: its lists are nested too deeply; "
+                "write a plain list of choices per column"
+            ) from error
         if content.get("kind") != "categorical":
             raise DataError(f'{path}: kind is {content.get("kind")!r}; write kind = "categorical"')
         columns = content.get("columns")
         if not isinstance(columns, dict) or not all(isinstance(v, list) for v in columns.values()):
             raise DataError(f"{path}: write a table [columns] with a list of choices per column")
-        return cls(str(content.get("name", Path(path).stem)), columns)
-
-    @property
-    def choice_names(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(self.choices.values())
+        name = content.get("name", Path(path).stem)
+        if not isinstance(name, str):
+            raise DataError(f"{path}: name is {name!r}; write it in quotes")
+        return cls(name, columns)
 
     def parse(self, text: str) -> tuple[int, ...]:
         parts = [part.partition("=") for part in text.split(",")]
@@ -98,39 +99,41 @@ class CategoricalSpace(SearchSpace):
             )
         return self.row_of(given)
 
-    def row_of(self, values: Mapping[str, object]) -> tuple[int, ...]:
-        """The row of a choice per column.
-
-        Raises:
-            InvalidArchitectureError: A value is not among its column's choices.
-        """
-        row = []
-        for column, choices in self.choices.items():
-            text = _text(values[column])
-            if text not in choices:
-                raise InvalidArchitectureError(
-                    f"unknown choice {text!r} in column {column!r}; "
-                    f"{self.name} has {', '.join(choices)}"
-                )
-            row.append(choices.index(text))
-        return tuple(row)
-
     def format(self, row: Sequence[int] | Tensor) -> str:
-        pairs = zip(self.choices.items(), row, strict=True)
-        return ",".join(f"{column}={values[int(value)]}" for (column, values), value in pairs)
+        names = zip(self.columns, self.choice_names, row, strict=True)
+        return ",".join(f"{column}={texts[int(value)]}" for column, texts, value in names)
 
     def graphs(self, X: Tensor) -> GraphBatch:
         n, V = len(X), self.template.n_nodes
-        offsets = torch.tensor([0, *self.cardinalities[:-1]]).cumsum(0)
-        ops = torch.zeros(n, V, dtype=torch.int64)
+        offsets = torch.tensor([0, *self.cardinalities[:-1]], device=X.device).cumsum(0)
+        ops = torch.zeros(n, V, dtype=torch.int64, device=X.device)
         ops[:, 1:-1] = X.long() + offsets + 2
         ops[:, -1] = 1
-        adjacency = self.template.support.expand(n, V, V)
-        return GraphBatch(self.template, adjacency, ops, torch.ones(n, V, dtype=torch.bool))
+        adjacency = self.template.support.to(X.device).expand(n, V, V)
+        mask = torch.ones(n, V, dtype=torch.bool, device=X.device)
+        return GraphBatch(self.template, adjacency, ops, mask)
 
 
-def _text(value: object) -> str:
-    """Choices are compared by text; a table may hold 16 where the space file says 16.0."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+def _checked(column: object, values: object, space: str) -> tuple[object, ...]:
+    """The choices of a column, if the notation can hold them and tell them apart."""
+    if not isinstance(column, str):
+        raise DataError(f"the columns of space {space!r} are named by texts; got {column!r}")
+    # A set has another order in each process.
+    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
+        raise DataError(
+            f"column {column!r} of space {space!r} needs a list of choices; got {values!r}"
+        )
+    choices = tuple(map(python_value, values))
+    texts = [text_of(choice) for choice in choices]
+    numbers = [choice for choice in choices if isinstance(choice, Real)]
+    if not choices or len(set(texts)) < len(texts) or len(set(numbers)) < len(numbers):
+        raise DataError(
+            f"column {column!r} of space {space!r} needs distinct choices, at least one; got {texts}"
+        )
+    for text in (column, *texts):
+        if set(text) & {",", "="} or text != text.strip() or not text:
+            raise DataError(
+                f"{text!r} in column {column!r} of space {space!r}: names may not be empty, "
+                "hold ',' or '=', or begin or end with a space"
+            )
+    return choices

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from archbo.errors import InvalidArchitectureError
-from archbo.spaces.base import SearchSpace
+from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 from archbo.spaces.relabel import FORBIDDEN, smallest_code
 
 __all__ = ["DartsSpace"]
 
 CELLS = ("normal", "reduce")
+"""The two cells of a genotype."""
+
 NODES = range(2, 6)
 """The intermediate nodes of a cell; 0 and 1 are its inputs, the outputs of the two cells before."""
 
@@ -35,6 +37,7 @@ OPS = (
     "dil_conv_3x3",
     "dil_conv_5x5",
 )
+"""The operations of DARTS (arXiv 1806.09055) but ``none``."""
 
 
 class DartsSpace(SearchSpace):
@@ -67,28 +70,30 @@ class DartsSpace(SearchSpace):
         True
     """
 
-    # In a reduction cell a skip from a cell input halves the resolution with a strided convolution; it is
-    # counted as identity there too, because what it passes on is still its input.
-    identity_ops = frozenset({"skip_connect"})
-    folds = True
+    merges_isomorphs = True
 
     def __init__(self, name: str = "darts", op_names: Sequence[str] = ("none", *OPS)) -> None:
         self.name = name
-        self.op_names = tuple(op_names)
+        self.op_names = checked_ops(op_names, name)
         self.zero_ops = frozenset({"none"}) & set(self.op_names)
+        # In a reduction cell a skip from a cell input halves the resolution with a strided convolution; it is
+        # counted as identity there too, because what it passes on is still its input.
+        self.identity_ops = frozenset({"skip_connect"}) & set(self.op_names)
         self.columns = tuple(
             f"{cell}_{what}_{node}"
             for cell in CELLS
             for node in NODES
             for what in ("inputs", "first_op", "second_op")
         )
-        n_ops = len(self.op_names)
-        self.cardinalities = 2 * tuple(
-            cardinality for node in NODES for cardinality in (len(PAIRS[node]), n_ops, n_ops)
+        self.choices = 2 * tuple(
+            choices for node in NODES for choices in (PAIRS[node], self.op_names, self.op_names)
+        )
+        self.op_columns = tuple(
+            index for index, column in enumerate(self.columns) if "_op_" in column
         )
         # Per cell: nodes 0 and 1 are the inputs, 2(k - 1) and 2(k - 1) + 1 the operations of node k, node
         # 10 is the output.
-        support = torch.zeros(22, 22, dtype=torch.bool)
+        support = torch.zeros(22, 22, dtype=torch.bool, device="cpu")
         for cell in (support[:11, :11], support[11:, 11:]):
             for node, source in SLOTS:
                 for start in _positions(source):
@@ -178,17 +183,17 @@ class DartsSpace(SearchSpace):
 
     def graphs(self, X: Tensor) -> GraphBatch:
         n, V = len(X), self.template.n_nodes
-        ops = torch.empty(V, n, dtype=torch.int64)
-        mask = torch.ones(V, n, dtype=torch.bool)
-        adjacency = torch.zeros(V, V, n, dtype=torch.bool)
+        ops = torch.empty(V, n, dtype=torch.int64, device=X.device)
+        mask = torch.ones(V, n, dtype=torch.bool, device=X.device)
+        adjacency = torch.zeros(V, V, n, dtype=torch.bool, device=X.device)
         none = self.op_names.index("none") if self.zero_ops else -1
         for index in range(len(CELLS)):
             columns = X.T[12 * index : 12 * index + 12].reshape(len(NODES), 3, n)
             cell = slice(11 * index, 11 * index + 11)
-            ends = torch.arange(3 * index, 3 * index + 3)[:, None]
+            ends = torch.arange(3 * index, 3 * index + 3, device=X.device)[:, None]
             ops[cell][[0, 1, 10]] = ends.expand(3, n)
             for node, (pair, *codes) in zip(NODES, columns, strict=True):
-                sources = torch.tensor(PAIRS[node])[pair.long()].T
+                sources = torch.tensor(PAIRS[node], device=X.device)[pair.long()].T
                 for position, source, code in zip(_positions(node), sources, codes, strict=True):
                     ops[cell][position] = code + 6  # after the six labels of inputs and outputs
                     present = mask[cell][position]
@@ -206,10 +211,10 @@ class DartsSpace(SearchSpace):
         # From here on each cell is a row of its own.
         live = self.graphs(X).connected().reshape(2 * n, 11)[:, 2:10]
         X_cell = X.long().reshape(2 * n, 12)
-        digits = torch.zeros(2 * n, len(SLOTS), dtype=torch.int64)
+        digits = torch.zeros(2 * n, len(SLOTS), dtype=torch.int64, device=X.device)
         for node in NODES:
             pair, *codes = X_cell[:, 3 * node - 6 : 3 * node - 3].unbind(-1)
-            sources = torch.tensor(PAIRS[node])[pair]
+            sources = torch.tensor(PAIRS[node], device=X.device)[pair]
             for side, op in enumerate(codes):
                 digit = (op + 1) * live[:, 2 * node - 4 + side]
                 slot = SLOTS.index((node, 0)) + sources[:, side]
@@ -219,11 +224,12 @@ class DartsSpace(SearchSpace):
         columns = []
         for node in NODES:
             values = [self._place[node, source] for source in range(node)]
-            found = code[:, None] // torch.tensor(values) % self._base
+            found = code[:, None] // torch.tensor(values, device=X.device) % self._base
             # Edges first; a missing one becomes a none on the earliest node that is left.
             first = torch.argsort((found == 0).long(), dim=-1, stable=True)[:, :2]
             sources = first.sort(-1).values
-            pair = (sources[:, None] == torch.tensor(PAIRS[node])).all(-1).long().argmax(-1)
+            pairs = torch.tensor(PAIRS[node], device=X.device)
+            pair = (sources[:, None] == pairs).all(-1).long().argmax(-1)
             ops = found.gather(1, sources) - 1
             if self.zero_ops:
                 ops = torch.where(ops < 0, self.op_names.index("none"), ops)
@@ -252,7 +258,7 @@ class DartsSpace(SearchSpace):
             columns.append(
                 [*values, *(0.0 if slot in self._place else FORBIDDEN for slot in moved)]
             )
-        return torch.tensor(columns, dtype=torch.double).T
+        return torch.tensor(columns, dtype=torch.double, device="cpu").T
 
 
 def _positions(node: int) -> tuple[int, ...]:

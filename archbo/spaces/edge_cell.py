@@ -1,14 +1,14 @@
 """Cells with operations on the edges of a complete DAG: NAS-Bench-201 and its relatives."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Self
 
 import torch
 from torch import Tensor
 
-from archbo.errors import InvalidArchitectureError
-from archbo.spaces.base import SearchSpace
+from archbo.errors import InvalidArchitectureError, UsageError
+from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 
 __all__ = ["EdgeCellSpace"]
@@ -20,10 +20,22 @@ class EdgeCellSpace(SearchSpace):
     A row has one column per edge in the order of the architecture string: 01, 02, 12, 03, 13, 23.
 
     NAS-Bench-201 (arXiv 2001.00326) writes ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; NASLib's digit tuple
-    ``(4, 3, 3, 0, 0, 0)`` (edges 01, 02, 03, 12, 13, 23) is read too. TransNAS-Bench-101 (arXiv 2105.11871)
-    writes ``64-41414-a_bc_def``, a digit per edge; the string form is read too.
+    ``(4, 3, 3, 0, 0, 0)`` is read too, which has its own numbers for the operations and its own order of edges
+    (01, 02, 03, 12, 13, 23). TransNAS-Bench-101 (arXiv 2105.11871) writes ``64-41414-a_bc_def``, a digit per
+    edge; NASLib's tuple ``(a, b, c, d, e, f)`` of the same digits and the string of operations are read too.
 
-    ``canonical`` sets to ``none`` each edge that is on no path from 0 to 3.
+    ``canonical`` sets to the first zero operation each edge that is on no path from 0 to 3.
+
+    Args:
+        name: The name in the catalog.
+        op_names: The operations.
+        notation: ``nb201`` or ``tnb101``, which writes at most ten operations.
+        zero_ops: The operations that remove their edge; ``none`` unless given, where there is one.
+        identity_ops: The operations that pass their input on; ``skip_connect`` unless given, where there is one.
+
+    Raises:
+        UsageError: The operations cannot be told apart in the notation, or one of the special ones is not among
+            them.
 
     Example:
         >>> space = EdgeCellSpace.nas_bench_201()
@@ -32,22 +44,46 @@ class EdgeCellSpace(SearchSpace):
         (3, 0, 1, 0, 0, 4)
         >>> space.format(row) == str(space.arch("(2, 1, 1, 0, 1, 4)"))
         True
+        >>> mine = EdgeCellSpace("mine", ["zero", "conv"], notation="nb201", zero_ops=["zero"])
+        >>> mine.format(mine.canonical(mine.rows([[1, 0, 1, 0, 0, 0]]))[0])
+        '|zero~0|+|zero~0|zero~1|+|zero~0|zero~1|zero~2|'
     """
 
-    zero_ops = frozenset({"none"})
-    identity_ops = frozenset({"skip_connect"})
     edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
     def __init__(
-        self, name: str, op_names: Sequence[str], *, notation: Literal["nb201", "tnb101"]
+        self,
+        name: str,
+        op_names: Sequence[str],
+        *,
+        notation: Literal["nb201", "tnb101"],
+        zero_ops: Collection[str] | None = None,
+        identity_ops: Collection[str] | None = None,
     ) -> None:
         self.name = name
-        self.op_names = tuple(op_names)
+        self.op_names = checked_ops(op_names, name, reserved="|~+")
         self.notation = notation
+        if notation not in ("nb201", "tnb101"):
+            raise UsageError(
+                f"unknown notation {notation!r} of space {name!r}; give 'nb201' or 'tnb101'"
+            )
+        if notation == "tnb101" and len(self.op_names) > 10:
+            raise UsageError(
+                f"{len(self.op_names)} operations of space {name!r}, but the notation 'tnb101' has a digit for "
+                "each; take 'nb201'"
+            )
+        self.zero_ops = self._special("zero_ops", zero_ops, "none")
+        self.identity_ops = self._special("identity_ops", identity_ops, "skip_connect")
+        both = self.zero_ops & self.identity_ops
+        if both:
+            raise UsageError(
+                f"{min(both)!r} of space {name!r} is either a zero or an identity operation"
+            )
         self.columns = tuple(f"op_{source}_{target}" for source, target in self.edges)
-        self.cardinalities = (len(self.op_names),) * len(self.edges)
+        self.choices = (self.op_names,) * len(self.edges)
+        self.op_columns = tuple(range(len(self.edges)))
         # Node 0 is the input, nodes 1..6 are the edges in column order, node 7 is the output.
-        support = torch.zeros(8, 8, dtype=torch.bool)
+        support = torch.zeros(8, 8, dtype=torch.bool, device="cpu")
         for node, (source, target) in enumerate(self.edges, 1):
             support[0, node] = source == 0
             support[node, 7] = target == 3
@@ -66,6 +102,35 @@ class EdgeCellSpace(SearchSpace):
         """The 4,096 cells of TransNAS-Bench-101's micro space."""
         ops = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
         return cls("tnb101-micro", ops, notation="tnb101")
+
+    def _special(self, kind: str, given: Collection[str] | None, usual: str) -> frozenset[str]:
+        if given is None:
+            return frozenset({usual}) & frozenset(self.op_names)
+        found = frozenset({given} if isinstance(given, str) else given)
+        for op in sorted(found.difference(self.op_names)):
+            raise UsageError(
+                f"{kind} of space {self.name!r} has {op!r}, which is not among its operations "
+                f"{', '.join(self.op_names)}"
+            )
+        return found
+
+    @property
+    def content(self) -> dict[str, object]:
+        return super().content | {"notation": self.notation}
+
+    def difference(self, content: Mapping[str, object]) -> str:
+        found = super().difference(content)
+        choices = content.get("choices")
+        if found or self.notation != "tnb101" or not isinstance(choices, list) or not choices:
+            return found
+        # The digits of this notation number the operations.
+        before = choices[0]
+        if before == list(self.op_names[: len(before)]):
+            return ""
+        return (
+            f"its operations were {', '.join(before)}, and the digits of its notation meant them in this order; "
+            f"now they are {', '.join(self.op_names)}"
+        )
 
     def parse(self, text: str) -> tuple[int, ...]:
         text = text.strip()
@@ -97,25 +162,49 @@ class EdgeCellSpace(SearchSpace):
                 raise self._unknown_op(op, f"column {column} of {text!r}")
         return tuple(self.op_names.index(op) for op in ops)
 
-    # NASLib's digits stand for these operations, on the edges in this order.
+    # What NASLib's digits stand for, and the edges that they belong to
+    # (naslib/search_spaces/nasbench201/conversions.py, which writes the string from them).
     _digit_ops = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
     _digit_edges = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
     def _parse_digits(self, text: str) -> tuple[int, ...]:
         digits = [int(digit) for digit in re.findall(r"\d+", text)]
         if len(digits) != 6 or not re.fullmatch(r"\([\d,\s]*\)", text):
+            example = "(4, 3, 3, 0, 0, 0)" if self.notation == "nb201" else "(3, 1, 1, 2, 1, 2)"
             raise InvalidArchitectureError(
-                f"malformed digit tuple {text!r}: write six digits such as (4, 3, 3, 0, 0, 0)"
+                f"malformed digit tuple {text!r}: write six digits such as {example}"
             )
+        row = self._digits(digits)
+        if row is not None:
+            return row
+        known = self._known_digits()
+        place = next(place for place, digit in enumerate(digits) if digit not in known)
+        edges = self._digit_edges if self.notation == "nb201" else self.edges
+        raise self._unknown_op(str(digits[place]), f"edge {edges[place]} of {text!r}")
+
+    def _digits(self, digits: Sequence[int]) -> tuple[int, ...] | None:
+        known = self._known_digits()
+        if len(digits) != len(self.edges) or not set(digits) <= set(known):
+            return None
+        if self.notation == "tnb101":
+            # NASLib puts the digits into the official string as they are
+            # (naslib/search_spaces/transbench101/conversions.py).
+            return tuple(digits)
         ops = dict(zip(self._digit_edges, digits, strict=True))
-        for edge, digit in ops.items():
-            known = digit < len(self._digit_ops) and self._digit_ops[digit] in self.op_names
-            if not known:
-                raise self._unknown_op(str(digit), f"edge {edge} of {text!r}")
-        return tuple(self.op_names.index(self._digit_ops[ops[edge]]) for edge in self.edges)
+        return tuple(known[ops[edge]] for edge in self.edges)
+
+    def _known_digits(self) -> dict[int, int]:
+        """The choice that each digit of NASLib stands for."""
+        if self.notation == "tnb101":
+            return {choice: choice for choice in range(len(self.op_names))}
+        return {
+            digit: self.op_names.index(op)
+            for digit, op in enumerate(self._digit_ops)
+            if op in self.op_names
+        }
 
     def _parse_tnb101(self, text: str) -> tuple[int, ...]:
-        match = re.fullmatch(r"(?:64-41414-)?(\d)_(\d\d)_(\d\d\d)", text)
+        match = re.fullmatch(r"(?:64-41414-)?([0-9])_([0-9]{2})_([0-9]{3})", text)
         if match is None:
             raise InvalidArchitectureError(
                 f"malformed cell {text!r}: write 64-41414-a_bc_def, or |op~0|+|op~0|op~1|+..."
@@ -139,19 +228,21 @@ class EdgeCellSpace(SearchSpace):
 
     def graphs(self, X: Tensor) -> GraphBatch:
         n, V = len(X), self.template.n_nodes
-        ops = torch.empty(V, n, dtype=torch.int64)
+        ops = torch.empty(V, n, dtype=torch.int64, device=X.device)
         ops[0], ops[-1] = 0, 1
         ops[1:-1] = X.T
         ops[1:-1] += 2
-        mask = torch.ones(V, n, dtype=torch.bool)
-        for op in self.zero_ops & set(self.op_names):
+        mask = torch.ones(V, n, dtype=torch.bool, device=X.device)
+        for op in self.zero_ops:
             mask[1:-1] &= ops[1:-1] != 2 + self.op_names.index(op)
-        adjacency = torch.zeros(V, V, n, dtype=torch.bool)
+        adjacency = torch.zeros(V, V, n, dtype=torch.bool, device=X.device)
         for node, successors in enumerate(self.template.successors):
             for successor in successors:
                 torch.logical_and(mask[node], mask[successor], out=adjacency[node, successor])
         return GraphBatch(self.template, adjacency.permute(2, 0, 1), ops.T, mask.T)
 
     def canonical(self, X: Tensor) -> Tensor:
+        if not self.zero_ops:
+            return X  # every edge is there, and on a path
         connected = self.graphs(X).connected()[:, 1:-1]
-        return torch.where(connected, X, self.op_names.index("none"))
+        return torch.where(connected, X, min(map(self.op_names.index, self.zero_ops)))

@@ -9,8 +9,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from archbo.errors import InvalidArchitectureError
-from archbo.spaces.base import SearchSpace
+from archbo.errors import InvalidArchitectureError, UsageError
+from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 from archbo.spaces.relabel import FORBIDDEN, smallest_code
 
@@ -30,11 +30,13 @@ TABLE_LINKS = torch.tensor(
         [0, 1, 1, 2],
         [0, 1, 2, 2],
         [0, 1, 2, 3],
-    ]
+    ],
+    device="cpu",
 )
 """The nine rooted forests of four nodes, in the numbering of the benchmark's tables."""
 
 LAYERS = range(1, 5)
+"""The layers of a network; 0 is the raw input."""
 
 
 class GnnMacroSpace(SearchSpace):
@@ -46,7 +48,7 @@ class GnnMacroSpace(SearchSpace):
 
     Four skips compute nothing: that network is in no table and is not valid.
 
-    ``canonical`` folds what the benchmark trained once. A skip passes its input on, so one that feeds
+    ``canonical`` merges what the benchmark trained once. A skip passes its input on, so one that feeds
     other layers, or alone follows its source, or reads the raw input (directly or through skips) can be
     taken out; the layers below it move up to its source. A skip is left in place only where it adds the
     output of a layer, which also feeds others, to the output of the network. What was taken out becomes
@@ -55,7 +57,10 @@ class GnnMacroSpace(SearchSpace):
 
     Args:
         name: The name in the catalog.
-        op_names: The operations, in the order of the benchmark's tables.
+        op_names: The operations, in the order of the benchmark's tables; ``skip`` among them.
+
+    Raises:
+        UsageError: The benchmark has no such operation, or ``skip`` is missing.
 
     Example:
         >>> space = GnnMacroSpace.nas_bench_graph()
@@ -67,16 +72,23 @@ class GnnMacroSpace(SearchSpace):
     """
 
     identity_ops = frozenset({"skip"})
-    folds = True
+    merges_isomorphs = True
     rule = "; at least one layer must be other than skip"
     columns = ("link_2", "link_3", "link_4", "op_1", "op_2", "op_3", "op_4")
 
     def __init__(self, name: str, op_names: Sequence[str]) -> None:
         self.name = name
-        self.op_names = tuple(op_names)
-        self.cardinalities = (2, 3, 4, *(len(self.op_names),) * 4)
+        self.op_names = checked_ops(op_names, name)
+        unknown = [op for op in self.op_names if op not in TABLE_OPS]
+        if unknown or "skip" not in self.op_names:
+            raise UsageError(
+                f"operations {', '.join(self.op_names)} of space {name!r}: give some of "
+                f"{', '.join(TABLE_OPS)}, and skip among them"
+            )
+        self.choices = (*(tuple(range(layer)) for layer in LAYERS[1:]), *(self.op_names,) * 4)
+        self.op_columns = (3, 4, 5, 6)
         # Node 0 is the raw input, nodes 1..4 are the layers, node 5 is the output.
-        support = torch.ones(6, 6, dtype=torch.bool).triu(1)
+        support = torch.ones(6, 6, dtype=torch.bool, device="cpu").triu(1)
         support[0, 5] = False
         self.template = GraphTemplate(("input", "output", *self.op_names), (0,), (5,), support)
 
@@ -144,16 +156,16 @@ class GnnMacroSpace(SearchSpace):
     def graphs(self, X: Tensor) -> GraphBatch:
         n, V = len(X), self.template.n_nodes
         columns = X.long().T.contiguous()
-        ops = torch.empty(V, n, dtype=torch.int64)
+        ops = torch.empty(V, n, dtype=torch.int64, device=X.device)
         ops[0], ops[-1] = 0, 1
         ops[1:-1] = columns[3:] + 2
-        adjacency = torch.zeros(V, V, n, dtype=torch.bool)
+        adjacency = torch.zeros(V, V, n, dtype=torch.bool, device=X.device)
         adjacency[0, 1] = True
         for layer, link in zip(LAYERS[1:], columns, strict=False):
             for source in range(layer):
                 adjacency[source, layer] = link == source
         adjacency[1:-1, -1] = ~adjacency[1:-1, 1:-1].any(1)
-        mask = torch.ones(n, V, dtype=torch.bool)
+        mask = torch.ones(n, V, dtype=torch.bool, device=X.device)
         return GraphBatch(self.template, adjacency.permute(2, 0, 1), ops.T, mask)
 
     def canonical(self, X: Tensor) -> Tensor:
@@ -189,7 +201,7 @@ class GnnMacroSpace(SearchSpace):
         # From here on numbers are those of the new order; the raw input is where the chain ends.
         number = torch.cat([n_out, order.argsort(-1) + 1], -1)
         moved = number.gather(1, source[:, 1:].gather(1, order))
-        place = torch.arange(4)
+        place = torch.arange(4, device=X.device)
         links = torch.where(place < n_out, place, moved)
         return torch.cat([zero[:, :1], links], -1), X[:, 3:].long().gather(1, order)
 
@@ -218,7 +230,7 @@ class GnnMacroSpace(SearchSpace):
                 for source, target in self._edges
             ]
             columns.append([*edges, *(place[4 + new[layer]] for layer in LAYERS)])
-        return torch.tensor(columns, dtype=torch.double).T
+        return torch.tensor(columns, dtype=torch.double, device="cpu").T
 
     # The benchmark's own keys.
 
@@ -233,8 +245,9 @@ class GnnMacroSpace(SearchSpace):
             ``n`` int64, equal iff the benchmark holds the rows for one network.
         """
         X = self.canonical(X).long()
-        key = (X[:, None, :3] == TABLE_LINKS[:, 1:]).all(-1).long().argmax(-1)
-        for op in self._table_ops[X[:, 3:]].unbind(-1):
+        links = TABLE_LINKS[:, 1:].to(X.device)
+        key = (X[:, None, :3] == links).all(-1).long().argmax(-1)
+        for op in self._table_ops.to(X.device)[X[:, 3:]].unbind(-1):
             key = key * 10 + op
         return key
 
@@ -244,9 +257,9 @@ class GnnMacroSpace(SearchSpace):
         Raises:
             InvalidArchitectureError: A key is that of no network of this space.
         """
-        digits = keys[:, None] // torch.tensor([1000, 100, 10, 1]) % 10
-        ops = (digits[..., None] == self._table_ops).long().argmax(-1)
-        links = TABLE_LINKS[(keys // 10_000).clamp(0, len(TABLE_LINKS) - 1), 1:]
+        digits = keys[:, None] // torch.tensor([1000, 100, 10, 1], device=keys.device) % 10
+        ops = (digits[..., None] == self._table_ops.to(keys.device)).long().argmax(-1)
+        links = TABLE_LINKS.to(keys.device)[(keys // 10_000).clamp(0, len(TABLE_LINKS) - 1), 1:]
         X = torch.cat([links, ops], -1).to(dtype)
         bad = ((self.table_key(X) != keys) | ~self.is_valid(X)).nonzero().flatten()
         if len(bad):
@@ -259,4 +272,4 @@ class GnnMacroSpace(SearchSpace):
 
     @cached_property
     def _table_ops(self) -> Tensor:
-        return torch.tensor([TABLE_OPS.index(op) for op in self.op_names])
+        return torch.tensor([TABLE_OPS.index(op) for op in self.op_names], device="cpu")

@@ -8,10 +8,10 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-__all__ = ["GraphBatch", "GraphTemplate"]
+__all__ = ["GraphBatch", "GraphTemplate", "without_caches"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphTemplate:
     """What the graphs of a search space have in common.
 
@@ -32,6 +32,9 @@ class GraphTemplate:
     def __post_init__(self) -> None:
         if bool(self.support.tril().any()):
             raise ValueError("a graph template's nodes must be in topological order")
+
+    def __getstate__(self) -> dict[str, object]:
+        return without_caches(self)
 
     @property
     def n_nodes(self) -> int:
@@ -54,7 +57,7 @@ class GraphTemplate:
                 stack.extend((*path, node) for node in reversed(self.successors[path[-1]]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphBatch:
     """Graphs of ``n`` architectures, operations on nodes.
 
@@ -93,7 +96,7 @@ class GraphBatch:
         V = self.template.n_nodes
         # One slice per node pair; with the batch last these slices are contiguous.
         adjacency = self.adjacency.permute(1, 2, 0).contiguous()
-        forward = torch.zeros(V, len(self), dtype=torch.bool)
+        forward = torch.zeros(V, len(self), dtype=torch.bool, device=adjacency.device)
         backward = torch.zeros_like(forward)
         forward[list(self.template.inputs)] = True
         backward[list(self.template.outputs)] = True
@@ -127,3 +130,13 @@ class GraphBatch:
             edges[node] *= ~gone[node]
             edges[:, node] *= ~gone[node]
         return edges, live & ~gone
+
+
+def without_caches(value: object) -> dict[str, object]:
+    """The attributes of an object that are worth pickling: all but its cached properties."""
+    kind = type(value)
+    return {
+        key: kept
+        for key, kept in vars(value).items()
+        if not isinstance(getattr(kind, key, None), cached_property)
+    }

@@ -10,15 +10,20 @@ import torch
 from torch import Tensor
 
 from archbo.errors import InvalidArchitectureError
-from archbo.spaces.base import SearchSpace
+from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 from archbo.spaces.relabel import FORBIDDEN, smallest_code
 
 __all__ = ["NodeCellSpace"]
 
 V = 7
+"""The most nodes of a cell, input and output among them (arXiv 1902.09635)."""
+
 PAIRS = tuple((source, target) for source in range(V) for target in range(source + 1, V))
+"""The pairs of positions that there may be an edge between, row by row of the upper triangle."""
+
 MIDDLE = range(1, V - 1)
+"""The positions between input and output."""
 
 
 class NodeCellSpace(SearchSpace):
@@ -52,8 +57,7 @@ class NodeCellSpace(SearchSpace):
         True
     """
 
-    folds = True
-    rule = "; the output must be reached from the input, by at most 9 edges in all"
+    merges_isomorphs = True
     columns = (
         *(f"edge_{source}_{target}" for source, target in PAIRS),
         *(f"op_{node}" for node in MIDDLE),
@@ -61,10 +65,14 @@ class NodeCellSpace(SearchSpace):
 
     def __init__(self, name: str, op_names: Sequence[str], *, max_edges: int) -> None:
         self.name = name
-        self.op_names = tuple(op_names)
+        self.op_names = checked_ops(op_names, name, reserved="|:")
         self.max_edges = max_edges
-        self.cardinalities = (2,) * len(PAIRS) + (len(self.op_names),) * len(MIDDLE)
-        support = torch.ones(V, V, dtype=torch.bool).triu(1)
+        self.rule = (
+            f"; the output must be reached from the input, by at most {max_edges} edges in all"
+        )
+        self.choices = ((0, 1),) * len(PAIRS) + (self.op_names,) * len(MIDDLE)
+        self.op_columns = tuple(range(len(PAIRS), len(self.columns)))
+        support = torch.ones(V, V, dtype=torch.bool, device="cpu").triu(1)
         self.template = GraphTemplate(("input", "output", *self.op_names), (0,), (V - 1,), support)
 
     @classmethod
@@ -72,7 +80,17 @@ class NodeCellSpace(SearchSpace):
         """The 423,624 cells of NAS-Bench-101."""
         return cls("nb101", ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"), max_edges=9)
 
+    @property
+    def content(self) -> dict[str, object]:
+        return super().content | {"max_edges": self.max_edges}
+
     # Notation.
+
+    def _parse_object(self, value: object) -> tuple[int, ...]:
+        # A matrix of NumPy has no text that could be read.
+        if isinstance(value, list | tuple) and len(value) == 2:
+            return self.from_matrix(*value)
+        return super()._parse_object(value)
 
     def parse(self, text: str) -> tuple[int, ...]:
         if text.lstrip().startswith(("(", "[")):
@@ -118,7 +136,7 @@ class NodeCellSpace(SearchSpace):
             )
         k = len(ops)
         try:
-            A = torch.as_tensor(matrix)
+            A = torch.as_tensor(matrix, device="cpu")
         except (ValueError, TypeError, RuntimeError) as error:
             raise InvalidArchitectureError(
                 f"matrix {matrix!r} of a {self.name} cell: give {k} rows of {k} numbers"
@@ -183,12 +201,12 @@ class NodeCellSpace(SearchSpace):
     def graphs(self, X: Tensor) -> GraphBatch:
         n = len(X)
         columns = X.T
-        ops = torch.empty(V, n, dtype=torch.int64)
+        ops = torch.empty(V, n, dtype=torch.int64, device=X.device)
         ops[0], ops[-1] = 0, 1
         ops[1:-1] = columns[len(PAIRS) :]
         ops[1:-1] += 2
-        mask = torch.zeros(V, n, dtype=torch.bool)
-        adjacency = torch.zeros(V, V, n, dtype=torch.bool)
+        mask = torch.zeros(V, n, dtype=torch.bool, device=X.device)
+        adjacency = torch.zeros(V, V, n, dtype=torch.bool, device=X.device)
         for (source, target), bit in zip(PAIRS, columns, strict=False):
             edge = torch.ne(bit, 0, out=adjacency[source, target])
             mask[source] |= edge
@@ -213,7 +231,7 @@ class NodeCellSpace(SearchSpace):
         dropped = len(self.op_names)
         ops = torch.where(live[1:-1], X.T[len(PAIRS) :].long(), dropped)
         code = smallest_code(torch.cat([edges.long(), ops]).T, self._weights)
-        result = torch.empty(self.n_columns, len(X), dtype=X.dtype)
+        result = torch.empty(self.n_columns, len(X), dtype=X.dtype, device=X.device)
         for column, (value, base) in enumerate(self._places):
             digit = code // value % base
             result[column] = digit.masked_fill_(digit == dropped, 0) if base > 2 else digit
@@ -242,7 +260,7 @@ class NodeCellSpace(SearchSpace):
             new = (0, *numbers, V - 1)
             edges = [bit.get((new[source], new[target]), FORBIDDEN) for source, target in PAIRS]
             columns.append([*edges, *(op[new[node]] for node in MIDDLE)])
-        return torch.tensor(columns, dtype=torch.double).T
+        return torch.tensor(columns, dtype=torch.double, device="cpu").T
 
     # All cells.
 
@@ -257,12 +275,12 @@ class NodeCellSpace(SearchSpace):
         First all shapes with at most ``max_edges`` edges and nothing to drop, up to isomorphism; then
         every way to label them.
         """
-        codes = torch.arange(2 ** len(PAIRS))
-        places = torch.arange(len(PAIRS) - 1, -1, -1)
+        codes = torch.arange(2 ** len(PAIRS), device="cpu")
+        places = torch.arange(len(PAIRS) - 1, -1, -1, device="cpu")
         n_edges = sum((codes >> place & 1 for place in places), torch.zeros_like(codes))
         codes = codes[n_edges <= self.max_edges]
         # Bytes suffice here and keep the largest table small.
-        shapes = torch.zeros(len(codes), self.n_columns, dtype=torch.uint8)
+        shapes = torch.zeros(len(codes), self.n_columns, dtype=torch.uint8, device="cpu")
         for column, place in enumerate(places):
             shapes[:, column] = codes >> place & 1
         live, edges = self._pruned(shapes)
@@ -273,8 +291,8 @@ class NodeCellSpace(SearchSpace):
         parts = []
         for size in range(len(MIDDLE) + 1):
             unlabelled = shapes[k == size].to(dtype)
-            axes = [torch.arange(len(self.op_names), dtype=dtype)] * size
-            axes += [torch.zeros(1, dtype=dtype)] * (len(MIDDLE) - size)
+            axes = [torch.arange(len(self.op_names), dtype=dtype, device="cpu")] * size
+            axes += [torch.zeros(1, dtype=dtype, device="cpu")] * (len(MIDDLE) - size)
             labels = torch.cartesian_prod(*axes)
             cells = unlabelled.repeat_interleave(len(labels), 0)
             cells[:, len(PAIRS) :] = labels.repeat(len(unlabelled), 1)

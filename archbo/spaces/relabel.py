@@ -31,7 +31,8 @@ def smallest_code(features: Tensor, weights: Tensor, *, chunk: int = 8192) -> Te
         >>> smallest_code(digits, swaps)
         tensor([13, 13])
     """
-    code = torch.empty(len(features), dtype=torch.int64)
+    weights = weights.to(features.device)
+    code = torch.empty(len(features), dtype=torch.int64, device=features.device)
     for start in range(0, len(features), chunk):
         part = slice(start, start + chunk)
         code[part] = (features[part].double() @ weights).amin(-1)

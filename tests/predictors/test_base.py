@@ -6,7 +6,7 @@ from linear_operator.utils.errors import NanError, NotPSDError
 
 from archbo.errors import FitError, NumericalWarning, UsageError
 from archbo.predictors import Predictor
-from archbo.predictors.pool_gp import fixed_gp
+from archbo.predictors.gaussian_processes.pool_gp import fixed_gp
 from archbo.spaces import CategoricalSpace
 
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})

@@ -7,11 +7,11 @@ from scipy.stats import kendalltau
 
 from archbo.encodings import OneHotEncoding
 from archbo.errors import NumericalWarning
-from archbo.predictors.deep_ensemble import DeepEnsemble
-from archbo.predictors.laplace import LinearisedLaplace, linear_posterior_draws
-from archbo.predictors.losses import diff_kendall, hinge, list_mle, logistic
-from archbo.predictors.relevance import gp_relevance
-from archbo.predictors.sghmc import SGHMC, sample_sghmc
+from archbo.predictors.bayesian_networks.deep_ensemble import DeepEnsemble
+from archbo.predictors.bayesian_networks.laplace import LinearisedLaplace, linear_posterior_draws
+from archbo.predictors.bayesian_networks.relevance import gp_relevance
+from archbo.predictors.bayesian_networks.sghmc import SGHMC, sample_sghmc
+from archbo.predictors.ranking.losses import diff_kendall, hinge, list_mle, logistic
 from archbo.spaces import CategoricalSpace
 
 GRID = CategoricalSpace("grid", {name: range(5) for name in "abcd"})

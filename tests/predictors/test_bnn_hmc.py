@@ -10,19 +10,17 @@ from pyro.infer.mcmc.util import initialize_model
 from pyro.ops import stats
 from scipy.stats import norm
 
-from archbo.errors import FitError, NumericalWarning
-from archbo.predictors.bnn_hmc import BNNHMC, MarginalPotential
-from archbo.predictors.hmc import (
+from archbo.errors import FitError, NumericalWarning, UsageError
+from archbo.predictors.bayesian_networks.bnn_hmc import BNNHMC, MarginalPotential
+from archbo.predictors.bayesian_networks.hmc import (
     Diagnostics,
     Draws,
     descend,
-    effective_sample_size,
     leapfrog,
     sample_batched,
     sample_pyro,
-    split_r_hat,
 )
-from archbo.predictors.mlp import WhiteNetwork
+from archbo.predictors.bayesian_networks.mlp import WhiteNetwork
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 from perf.bnn import pyro_model
 
@@ -63,7 +61,7 @@ def test_moments_are_those_of_the_conjugate_posterior(sampler):
     options = {} if sampler is sample_batched else {"nuts": True}
     draws = sampler(target, start(4), generator=rng(), **many, **options)
     flat = draws.positions.reshape(-1, 4)
-    independent = effective_sample_size(draws.positions)
+    independent = stats.effective_sample_size(torch.from_numpy(draws.positions)).numpy()
     assert (independent > 150).all()
     std = np.sqrt(target.covariance.diagonal())
     assert (np.abs(flat.mean(0) - target.mean) < 4.5 * std / np.sqrt(independent)).all()
@@ -178,12 +176,13 @@ def test_diagnostics_are_those_of_pyro(length):
     for step in range(1, length):
         chains[:, step] += np.linspace(-0.3, 0.9, 5) * chains[:, step - 1]
     own = torch.tensor(chains)
-    np.testing.assert_allclose(split_r_hat(chains), stats.split_gelman_rubin(own))
-    np.testing.assert_allclose(effective_sample_size(chains), stats.effective_sample_size(own))
     draws = Draws(chains, 0, 0.8, 0.1, 1000)
+    # Quantities of all draws, one after the other, find back to their chains.
     found = Diagnostics.of(draws, {"all": chains.reshape(-1, 5)})
-    assert found.r_hat["all"] == pytest.approx(split_r_hat(chains).max())
-    assert found.effective_samples["all"] == pytest.approx(effective_sample_size(chains).min())
+    assert found.r_hat["all"] == pytest.approx(stats.split_gelman_rubin(own).max().item())
+    assert found.effective_samples["all"] == pytest.approx(
+        stats.effective_sample_size(own).min().item()
+    )
 
 
 def data(space, n=15, seed=0):
@@ -235,7 +234,7 @@ def test_stuck_chains_are_no_fit(monkeypatch):
     def stuck(potential, start, *, samples, **options):
         return Draws(np.repeat(start[:, None], samples, 1), 4 * samples, 0.0, 1.0, 0)
 
-    monkeypatch.setattr("archbo.predictors.bnn_hmc.sample_batched", stuck)
+    monkeypatch.setattr("archbo.predictors.bayesian_networks.bnn_hmc.sample_batched", stuck)
     bnn = BNNHMC(TOY)
     with pytest.warns(NumericalWarning, match=r"BNNHMC: it could not be fitted .*chains are stuck"):
         bnn.fit(*data(TOY), seed=0)
@@ -249,7 +248,9 @@ def test_pyros_samplers_find_the_same_posterior(sampler):
     """On four observations of one decision, where both are quick; by Monte Carlo's own error."""
     space = CategoricalSpace("one", {"a": [1, 2, 3, 4]})
     X, Y = space.enumerate(), torch.tensor([1.0, 2.0, 2.5, 4.0])
-    options = {"hidden": (3,), "chains": 2, "warmup": 40, "samples": 50, "max_steps": 16}
+    options = {"hidden": (3,), "chains": 2, "warmup": 40, "samples": 50}
+    if sampler == "nuts":
+        options["max_steps"] = 16
     torch.manual_seed(1)
     before = torch.get_rng_state()
     theirs = BNNHMC(space, sampler=sampler, **options).fit(X, Y, seed=0)
@@ -259,6 +260,15 @@ def test_pyros_samplers_find_the_same_posterior(sampler):
     assert (mean - their_mean).abs().max() < 0.5 * std.max()
     assert ((std / their_std).log().abs() < 0.5).all()
     assert theirs.diagnostics.leapfrogs > 180
+
+
+def test_options_that_would_not_take_effect_are_refused():
+    with pytest.raises(UsageError, match="leave max_steps out"):
+        BNNHMC(TOY, sampler="hmc", max_steps=16)
+    with pytest.raises(UsageError, match="sampler is 'gibbs'; give 'batched' or 'nuts' or 'hmc'"):
+        BNNHMC(TOY, sampler="gibbs")
+    with pytest.raises(UsageError, match="samples is at least 4"):
+        BNNHMC(TOY, samples=2)
 
 
 def test_members_are_pairs_around_the_conditional_mean():

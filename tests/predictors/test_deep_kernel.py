@@ -5,7 +5,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from archbo.encodings import OneHotEncoding, PathEncoding
-from archbo.predictors.deep_kernel import DeepKernel, DeepKernelGP
+from archbo.predictors.gaussian_processes.deep_kernel import DeepKernel, DeepKernelGP
 from archbo.spaces import EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

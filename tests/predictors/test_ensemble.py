@@ -5,7 +5,7 @@ import torch
 from botorch.models.ensemble import EnsembleModel
 
 from archbo.predictors import GaussianEnsemble, calibrate
-from archbo.predictors.ensemble import FLOOR
+from archbo.predictors.gaussian_model import FLOOR
 
 
 class Lines(GaussianEnsemble):

@@ -5,9 +5,9 @@ import torch
 from sklearn.ensemble import RandomForestRegressor
 
 from archbo.predictors.base import marginals
-from archbo.predictors.ensemble import calibrate
-from archbo.predictors.forest import RandomForest
-from archbo.predictors.gbdt import tree_encoding
+from archbo.predictors.calibration import calibrate
+from archbo.predictors.trees.forest import RandomForest
+from archbo.predictors.trees.gbdt import tree_encoding
 from archbo.spaces import EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

@@ -9,8 +9,8 @@ from archbo import catalog
 from archbo.encodings import OneHotEncoding
 from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import marginals
-from archbo.predictors.gbdt import GBDT, tree_encoding
-from archbo.predictors.held_out import folds, moments
+from archbo.predictors.calibration import folds, moments
+from archbo.predictors.trees.gbdt import GBDT, tree_encoding
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

@@ -10,7 +10,7 @@ from archbo.encodings import OneHotEncoding, OpCountEncoding, PathEncoding
 from archbo.encodings.weisfeiler_lehman import WLEncoding
 from archbo.errors import UsageError
 from archbo.predictors import kernels
-from archbo.predictors.gp import relative
+from archbo.predictors.gaussian_processes.gp import relative
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

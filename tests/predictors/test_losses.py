@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau, somersd
 
-from archbo.predictors.losses import diff_kendall, hinge, list_mle, logistic, mse
+from archbo.predictors.ranking.losses import diff_kendall, hinge, list_mle, logistic, mse
 
 
 def draw(*shape, seed=0):

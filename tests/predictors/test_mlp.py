@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from archbo.encodings import OneHotEncoding, OpCountEncoding
-from archbo.predictors.mlp import BatchedMLP, StandardFeatures, WeightPrior, WhiteNetwork
+from archbo.predictors.bayesian_networks.mlp import (
+    BatchedMLP,
+    StandardFeatures,
+    WeightPrior,
+    WhiteNetwork,
+)
 from archbo.spaces import EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from archbo.encodings import OneHotEncoding
 from archbo.encodings.pyg import cell_costs, semantic_graphs, to_pyg
 from archbo.errors import UsageError
-from archbo.predictors.graph_network import (
+from archbo.predictors.ranking.graph_network import (
     AttentionPooling,
     GraphInputs,
     GraphNetwork,
@@ -19,9 +19,9 @@ from archbo.predictors.graph_network import (
     SagPooling,
     SumPooling,
 )
-from archbo.predictors.losses import diff_kendall, hinge, list_mle, logistic, mse
-from archbo.predictors.relativistic_gnn import RelativisticGNN
-from archbo.predictors.utilities import interpolate, train
+from archbo.predictors.ranking.losses import diff_kendall, hinge, list_mle, logistic, mse
+from archbo.predictors.ranking.rankers import interpolate, train
+from archbo.predictors.ranking.relativistic_gnn import RelativisticGNN
 from archbo.spaces import CategoricalSpace, DartsSpace, EdgeCellSpace, NodeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -304,7 +304,7 @@ def test_a_member_never_sees_what_is_held_out(task):
 
 
 def test_every_observation_is_held_out_by_three_members():
-    from archbo.predictors.utilities import _folds
+    from archbo.predictors.ranking.rankers import _folds
 
     for n, n_members in [(5, 12), (23, 12), (8, 6), (100, 9)]:
         held_out, n_folds = _folds(n, n_members, 0), n_members // 3

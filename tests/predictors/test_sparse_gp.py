@@ -7,9 +7,9 @@ from scipy.stats import multivariate_normal
 
 from archbo import GP
 from archbo.encodings import PathEncoding
-from archbo.predictors import sparse_gp
-from archbo.predictors.map_fit import gradient_of
-from archbo.predictors.sparse_gp import AutoGP, SparseGP
+from archbo.predictors.gaussian_processes import sparse_gp
+from archbo.predictors.gaussian_processes.map_fit import gradient_of
+from archbo.predictors.gaussian_processes.sparse_gp import AutoGP, SparseGP
 from archbo.spaces import EdgeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
 from archbo import catalog
-from archbo.errors import UsageError
+from archbo.errors import NumericalWarning, UsageError
 from archbo.proxies import (
     LAYERWISE,
     MEASURES,
@@ -24,7 +24,7 @@ from archbo.proxies import (
     network,
     ranks,
 )
-from archbo.proxies.images import random_images
+from archbo.proxies.measures.images import random_images
 
 NB201 = catalog.space("nb201")
 every_measure = pytest.mark.parametrize("name", MEASURES)
@@ -457,14 +457,127 @@ def test_thirteen_measures_of_a_reduced_network_take_less_than_half_a_second():
     assert min(seconds) < 0.5
 
 
+# What fails, and what says nothing.
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patches, self.qkv = nn.Conv2d(2, 8, 2, 2), nn.Linear(8, 24)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        q, k, v = (part[:, None] for part in self.qkv(tokens).chunk(3, -1))
+        return self.head(self.attend(q, k, v)[:, 0].mean(1))
+
+    def attend(self, q, k, v):
+        return nn.functional.scaled_dot_product_attention(q, k, v)
+
+
+def test_attention_is_differentiated_twice():
+    torch.manual_seed(0)
+    net, (x, y) = Attention(), batch()
+    w = weights(net)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        g = torch.autograd.grad(cross_entropy(net(x), y), w, create_graph=True)
+    Hg = torch.autograd.grad(sum((a.detach() * a).sum() for a in g), w)
+    wanted = -sum(float((a * b).detach().sum()) for a, b in zip(w, Hg, strict=True))
+    scores = compute(net, x, y)
+    assert scores["grasp"] == pytest.approx(wanted, rel=1e-4)
+    # The others are those of fused attention.
+    assert scores["snip"] == pytest.approx(one(net, "snip"), rel=1e-4)
+    assert torch.backends.cuda.flash_sdp_enabled()
+
+
+class Fused(Attention):
+    """It asks for the kernel that has no second derivative by name."""
+
+    def attend(self, q, k, v):
+        return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v)[0]
+
+
+def test_a_measure_that_fails_is_nan_and_the_others_stand():
+    torch.manual_seed(0)
+    net, (x, y) = Fused(), batch()
+    alone = compute(net, x, y, ["grad_norm", "fisher", "zen"])
+    message = "grasp cannot be computed for this Fused and is NaN: RuntimeError: derivative for"
+    with pytest.warns(NumericalWarning, match=message) as found:
+        scores = compute(net, x, y, ["grad_norm", "grasp", "fisher", "zen"])
+    assert len(found) == 1
+    assert math.isnan(scores.pop("grasp"))
+    assert scores == pytest.approx(alone)
+    with pytest.warns(NumericalWarning, match="grasp cannot"):
+        parts = compute_layers(net, x, y, ["grasp", "snip"])
+    assert list(parts["grasp"]) == list(parts["snip"])
+    assert all(map(math.isnan, parts["grasp"].values()))
+    assert all(map(math.isfinite, parts["snip"].values()))
+
+
+def test_a_loss_without_gradient_is_told_of_once():
+    torch.manual_seed(0)
+    net, (x, _) = SmallNet(classes=1), batch()
+    with pytest.warns(
+        NumericalWarning, match="for regression give another loss, .*mse_loss"
+    ) as told:
+        scores = compute(
+            net, x, torch.zeros(12, dtype=torch.int64), ["grad_norm", "snip", "fisher"]
+        )
+    assert len(told) == 1
+    assert set(scores.values()) == {0.0}
+    targets = torch.arange(12.0).unsqueeze(-1)
+    right = compute(net, x, targets, ["grad_norm", "snip", "fisher"], loss=mse_loss)
+    assert min(right.values()) > 0
+
+
+def test_a_dead_cell_is_no_fault_of_the_loss():
+    net = network(NB201, [0] * 6, EdgeCellSkeleton(channels=4, cells=1))
+    images, labels = random_images(8, resolution=8)
+    assert compute(net, images, labels, ["grad_norm", "snip"])["snip"] >= 0  # and no warning
+
+
 # What is refused.
+
+
+@pytest.mark.parametrize(("label", "text"), [(3, "a label is 3"), (-1, "a label is -1")])
+@pytest.mark.parametrize("name", ["snip", "zico", "flatness"])
+def test_labels_beyond_the_classes_are_refused(net, name, label, text):
+    x, y = batch()
+    y[4] = label
+    with pytest.raises(UsageError, match=f"has 3 outputs, but {text}; give labels from 0 to 2"):
+        one(net, name, x, y)
+    y[4] = -100  # which cross_entropy leaves out
+    assert math.isfinite(one(net, name, x, y))
+
+
+def test_targets_that_do_not_fit_the_loss_are_refused(net):
+    x, y = batch()
+    for targets in (torch.rand(12), y[:7]):
+        with pytest.raises(UsageError, match=r"the loss fails on outputs .*\(12, 3\).*mse_loss"):
+            one(net, "snip", x, targets)
+
+
+def test_inputs_that_do_not_fit_the_network_are_refused(net):
+    _, y = batch()
+    with pytest.raises(UsageError, match=r"this SmallNet fails on the inputs .*\(12, 7, 6, 6\)"):
+        one(net, "snip", torch.rand(12, 7, 6, 6), y)
+    with pytest.raises(UsageError, match=r"fails on the inputs .*TypeError"):
+        one(net, "snip", (torch.rand(12, 2, 6, 6), y), y)
+
+
+@pytest.mark.parametrize("name", [*LAYERWISE, "ntk", "lga"])
+def test_networks_without_weights_are_refused(name):
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with pytest.raises(UsageError, match="the network has no weights"):
+        one(net, name, torch.rand(12, 3, 6, 6))
+    assert one(net, "params", torch.rand(12, 3, 6, 6)) == 0
 
 
 def test_unknown_measures_and_unfit_targets_are_refused(net):
     x, y = batch()
     with pytest.raises(UsageError, match="unknown measure 'snap'"):
         compute(net, x, y, ["snap"])
-    with pytest.raises(UsageError, match="jacov is no sum over layers"):
+    with pytest.raises(UsageError, match="jacov is not a sum over layers"):
         compute_layers(net, x, y, ["jacov"])
     for name in ("epe_nas", "lga"):
         with pytest.raises(UsageError, match=f"{name} compares classes"):

@@ -40,6 +40,9 @@ class Given(Proxies):
     def reference(self):
         return self._scores[: self._n], self._nodes[: self._n]
 
+    def _same_scores(self, other):
+        return self._scores.equal(other._scores) and self._nodes.equal(other._nodes)
+
 
 def numbers(*shape, seed, ties):
     """Few distinct ones, so that many are equal, or all distinct; failures and zeros among them."""

@@ -1,6 +1,8 @@
 """Tables of scores: equal to single scores, by any number of workers, resumed where they stopped."""
 
 import json
+import multiprocessing
+import os
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +13,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from archbo import catalog, read_table
-from archbo.errors import DataError, UsageError
+from archbo.errors import DataError, NumericalWarning, UsageError
 from archbo.proxies import (
     EdgeCellSkeleton,
     NodeCellSkeleton,
@@ -24,7 +26,7 @@ from archbo.proxies import (
     random_images,
     score,
 )
-from archbo.spaces import CategoricalSpace
+from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
 NB201 = catalog.space("nb201")
 SMALL = EdgeCellSkeleton(channels=4, cells=1)
@@ -162,11 +164,83 @@ def test_other_files_are_refused_and_stay(tmp_path):
     path = tmp_path / "table.parquet"
     pd.DataFrame({"arch_str": ["x"]}).to_parquet(path)
     before = path.read_bytes()
-    with pytest.raises(DataError, match="no file of scores"):
+    with pytest.raises(DataError, match="not a file of scores"):
         scored(rows(1), path=path)
     assert path.read_bytes() == before
     with pytest.raises(UsageError, match=r"\.parquet"):
         scored(rows(1), path=tmp_path / "scores.csv")
+
+
+def test_a_save_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "scores.parquet"
+    scored(rows(1), path=path)
+    before = path.read_bytes()
+
+    def full(frame, part, **options):
+        part.write_bytes(b"PAR1")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(UsageError, match=r"cannot write .*scores\.parquet: No space left"):
+        scored(rows(3), path=path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.parquet"]
+
+
+def test_a_run_that_fails_at_once_leaves_no_file(tmp_path):
+    path = tmp_path / "scores.parquet"
+    with pytest.raises(UsageError, match="a label is 10"):
+        score(
+            NB201, rows(1), IMAGES, torch.full_like(LABELS, 10), ["snip"], skeleton=SMALL, path=path
+        )
+    assert not path.exists()
+
+
+def test_a_measure_that_fails_is_nan_in_the_table():
+    with pytest.warns(NumericalWarning, match="grasp cannot be computed for this Frail"):
+        table = scored(
+            rows(2), ("snip", "grasp"), nodes=["grasp", "snip"], skeleton=FrailSkeleton()
+        )
+    assert table.grasp.isna().all()
+    assert table.snip.notna().all()
+    parts = nodes_of(table, NB201, ["grasp", "snip"])
+    assert parts[:, 0].isnan().tolist() == [[True, False]] * 2
+
+
+# Several processes.
+
+
+def test_workers_stop_with_the_run(tmp_path):
+    path = tmp_path / "scores.parquet"
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scored(rows(6), path=path, progress=stop, workers=2)
+    assert len(pd.read_parquet(path)) == 2
+    assert not multiprocessing.active_children()
+    pd.testing.assert_frame_equal(scored(rows(6), path=path, workers=2), scored(rows(6)))
+
+
+def test_a_worker_that_dies_is_told_of():
+    with pytest.raises(UsageError, match=r"one of 2 workers died, .*; give fewer workers"):
+        scored(rows(3), skeleton=DeadlySkeleton(), workers=2)
+
+
+def test_errors_come_from_workers_as_they_are():
+    with pytest.raises(UsageError, match="but a label is 10; give labels from 0 to 9"):
+        score(
+            NB201, rows(2), IMAGES, torch.full_like(LABELS, 10), ["snip"], skeleton=SMALL, workers=2
+        )
+
+
+def test_what_cannot_be_sent_to_workers_is_refused():
+    with pytest.raises(
+        UsageError, match=r"the loss cannot be sent to other processes: .*workers=1"
+    ):
+        scored(rows(2), loss=lambda output, targets: output.sum(), workers=2)
 
 
 def test_bad_requests_fail_before_any_work():
@@ -175,12 +249,43 @@ def test_bad_requests_fail_before_any_work():
 
     with pytest.raises(UsageError, match="unknown measure"):
         scored(rows(1), ["snap"], progress=never)
-    with pytest.raises(UsageError, match="jacov is no sum over layers"):
+    with pytest.raises(UsageError, match="jacov is not a sum over layers"):
         scored(rows(1), nodes=["jacov"], progress=never)
     with pytest.raises(UsageError, match="workers is 0"):
         scored(rows(1), workers=0, progress=never)
     with pytest.raises(UsageError, match="NodeCellSkeleton is for"):
         scored(rows(1), skeleton=NodeCellSkeleton(), progress=never)
+
+
+class Frail(SpaceNetwork):
+    """A kernel of it has no second derivative."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+        self.columns = {"layer": 0}
+
+    def forward(self, x):
+        q = self.layer(x.flatten(2)).unsqueeze(1)
+        return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, q, q)[0].mean((1, 2))
+
+
+@dataclass(frozen=True)
+class FrailSkeleton(Skeleton):
+    space_type = EdgeCellSpace
+    classes: int = 10
+
+    def build(self, space, row):
+        return Frail()
+
+
+@dataclass(frozen=True)
+class DeadlySkeleton(Skeleton):
+    space_type = EdgeCellSpace
+    classes: int = 10
+
+    def build(self, space, row):
+        os._exit(1)
 
 
 class Stack(SpaceNetwork):
@@ -205,12 +310,7 @@ class StackSkeleton(Skeleton):
     classes: int = 10
 
     def build(self, space, row):
-        return Stack(
-            [
-                int(space.choices[column][code])
-                for column, code in zip(space.columns, row, strict=True)
-            ]
-        )
+        return Stack(list(space.arch(list(row)).values.values()))
 
 
 def test_a_space_of_ones_own_with_a_skeleton_of_ones_own():

@@ -7,6 +7,7 @@ import torch
 
 from archbo import catalog
 from archbo.errors import UsageError
+from archbo.networks import default_skeleton
 from archbo.proxies import (
     DEFAULT_MEASURES,
     EdgeCellSkeleton,
@@ -16,7 +17,6 @@ from archbo.proxies import (
     score,
     setup,
 )
-from archbo.proxies.networks import default_skeleton
 from archbo.spaces import CategoricalSpace
 
 SPACES = {name: catalog.space(name) for name in catalog.SPACES}

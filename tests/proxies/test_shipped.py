@@ -1,6 +1,7 @@
 """The tables of proxies that come with archbo."""
 
 import json
+import pickle
 import re
 
 import numpy as np
@@ -9,14 +10,16 @@ import torch
 
 from archbo import catalog
 from archbo.benchmarks import read_table
+from archbo.cli.proxies import remedy
 from archbo.comparison import spearman
-from archbo.errors import UsageError
+from archbo.errors import NoProxiesError, UsageError
 from archbo.proxies import (
     DEFAULT_MEASURES,
     NODEWISE,
     SHIPPED,
     ProxyTable,
     nodes_of,
+    proxies_for,
     score,
     setup,
     shipped,
@@ -96,9 +99,37 @@ def test_encodings_take_it_where_no_other_is_named():
 @pytest.mark.parametrize("space", [catalog.space("nb101"), CategoricalSpace("toy", {"a": ["b"]})])
 def test_other_spaces_have_none(space):
     assert space.name not in SHIPPED
-    remedy = f"no proxies of {space.name}; .*compute --spaces {space.name}'.*--proxies FILE"
-    with pytest.raises(UsageError, match=remedy):
+    with pytest.raises(NoProxiesError, match=f"no proxies of {space.name}; give some") as found:
         shipped(space)
+    assert "--" not in str(found.value)
+    # Networks are what proxies can be computed from.
+    assert (
+        ("ComputedProxies" in str(found.value)) == found.value.computable == (space.name == "nb101")
+    )
+    assert pickle.loads(pickle.dumps(found.value)).computable == found.value.computable  # noqa: S301
+
+
+def test_a_space_that_shares_a_name_has_none():
+    impostor = CategoricalSpace("nb201", {f"op_{n}": range(5) for n in range(6)})
+    with pytest.raises(NoProxiesError, match="no proxies of nb201"):
+        shipped(impostor)
+    with pytest.raises(UsageError, match="of another space named nb201, not of nb201; give"):
+        proxies_for(impostor, shipped(NB201))
+    assert proxies_for(catalog.space("nb201"), shipped(NB201)) is shipped(NB201)
+
+
+def test_the_command_line_advises_what_works():
+    for space, command in (
+        (catalog.space("nb101"), True),
+        (CategoricalSpace("toy", {"a": "b"}), False),
+    ):
+        with pytest.raises(NoProxiesError) as found:
+            shipped(space)
+        advice = remedy(found.value)
+        assert "--proxies 'c10_zc_*'" in advice
+        assert "--proxies FILE" in advice
+        # What has no networks cannot be measured.
+        assert ("archbo proxies compute" in advice) is command
 
 
 def test_the_command_line_needs_no_proxies_named(tmp_path, monkeypatch, capsys):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Generator, Tensor
 
-from archbo.acquisition import Candidates, Context, Rule
+from archbo.acquisition import Candidates, Context, Cost, Rule
 from archbo.acquisition.maximize import default_rule
 from archbo.bo_loop.strategy import Proposals, Strategy
 from archbo.bo_loop.surrogates import Source, Surrogates
@@ -42,6 +42,8 @@ class Bayesian(Strategy):
         initial: Architectures to begin with, in place of as many random ones.
         refit_every: The number of architectures that are picked at once and then handed out, before the
             predictors are fitted again: the rounds of methods whose fits take long.
+        cost: What evaluating rows costs; then what is worth the most per unit of it is picked. A rule that is given
+            has its own.
         encoding: What predictors see that are not given.
         sources: For each other task its architectures and their metrics, in the goal's order and units.
         seed: The same seed gives the same search.
@@ -77,6 +79,7 @@ class Bayesian(Strategy):
         n_initial: int | None = None,
         initial: Sequence[ArchLike] | Tensor = (),
         refit_every: int = 1,
+        cost: Cost | None = None,
         encoding: Encoding | None = None,
         sources: Sequence[Source] = (),
         seed: int = 0,
@@ -89,7 +92,10 @@ class Bayesian(Strategy):
             raise UsageError(
                 f"an acquisition is a rule such as Maximize(log_ei); got {acquisition!r}"
             )
-        self.acquisition = acquisition if acquisition is not None else default_rule(self.goal)
+        if acquisition is not None and cost is not None:
+            raise UsageError("a rule has its own cost; give the cost to the rule")
+        default = default_rule(self.goal, cost)
+        self.acquisition = acquisition if acquisition is not None else default
         self.acquisition.check(self.goal)
         self.surrogates = Surrogates(
             space, self.goal, predictor, sources=sources, encoding=encoding

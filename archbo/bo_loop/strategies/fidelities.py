@@ -104,16 +104,15 @@ class FidelityBayesian(Bayesian):
     ) -> None:
         if not isinstance(goal, Goal) or not goal.fidelities:
             raise UsageError("the goal has no fidelities; name some, or use Bayesian")
-        if acquisition is not None and cost is not None:
-            raise UsageError("a rule has its own cost; give the cost to the rule")
         super().__init__(
             space,
             goal,
             predictor,
-            acquisition if acquisition is not None else default_rule(goal, cost),
+            acquisition,
             candidates=candidates,
             n_initial=n_initial if n_initial is not None else 1 if sources else N_INITIAL,
             initial=initial,
+            cost=cost,
             encoding=encoding,
             sources=sources,
             seed=seed,

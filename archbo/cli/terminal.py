@@ -1,0 +1,143 @@
+"""What people see: standard output, warnings, progress; and results on their way to files."""
+
+import json
+import math
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from archbo.errors import ArchboError, UsageError
+from archbo.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "abandon_output",
+    "deliver",
+    "err",
+    "out",
+    "print_lines",
+    "progress_bar",
+    "show_each_warning_once",
+    "write_json",
+]
+
+
+class _Console(Console):
+    """A console that lets a closed pipe be an error like any other of an output that cannot be written."""
+
+    def on_broken_pipe(self) -> None:
+        error = sys.exception()
+        assert error is not None
+        raise error
+
+
+out, err = _Console(highlight=False), _Console(stderr=True, highlight=False)
+
+
+def print_lines(lines: dict[str, str]) -> None:
+    """Print texts behind their labels."""
+    width = max(map(len, lines))
+    for label, text in lines.items():
+        out.print(f"  {label:<{width}}  {text}", markup=False, soft_wrap=True)
+
+
+def show_each_warning_once() -> None:
+    """Print warnings as one line each, and the same text once, however many searches give it."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = " ".join(str(message).split())
+        if text not in shown:
+            shown.add(text)
+            err.print(f"warning: {text}", markup=False, soft_wrap=True)
+
+    warnings.showwarning = show
+
+
+def abandon_output() -> None:
+    """Let standard output end quietly: it cannot be written, and Python would say so once more at exit."""
+    if sys.stdout is sys.__stdout__:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def progress_bar() -> Progress:
+    """A progress bar on standard error; a task's field ``note`` is shown behind it."""
+    return Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=err,
+    )
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a file of strict JSON, whole; what is no finite number is null.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    text = json.dumps(_strict(content), indent=1, allow_nan=False) + "\n"
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _strict(content: object) -> object:
+    if isinstance(content, dict):
+        return {key: _strict(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_strict(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def deliver(
+    json_file: Path | None,
+    content: Callable[[], object],
+    plot: Path | None,
+    draw: "Callable[[], Figure]",
+    show: Callable[[], None],
+) -> None:
+    """Write results, draw them, and show them, in that order; each is done though another fails.
+
+    Raises:
+        UsageError: One of them failed.
+    """
+    from archbo.comparison import save_figure
+
+    problems: list[str] = []
+    if json_file is not None:
+        problems += _problems(f"write {json_file}", lambda: write_json(json_file, content()))
+    undrawn: list[str] = []
+    if plot is not None:
+        undrawn = _problems(f"draw {plot}", lambda: save_figure(draw(), plot))
+
+    def tell() -> None:
+        show()
+        if plot is not None and not undrawn:
+            out.print(f"picture: {plot}", markup=False)
+
+    problems += [*undrawn, *_problems("show the results", tell)]
+    if problems:
+        raise UsageError("; ".join(problems))
+
+
+def _problems(what: str, step: Callable[[], None]) -> list[str]:
+    """What keeps a step from being done, if anything does."""
+    try:
+        step()
+    except ArchboError as error:
+        return [str(error)]
+    except OSError as error:
+        abandon_output()
+        return [f"cannot {what}: {error.strerror or error}"]
+    except Exception as error:  # whatever it is, the other steps are worth doing
+        return [f"cannot {what}: {type(error).__name__}: {error}"]
+    return []

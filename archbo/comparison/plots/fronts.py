@@ -1,0 +1,119 @@
+"""Pareto fronts, and whole searches in one picture."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from archbo.benchmarks import Tabular
+from archbo.comparison.plots.progress import draw_progress, plot_progress
+from archbo.comparison.plots.style import DOTS, palette, styled
+from archbo.comparison.runs import Run, check_runs, middle_run
+from archbo.errors import UsageError
+from archbo.goals import pareto
+
+__all__ = ["plot_fronts", "plot_search"]
+
+MOST_DOTS = 5000
+"""The most architectures of a table that are drawn behind the fronts; a cloud of more looks the same."""
+
+
+@styled()
+def plot_fronts(runs: Mapping[str, Sequence[Run]], title: str = "") -> Figure:
+    """The table's Pareto front with those that the methods found, a panel for each pair of objectives.
+
+    Each method's front is that of its middle repeat by final hypervolume. Dots are what keeps all bounds.
+
+    Args:
+        runs: For each method its repeats, all of one goal.
+        title: The heading.
+
+    Raises:
+        UsageError: A method has no repeats, or the goal has one objective.
+
+    Example:
+        >>> from archbo.bo_loop import RandomSearch
+        >>> from archbo.catalog import benchmark
+        >>> from archbo.comparison import run_search
+        >>> cora = benchmark("nas-bench-graph/cora").evaluator("valid_perf,-para")
+        >>> search = RandomSearch(cora.benchmark.space, cora.goal, seed=0)
+        >>> figure = plot_fronts({"random": [run_search("random", search, cora, 20)]})
+        >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+        ('valid_perf', 'para')
+    """
+    tabular = check_runs(runs)
+    if tabular.goal.n_objectives == 1:
+        raise UsageError("one objective has no front to draw; draw the progress")
+    pairs = _pairs(tabular)
+    figure = Figure(figsize=(1 + 5 * len(pairs), 4.2))
+    _draw_fronts(list(figure.subplots(1, len(pairs), squeeze=False)[0]), runs, tabular)
+    figure.suptitle(title)
+    return figure
+
+
+@styled()
+def plot_search(runs: Mapping[str, Sequence[Run]], title: str = "") -> Figure:
+    """Searches in one picture: fronts and progress side by side, or for one objective the progress alone.
+
+    Args:
+        runs: For each method its repeats, all of one goal.
+        title: The heading.
+
+    Raises:
+        UsageError: A method has no repeats.
+    """
+    tabular = check_runs(runs)
+    if tabular.goal.n_objectives == 1:
+        return plot_progress(runs, title)
+    panels = len(_pairs(tabular)) + 1
+    figure = Figure(figsize=(1 + 5 * panels, 4.2))
+    *fronts, progress = figure.subplots(1, panels, squeeze=False)[0]
+    _draw_fronts(fronts, runs, tabular)
+    draw_progress(progress, runs)
+    figure.suptitle(title)
+    return figure
+
+
+def _pairs(tabular: Tabular) -> list[tuple[int, int]]:
+    return list(combinations(range(tabular.goal.n_objectives), 2))
+
+
+def _draw_fronts(
+    panels: Sequence[Axes], runs: Mapping[str, Sequence[Run]], tabular: Tabular
+) -> None:
+    goal = tabular.goal
+    values = goal.own_units(tabular.gains)
+    dots = values[goal.feasible(tabular.gains)]
+    dots = dots[torch.linspace(0, len(dots) - 1, min(len(dots), MOST_DOTS)).long()]
+    colours = palette(list(runs))
+    for pair, axes in zip(_pairs(tabular), panels, strict=True):
+        columns = list(pair)
+        axes.plot(*dots[:, columns].T, ".", color=DOTS, markersize=2, zorder=0, rasterized=True)
+        stairs = _staircase(values[tabular.front][:, columns], goal.signs[columns])
+        axes.plot(*stairs, color="black", linewidth=1, label="the table's front")
+        for method, repeats in runs.items():
+            found = [values for _, values in middle_run(repeats).log.winners]
+            if found:
+                xy = torch.tensor(found)[:, columns].T
+                axes.plot(*xy, "o", color=colours[method], markersize=4, alpha=0.8, label=method)
+        axes.set_xlabel(goal.objectives[pair[0]].metric)
+        axes.set_ylabel(goal.objectives[pair[1]].metric)
+    panels[0].legend()
+
+
+def _staircase(values: Tensor, signs: Tensor) -> Tensor:
+    """The outline of what points dominate in a plane, ``2 x k``.
+
+    Args:
+        values: ``n x 2``, in their own units.
+        signs: ``2``, 1 where more is better and -1 where less is.
+    """
+    plane = values * signs
+    # Of three objectives some points of the front are dominated in the plane of two.
+    plane = plane[pareto.non_dominated(plane)].unique(dim=0)
+    corners = torch.stack([plane[:-1, 0], plane[1:, 1]], dim=-1)
+    steps = torch.stack([plane[:-1], corners], dim=1).reshape(-1, 2)
+    return (torch.cat([steps, plane[-1:]]) * signs).T

@@ -1,0 +1,1 @@
+"""Perceptrons with a posterior: sampled, linearised, or an ensemble of many starts."""

@@ -1,0 +1,1 @@
+"""Networks that learn an order, and the losses that teach it."""
