@@ -34,6 +34,10 @@ class Entry(Generic[T]):
     paper: str = ""
     needs: frozenset[str] = frozenset()
 
+    def __call__(self, *arguments: Any, **options: Any) -> T:  # noqa: ANN401 - those of make
+        """What it makes."""
+        return self.make(*arguments, **options)
+
 
 @final
 class Registry(Mapping[str, Entry[T]]):
@@ -106,14 +110,6 @@ class Registry(Mapping[str, Entry[T]]):
             )
         summary = (inspect.getdoc(made) or point.value).splitlines()[0]
         return Entry(point.name, made, summary)
-
-    def make(self, name: str, *arguments: Any, **options: Any) -> T:  # noqa: ANN401 - the entry's own
-        """What the entry of that name makes.
-
-        Raises:
-            UsageError: There is no such entry, or it does not take the arguments.
-        """
-        return self[name].make(*arguments, **options)
 
     @property
     def own(self) -> tuple[Entry[T], ...]:

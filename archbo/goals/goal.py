@@ -312,17 +312,18 @@ def _number(value: object) -> float:
 
 
 def _objective(text: str, whole: str) -> Objective:
-    sign, name = re.fullmatch(r"\s*([+-]?)(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    sign, name = re.fullmatch(r"\s*([+-]?)\s*(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
     if not name:
         raise UsageError(f"objectives are names joined with commas, such as 'a,-b'; got {whole!r}")
     return Objective(name, minimize=sign == "-")
 
 
 def _bound(text: str) -> Bound:
-    name, sign, number = re.fullmatch(r"(.*?)(<=|>=|)([^<>=]*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    match = re.fullmatch(r"\s*([^<>]*?)\s*(<=|>=)([^<>]*)", text, re.DOTALL)
+    name, sign, number = match.groups() if match else ("", "", "")
     limit = _number(number)
-    if not (name.strip() and sign and math.isfinite(limit)):
+    if not (name and math.isfinite(limit)):
         raise UsageError(
             f"a bound is a metric and its limit, such as 'latency<=5' or 'accuracy>=90'; got {text!r}"
         )
-    return Bound(name.strip(), limit, at_least=sign == ">=")
+    return Bound(name, limit, at_least=sign == ">=")

@@ -7,12 +7,7 @@ import pytest
 from archbo import bo_loop
 from archbo.acquisition import (
     FixedCandidates,
-    IndependentThompsonSampling,
-    Maximize,
     ThompsonSampling,
-    jes,
-    qlog_nei,
-    qlog_nparego,
 )
 from archbo.goals import Goal
 from archbo.proxies import Proxies
@@ -82,11 +77,7 @@ CASES = {
     "bayesian-rounds": (bayesian(refit_every=4), ONE),
     "bayesian-bound": (bayesian(), BOUND),
     "bayesian-several": (bayesian(), SEVERAL),
-    "parego": (bayesian(Maximize(qlog_nparego)), SEVERAL),
-    "qlog-nei": (bayesian(Maximize(qlog_nei)), ONE),
-    "jes": (bayesian(Maximize(jes)), ONE),
     "thompson": (bayesian(ThompsonSampling()), ONE),
-    "independent-thompson": (bayesian(IndependentThompsonSampling()), ONE),
     "fidelities": (FIDELITY, Goal.parse("accuracy", fidelities=FIDELITIES)),
     "fidelities-several": (
         FIDELITY,
@@ -115,17 +106,17 @@ class TestCells(StrategyContract):
 
     space = EdgeCellSpace.nas_bench_201()
 
-    @pytest.fixture(autouse=True, params=[name for name in CASES if name.split("-s")[0] in MODEL_FREE])
+    @pytest.fixture(autouse=True, params=[*MODEL_FREE, "nsga2-several"])
     def _case(self, request):
         self.make, self.goal = CASES[request.param]
 
 
 class TestIsomorphs(StrategyContract):
-    """Architectures that have several rows, too many to list, and few that may be asked for."""
+    """Architectures that have several rows each; a few of very many may be asked for."""
 
     space = NodeCellSpace.nas_bench_101()
 
-    @pytest.fixture(autouse=True, params=["random", "evolution-several", "local-search", "guided"])
+    @pytest.fixture(autouse=True, params=["random", "local-search", "guided-several"])
     def _case(self, request):
         make, self.goal = CASES[request.param]
         X = self.space.distinct(self.space.sample(40, generator=generator(1)))[:20]

@@ -15,8 +15,8 @@ from archbo import GP, catalog
 from archbo.encodings import OneHotEncoding, PathEncoding
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.errors import NumericalWarning
-from archbo.predictors.gaussian_processes import map_fit
 from archbo.predictors.gaussian_model import cholesky
+from archbo.predictors.gaussian_processes import map_fit
 from archbo.predictors.gaussian_processes.kernels import TYPICAL, GroupedMaternKernel
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
