@@ -230,8 +230,9 @@ frame = pd.DataFrame([vars(evaluation) for evaluation in evaluations])
 frame.pivot_table("kendall", ["predictor", "encoding"], "train_size", sort=False).round(3)
 
 # %% [markdown]
-# With 25 trained cells the ranks of the proxies alone are as good as the paths through the cell; with more they fall
-# behind. Both together are best at every size. The mixer sees both as well, and needs more than 25 cells to do as well.
+# With 25 trained cells the ranks of the proxies alone are at least as good as the paths through the cell; with more cells
+# they fall behind. Both together are better than either at every size. The mixer sees both as well; it needs more than 25
+# cells to do as well.
 #
 # ## What the mixer learns about the positions of a cell
 #
@@ -293,5 +294,5 @@ figure
 # %% [markdown]
 # The edge that leads straight from the input to the output moves predictions most, followed by the first and the last edge
 # of the long way. The edge between the two inner nodes moves them least: its `synflow` counts for much, but its other parts
-# offset it. On the straight edge the mixers look at the measures of the gradient, on the long way at `synflow`, and nowhere
-# at `plain`. Another sample moves weight between measures that say the same, so trust the edges more than single squares.
+# offset it. On the straight edge the mixers look at the measures of the gradient, on the long way mostly at `synflow`, and
+# hardly anywhere at `plain`. Another sample moves weight between measures that say the same, so trust the edges more than single squares.

@@ -5,10 +5,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+from typer import TyperException
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from archbo.catalog.tables import DOCUMENTS, renew
 from archbo.cli import app
+from archbo.spaces import CategoricalSpace
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -33,15 +36,13 @@ def commands(page):
     return [line for line in [*console, *spans] if "..." not in line]
 
 
-def parse(command, words):
-    """Parse the words of a command line without running it."""
-    context = command.make_context(command.name, words, resilient_parsing=False)
-    if context.protected_args or context.args:
-        name, inner, rest = command.resolve_command(
-            context, [*context.protected_args, *context.args]
-        )
-        assert inner is not None, name
-        parse(inner, rest)
+def parse(words):
+    """The parameters of a command line, which is not run."""
+    command = get_command(app)
+    while isinstance(command, TyperGroup):
+        name, *words = words
+        command = command.commands[name]
+    return command.make_context(name, words).params
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -58,8 +59,19 @@ def test_python_examples_run_in_order(page, tmp_path, monkeypatch):
     ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
 def test_command_lines_parse(page, line):
-    words = shlex.split(line, comments=True)
-    parse(get_command(app), words[1:])
+    assert parse(shlex.split(line, comments=True)[1:])
+
+
+def test_a_wrong_option_is_noticed():
+    with pytest.raises(TyperException, match="--prediktor"):
+        parse(["search", "nb201", "--prediktor", "gp"])
+
+
+def test_the_space_file_is_read(tmp_path):
+    (block,) = blocks(ROOT / "docs" / "spaces.md", "toml")
+    path = tmp_path / "space.toml"
+    path.write_text(block)
+    assert CategoricalSpace.from_toml(path).size == 9
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
