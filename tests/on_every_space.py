@@ -1,8 +1,8 @@
-"""The catalog's spaces and encodings, with proxies where they take some, for tests of all of them."""
+"""The catalog's spaces, encodings and predictors, with proxies where they take some, for tests of all of them."""
 
-from functools import cache
+from functools import cache, partial
 
-from archbo import catalog
+from archbo import GBDT, RelativisticGNN, catalog
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
 from archbo.spaces import CategoricalSpace
 
@@ -38,10 +38,30 @@ def with_proxies(make):
     return lambda space, *arguments: make(space, *arguments, proxies=proxies_of(space))
 
 
-def on_every_space(table):
-    """The entries of the catalog's table, those that take proxies with some."""
-    takers = catalog.TAKE_PROXIES | catalog.TAKE_PARTS
-    return {name: with_proxies(make) if name in takers else make for name, make in table.items()}
+def on_every_space(registry, options=None):
+    """What makes the registry's entries, with some options by name, and with proxies where they take some."""
+    makers = {
+        name: partial(entry, **(options or {}).get(name, {})) for name, entry in registry.items()
+    }
+    takers = {name for name, entry in registry.items() if entry.needs & {"proxies", "parts"}}
+    return {name: with_proxies(m) if name in takers else m for name, m in makers.items()}
 
 
+# The default joins others: on a space whose paths are single decisions it is one of them.
 ENCODINGS = on_every_space(catalog.ENCODINGS)
+del ENCODINGS["default"]
+
+# Smaller than their defaults, so that a fit takes a moment.
+SMALL: dict[str, dict[str, object]] = {
+    "bnn-hmc": {"warmup": 30, "samples": 25},
+    "sghmc": {"burn_in": 300, "steps": 300},
+    "deep-ensemble": {"n_steps": 100},
+    "laplace": {"n_steps": 100},
+    "gnn": {"n_members": 6, "n_epochs": 20},
+    "stack-gnn": {"parts": (GBDT, partial(RelativisticGNN, n_members=6, n_epochs=20))},
+    "mixer": {"n_members": 6, "n_epochs": 100},
+    "random-forest": {"n_trees": 30},
+    # So that it is fitted at all; its own tests look at the few observations that it takes as they are.
+    "proxy-gp": {"learn_after": 0},
+}
+PREDICTORS = on_every_space(catalog.PREDICTORS, SMALL)

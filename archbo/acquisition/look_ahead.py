@@ -76,7 +76,7 @@ def normal_nodes(n: int, k: int, *, seed: int = 0) -> Tensor:
         sobol: Tensor = draw_sobol_normal_samples(k, n, dtype=torch.double, seed=seed)
         return sobol
     middles = (torch.arange(n, dtype=torch.double) + 0.5) / n
-    nodes = torch.special.ndtri(middles)
+    nodes: Tensor = torch.special.ndtri(middles)
     return (nodes / nodes.square().mean().sqrt()).unsqueeze(-1)
 
 

@@ -173,11 +173,13 @@ class Run:
     def at_target(self, tabular: Tabular) -> "Run":
         """The same search as one of a goal with fidelities that evaluated everything at the target.
 
+        A search that had fidelities of its own is as it is.
+
         Args:
             tabular: The same goal, with fidelities.
         """
         goal = tabular.goal
-        if goal.target is None:
+        if goal.target is None or self.log.goal.fidelities:
             return self
         full = goal.fidelities[goal.target]
         trials = tuple(

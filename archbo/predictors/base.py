@@ -412,7 +412,9 @@ class Predictor(Model, ABC):
                 )
         if state["space"] != mine["space"]:
             # Rows of the state number the choices as they were.
-            change = self.space.difference(state["space"]) or "choices were added or have another order"
+            change = (
+                self.space.difference(state["space"]) or "choices were added or have another order"
+            )
             raise UsageError(f"the state is of another space than {self.space.name!r}: {change}")
 
     @final

@@ -3,9 +3,7 @@
 try:
     import pytest
 except ImportError as error:
-    raise ImportError(
-        "archbo.testing needs pytest; install it with: pip install pytest"
-    ) from error
+    raise ImportError("archbo.testing needs pytest; install it with: pip install pytest") from error
 
 # So that an assertion in these modules shows its values when it fails.
 for _module in ("spaces", "encodings", "predictors", "candidates", "acquisitions", "strategies"):

@@ -38,7 +38,7 @@ def test_unknown_names_are_refused_with_those_there_are(registry):
     with pytest.raises(UsageError, match=f"unknown {registry.kind} '{first}x', did you mean"):
         registry[f"{first}x"]
     with pytest.raises(UsageError, match=first):
-        registry.make("nothing like it")
+        registry["nothing like it"]
     assert "nothing like it" not in registry
 
 
@@ -54,7 +54,7 @@ def test_other_packages_names_are_found_and_loaded_when_asked_for(monkeypatch):
         monkeypatch, ("theirs", "collections:OrderedDict"), ("broken", "no_such_module:thing")
     )
     assert list(registry) == ["own", "theirs", "broken"]
-    assert registry.make("theirs", a=1) == {"a": 1}
+    assert registry["theirs"](a=1) == {"a": 1}
     assert registry["theirs"].summary.startswith("Dictionary")
     with pytest.raises(UsageError, match="'broken' of no_such_module:thing cannot be loaded"):
         registry["broken"]
@@ -62,7 +62,7 @@ def test_other_packages_names_are_found_and_loaded_when_asked_for(monkeypatch):
 
 def test_own_names_are_not_taken_and_what_makes_nothing_is_refused(monkeypatch):
     registry = declared(monkeypatch, ("own", "collections:OrderedDict"), ("number", "math:pi"))
-    assert registry.make("own") == "ours"
+    assert registry["own"]() == "ours"
     assert len(registry) == 2
     with pytest.raises(UsageError, match="'number' of math:pi makes nothing"):
         registry["number"]

@@ -7,7 +7,7 @@ from archbo import catalog
 from archbo.spaces import CategoricalSpace, EdgeCellSpace, NodeCellSpace
 from archbo.testing.spaces import SpaceContract, rows
 
-MAKERS = catalog.SPACES | {
+MAKERS = dict(catalog.SPACES) | {
     "toy": lambda: CategoricalSpace(
         "toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]}
     ),

@@ -1,0 +1,66 @@
+"""``archbo compare``."""
+
+import json
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kendalltau
+
+from archbo import catalog
+from archbo.benchmarks import read_table
+from archbo.spaces import CategoricalSpace
+
+COMPARE = ("compare", "--table", "toy.csv", "--space", "toy.toml", "--objective", "latency")
+COMPARE = (*COMPARE, "--train-sizes", "8")
+SCORES = "kendall spearman precision_at_10 nll fit_seconds predict_seconds"
+
+
+def test_comparison_scores_each_combination_on_all_other_rows(archbo, folder):
+    options = ["--predictors", "gp,gbdt", "--encodings", "default,one-hot", "--train-sizes", "8,12"]
+    options += ["--repeats", 2, "--seed", 5, "--json", "c.json", "--plot", "c.png"]
+    code, printed, complaint = archbo(*COMPARE, *options)
+    assert code == 0, complaint
+    assert "gbdt" in printed
+    assert (folder / "c.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    found = json.loads((folder / "c.json").read_text())
+    assert list(found) == ["benchmark", "objective", "results"]
+    assert (found["benchmark"], found["objective"]) == ("toy", "latency")
+    key = ("predictor", "encoding", "train_size", "seed")
+    assert {tuple(result[k] for k in key) for result in found["results"]} == set(
+        product(("gp", "gbdt"), ("default", "one-hot"), (8, 12), (5, 6))
+    )
+    assert len(found["results"]) == 16
+    assert all(list(result) == [*key, *SCORES.split()] for result in found["results"])
+    benchmark = read_table("toy.csv", CategoricalSpace.from_toml("toy.toml"))
+    Y = benchmark.values("latency")
+    for result in found["results"]:
+        if result["predictor"] != "gp" or result["encoding"] != "one-hot":
+            continue
+        order = np.random.default_rng(result["seed"]).permutation(24)
+        train, test = order[: result["train_size"]], order[result["train_size"] :]
+        gp = catalog.predictor("gp", benchmark.space, catalog.encoding("one-hot", benchmark.space))
+        gp.fit(benchmark.X[train], Y[train], seed=result["seed"])
+        mean, _ = gp.predict(benchmark.X[test])
+        tau = kendalltau(mean, Y[test].flatten()).statistic
+        assert result["kendall"] == pytest.approx(tau)
+
+
+def test_proxies_are_columns_of_the_table(archbo, folder):
+    table = pd.read_csv(folder / "toy.csv")
+    table.assign(zc_a=table["latency"] ** 2, zc_b=-table["depth"]).to_csv("zc.csv", index=False)
+    zc = ("--table", "zc.csv", "--space", "toy.toml", "--objective", "latency", "--proxies", "zc_*")
+    options = ["--predictors", "gp", "--encodings", "one-hot,zero-cost", "--train-sizes", "10"]
+    code, _, complaint = archbo("compare", *zc, *options, "--json", "c.json")
+    assert code == 0, complaint
+    # One of them orders the table as the latency does.
+    tau = {"one-hot": 0.0, "zero-cost": 0.0}
+    for result in json.loads((folder / "c.json").read_text())["results"]:
+        tau[result["encoding"]] += result["kendall"] / 3
+    assert tau["zero-cost"] > tau["one-hot"]
+    search = ["--encoding", "one-hot+zero-cost", "--queries", 14, "--baseline", "none"]
+    code, _, complaint = archbo("search", *zc, *search, "--json", "s.json")
+    assert code == 0, complaint
+    (run,) = json.loads((folder / "s.json").read_text())["runs"]
+    assert run["queries"][-1]["rank"] == 1
