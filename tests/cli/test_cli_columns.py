@@ -1,6 +1,5 @@
 """``archbo search`` over several columns: fidelities, warm starts, costs, batches, in any combination."""
 
-import json
 import re
 
 import pytest

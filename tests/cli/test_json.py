@@ -63,7 +63,5 @@ def test_compare_writes_these_keys(archbo, folder):
     (scored,) = result["results"]
     assert (
         list(scored)
-        == (
-            "predictor encoding train_size seed kendall spearman precision_at_10 nll fit_seconds predict_seconds"
-        ).split()
+        == ["predictor", "encoding", "train_size", "seed", "kendall", "spearman", "precision_at_10", "nll", "fit_seconds", "predict_seconds"]
     )
