@@ -15,7 +15,7 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """Write a file beside its place, then rename it into place.
 
     Whatever fails, the file that was there before is as it was, and nothing is left beside it. A symbolic link is
-    followed; what is no regular file, such as ``/dev/stdout``, is written directly.
+    followed; anything but a regular file, such as ``/dev/stdout``, is written directly.
 
     Args:
         path: The file; its folder exists.

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Self
+from itertools import count
+from typing import Any
 
 import pandas as pd
 import torch
@@ -118,7 +119,7 @@ class Log:
         names = fidelities if fidelities is not None else [self.goal.target] * len(X)
         written = list(notes) if notes else [{}] * len(X)
         counts = dict(self._counts)
-        trials = []
+        trials: list[Trial] = []
         for arch, fidelity, note in zip(self.space.archs(X), names, written, strict=True):
             key = (self.space.ids(self._row(arch))[0], fidelity)
             trials.append(
@@ -296,7 +297,7 @@ class Log:
     @classmethod
     def from_frame(
         cls, frame: pd.DataFrame, space: SearchSpace, goal: Goal, *, arch_column: str = "arch"
-    ) -> Self:
+    ) -> "Log":
         """A log from what ``frame`` gave, or from past trainings.
 
         Of past trainings only the architectures and the metrics need to be there; other columns are left alone.
@@ -325,9 +326,9 @@ class Log:
             )
         X = rows_of_frame(frame, space, arch_column=arch_column, source="the frame")
         fidelities = [_known(goal, name) for name in _column(frame, "fidelity", goal.target)]
-        notes = [json.loads(text) for text in _column(frame, "notes", "{}")]
+        notes = list(map(_notes, count(1), _column(frame, "notes", "{}")))
         log = cls(space, goal).asked(X, fidelities, notes)
-        values = frame[list(goal.metrics)].astype(float).to_numpy().tolist()
+        values = list(zip(*(_numbers(frame, metric) for metric in goal.metrics), strict=True))
         states, reasons = _column(frame, "state", ""), _column(frame, "reason", "")
         costs = _column(frame, "spent", None)
         cells = zip(log.trials, values, states, reasons, costs, strict=True)
@@ -335,13 +336,17 @@ class Log:
 
 
 def _restored(
-    goal: Goal, trial: Trial, values: list[float], state: str, reason: str, cost: float | None
+    goal: Goal, trial: Trial, values: Sequence[float], state: str, reason: str, cost: float | None
 ) -> Trial:
     """The trial of a frame's row; without a state it was told, or failed where a metric is missing."""
     missing = [m for m, v in zip(goal.metrics, values, strict=True) if not math.isfinite(v)]
     if not state:
         state = State.FAILED if missing else State.TOLD
         reason = f"no value of {', '.join(missing)}" if missing else ""
+    elif state not in list(State):
+        raise DataError(
+            f"row {trial.number + 1} of the frame: there is no state {state!r}; it is one of {', '.join(State)}"
+        )
     elif state == State.TOLD and missing:
         raise DataError(f"row {trial.number + 1} of the frame was told, but has no {missing[0]}")
     return replace(
@@ -359,6 +364,26 @@ def _column(frame: pd.DataFrame, name: str, default: Any) -> list[Any]:  # noqa:
         return [default] * len(frame)
     cells = frame[name]
     return [default if gone else cell for cell, gone in zip(cells, cells.isna(), strict=True)]
+
+
+def _numbers(frame: pd.DataFrame, metric: str) -> list[float]:
+    """The values of a metric, NaN where it is missing."""
+    numbers: list[float] = []
+    for cell in _column(frame, metric, math.nan):
+        try:
+            numbers.append(float(cell))
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"row {len(numbers) + 1} of the frame: {metric} is {cell!r}, no number"
+            ) from error
+    return numbers
+
+
+def _notes(row: int, text: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"row {row} of the frame: its notes are no JSON: {text!r}") from error
 
 
 def _known(goal: Goal, fidelity: str | None) -> str | None:

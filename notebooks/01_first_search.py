@@ -14,10 +14,12 @@
 # ---
 
 # %% [markdown]
+#
+# %% [markdown]
 # # A first search
 #
-# From a benchmark that comes with the installation to a drawn cell and a regret curve, in five minutes.
-# Install with `pip install archbo`, or `make install` in a checkout.
+# From a benchmark that is installed with archbo to a drawn cell and a regret curve, in five minutes.
+# Install with `pip install -c constraints.txt .`, or `make install`, in a checkout.
 
 # %%
 # %matplotlib inline
@@ -30,7 +32,8 @@ warnings.filterwarnings("ignore", message="IProgress not found")
 import torch
 
 import archbo
-from archbo.comparison import draw_arch, plot_predictions, plot_regret
+from archbo.comparison import draw_arch, plot_predictions, plot_search, run_search
+from archbo.randomness import generator
 
 # The matrices here are small: one thread is faster than several.
 torch.set_num_threads(1)
@@ -40,22 +43,22 @@ REPEATS = int(os.environ.get("ARCHBO_NOTEBOOK_REPEATS", "3"))
 # %% [markdown]
 # ## A benchmark is a table, an architecture is a row
 #
-# `nb201` holds all 15,625 cells of NAS-Bench-201 with their accuracy on CIFAR-10, measured for
-# AnalogNAS-Bench. Its objective is a plain function of an architecture.
+# `nb201` holds all 15,625 cells of NAS-Bench-201 with their accuracy on CIFAR-10, measured for AnalogNAS-Bench. Its
+# evaluator is a function of an architecture that looks the accuracy up.
 
 # %%
 benchmark = archbo.benchmark("nb201")
 space = benchmark.space
-accuracy = benchmark.objective()
+evaluate = benchmark.evaluator()
+metric = benchmark.default_objective
 
 arch = space.arch("|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|")
+accuracy = evaluate(arch)[metric]
 print(arch.row)
-print(
-    f"{accuracy(arch):.2f} % on CIFAR-10, rank {accuracy.rank(accuracy(arch))} of {len(benchmark):,}"
-)
+print(f"{accuracy:.2f} % on CIFAR-10, rank {evaluate.rank(accuracy)} of {len(benchmark):,}")
 
 # %% [markdown]
-# The row says which operation is on which edge. Drawn, operations that never reach the output are left out.
+# The row gives the operation on each edge. In the drawing, operations from which no path leads to the output are left out.
 
 # %%
 draw_arch(arch)
@@ -63,16 +66,18 @@ draw_arch(arch)
 # %% [markdown]
 # ## A surrogate is a BoTorch model
 #
-# A Gaussian process learns from 100 random cells, and predicts others with an error bar. Its mean and
-# standard deviation are in the benchmark's own unit.
+# A Gaussian process learns from 100 random cells, and predicts the accuracy of others with an error bar. Mean and standard
+# deviation are in the unit of the benchmark.
 
 # %%
-order = torch.randperm(len(benchmark), generator=torch.Generator().manual_seed(0))
+Y = benchmark.values(metric)
+order = torch.randperm(len(benchmark), generator=generator(0))
 train, test = order[:100], order[100:300]
-gp = archbo.GP(space).fit(benchmark.X[train], accuracy.Y[train], seed=0)
+gp = archbo.GP(space).fit(benchmark.X[train], Y[train], seed=0)
 mean, std = gp.predict(benchmark.X[test])
-truth = accuracy.Y[test].flatten()
-covered = ((mean - truth).abs() <= 1.645 * std).double().mean()
+truth = Y[test].flatten()
+low, high = gp.quantile(benchmark.X[test], (0.05, 0.95)).T
+covered = ((low <= truth) & (truth <= high)).double().mean()
 print(f"{covered:.0%} of the true values are within the predicted 90 % intervals")
 
 # %%
@@ -81,47 +86,46 @@ plot_predictions(mean.tolist(), std.tolist(), truth.tolist(), unit="accuracy (%)
 # %% [markdown]
 # ## A search asks and tells
 #
-# The optimizer asks for an architecture, you train it wherever you like, and tell its value. Here the table
-# answers.
+# The optimizer asks for an architecture; you train it wherever you like and tell its value. Here the table answers. The log
+# keeps all that was asked and told.
 
 # %%
 candidates = archbo.FixedCandidates(space, benchmark.X)
-optimizer = archbo.Optimizer(space, candidates=candidates, seed=0)
+optimizer = archbo.Optimizer(space, evaluate.goal, candidates=candidates, seed=0)
 for _ in range(3):
     (arch,) = optimizer.ask()
-    optimizer.tell([arch], [accuracy(arch)])
-optimizer.history.to_frame()
+    optimizer.tell([arch], [evaluate(arch)])
+optimizer.log.frame()[["arch", metric, "state"]]
 
 # %% [markdown]
-# `run` does the same in a loop. Random search runs beside it.
+# `archbo.run` does the same in a loop, with any strategy and any function of an architecture. `run_search` does it on a
+# benchmark, and records after each evaluation where the search stood. Random search runs beside it.
 
 # %%
-searches = {"archbo": archbo.Optimizer, "random search": archbo.RandomSearch}
-histories = {
+strategies = {"archbo": archbo.Bayesian, "random search": archbo.RandomSearch}
+runs = {
     name: [
-        archbo.run(method(space, candidates=candidates, seed=seed), accuracy, QUERIES)
+        run_search(
+            name,
+            strategy(space, evaluate.goal, candidates=candidates, seed=seed),
+            evaluate,
+            QUERIES,
+        )
         for seed in range(REPEATS)
     ]
-    for name, method in searches.items()
+    for name, strategy in strategies.items()
 }
 
 # %%
-plot_regret(
-    {
-        name: [(accuracy.best - history.running_best).tolist() for history in runs]
-        for name, runs in histories.items()
-    },
-    unit="accuracy (%)",
-    title="NAS-Bench-201, CIFAR-10",
-)
+plot_search(runs, title="NAS-Bench-201, CIFAR-10")
 
 # %% [markdown]
 # ## The cell it found
 
 # %%
-best, value = max((history.best for history in histories["archbo"]), key=lambda pair: pair[1])
+best, value = max((run.log.best for run in runs["archbo"]), key=lambda pair: pair[1])
 print(best)
-print(f"{value:.2f} %, rank {accuracy.rank(value)} of {len(benchmark):,}")
+print(f"{value:.2f} %, rank {evaluate.rank(value)} of {len(benchmark):,}")
 
 # %%
 draw_arch(best)
@@ -129,7 +133,7 @@ draw_arch(best)
 # %% [markdown]
 # ## Your own training code
 #
-# Any product of choices is a space, and any function of an architecture an objective.
+# Any product of choices is a space, and any function of an architecture can be searched.
 
 # %%
 mine = archbo.CategoricalSpace(
@@ -139,9 +143,8 @@ mine = archbo.CategoricalSpace(
 
 def train_and_score(arch: archbo.Arch) -> float:
     """Stands for hours of training."""
-    width, depth, activation = arch.row
-    return 60 + 9 * width - (width - 2) ** 2 + 4 * depth + 2 * (activation == 2)
+    return 70 + arch["width"] ** 0.5 + arch["depth"] + 2 * (arch["activation"] == "silu")
 
 
-history = archbo.run(archbo.Optimizer(mine, n_initial=5, seed=0), train_and_score, 15)
-print(*history.best)
+log = archbo.run(archbo.Bayesian(mine, seed=0), train_and_score, 15)
+print(*log.best)

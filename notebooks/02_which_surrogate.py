@@ -16,16 +16,16 @@
 # %% [markdown]
 # # Which surrogate?
 #
-# archbo's surrogates share one contract, so the question can be put to the data: for a budget of so many
-# trained architectures, which one ranks the others best, whose error bars can be trusted, and what does it
-# cost? All numbers below are computed in this notebook, on two embedded benchmarks.
+# All surrogates of archbo are used alike, so the question can be put to the data: for a given number of trained
+# architectures, which one ranks the others best, whose error bars can be trusted, and what does it cost? All numbers below
+# are computed in this notebook, on two embedded benchmarks.
 
 # %%
 # %matplotlib inline
 import os
 import warnings
 
-# A library asks for a widget that nothing here needs. Surrogates' own warnings are shown, without the code's path.
+# A library asks for a widget that nothing here needs. Warnings of the surrogates are shown without the path of the code.
 warnings.filterwarnings("ignore", message="IProgress not found")
 warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
@@ -45,12 +45,11 @@ NAMES = os.environ.get(
 ).split(",")
 
 
-def scores(goal):
+def scores(table):
     """Each surrogate with its default encoding, at each training size, for several samples."""
+    space = table.benchmark.space
     return [
-        evaluate(
-            name, "default", catalog.predictor(name, goal.benchmark.space), goal, size, seed=seed
-        )
+        evaluate(name, "default", catalog.predictor(name, space), table, size, seed=seed)
         for name in NAMES
         for size in SIZES
         for seed in range(REPEATS)
@@ -66,23 +65,23 @@ def table(evaluations, column):
 # %% [markdown]
 # ## Cells of NAS-Bench-201
 #
-# 15,625 cells and their accuracy on CIFAR-10. A surrogate sees a random sample and is asked about all other
+# There are 15,625 cells with their accuracy on CIFAR-10. A surrogate learns from a random sample and predicts all other
 # cells.
 
 # %%
-cells = archbo.benchmark("nb201").objective()
+cells = archbo.benchmark("nb201").evaluator()
 on_cells = scores(cells)
 plot_comparison(on_cells, unit="accuracy (%)", title="NAS-Bench-201, CIFAR-10")
 
 # %% [markdown]
-# Kendall's tau: of two random cells, how much more often the order is right than wrong. Two cells that compute
-# the same function differ by training noise, which puts a ceiling of about 0.94 on it.
+# Kendall's tau says how much more often two random cells are ranked in the right order than in the wrong one. Two cells
+# that compute the same function differ by the noise of training, which puts a ceiling of about 0.94 on it.
 
 # %%
 table(on_cells, "kendall")
 
 # %% [markdown]
-# How many of the ten cells that it likes best are among the ten best. A search lives on this end of the order.
+# The share of the ten cells ranked highest that are among the ten best. A search depends on this end of the ranking.
 
 # %%
 table(on_cells, "precision_at_10")
@@ -90,9 +89,9 @@ table(on_cells, "precision_at_10")
 # %% [markdown]
 # ## Can the error bars be trusted?
 #
-# The share of true accuracies within nominal 90 % intervals, among the better half of the cells, where a search
-# spends its time; and the negative log-likelihood, which punishes both error bars that are too short and those
-# that are too long.
+# The share of true accuracies that lie within nominal 90 % intervals, among the better half of the cells, where a search
+# spends its time; and the negative log-likelihood, which penalises error bars that are too short and those that are too
+# long.
 
 # %%
 table(on_cells, "coverage_of_best")
@@ -103,7 +102,7 @@ table(on_cells, "nll")
 # %% [markdown]
 # ## What does it cost?
 #
-# Seconds to fit, and to predict all other cells.
+# Seconds to fit, and seconds to predict all other cells.
 
 # %%
 table(on_cells, "fit_seconds")
@@ -114,10 +113,10 @@ table(on_cells, "predict_seconds")
 # %% [markdown]
 # ## Graph neural networks on Cora
 #
-# Another space, 26,206 networks, and a noisier task: the validation accuracy of graph networks on Cora.
+# Another space, of 26,206 networks, and a noisier task: the validation accuracy of graph networks on Cora.
 
 # %%
-networks = archbo.benchmark("nas-bench-graph/cora").objective()
+networks = archbo.benchmark("nas-bench-graph/cora").evaluator()
 on_networks = scores(networks)
 plot_comparison(on_networks, unit="accuracy", title="NAS-Bench-Graph, Cora")
 
@@ -130,13 +129,13 @@ table(on_networks, "coverage_of_best")
 # %% [markdown]
 # ## The answer
 #
-# For each benchmark and budget the surrogates whose rank correlation is within 0.01 of the best, the quickest
-# of them first.
+# For each benchmark and number of trained architectures, the surrogates whose rank correlation is within 0.01 of the best,
+# the quickest first.
 
 
 # %%
 def answer(evaluations):
-    """Who is as good as the best, by budget."""
+    """The surrogates that are as good as the best, by training size."""
     tau, seconds = table(evaluations, "kendall"), table(evaluations, "fit_seconds")
     return {
         size: ", ".join(seconds.loc[tau[size] >= tau[size].max() - 0.01, size].sort_values().index)
@@ -149,15 +148,15 @@ pd.DataFrame({"NAS-Bench-201": answer(on_cells), "NAS-Bench-Graph, Cora": answer
 # %% [markdown]
 # ## What a surrogate learned
 #
-# Trees say what they look at: each feature's contribution to a prediction (its SHAP value), by name. Here those
-# whose contributions vary most over 500 cells.
+# Trees can be asked what a prediction is made of: each feature's contribution (its SHAP value), by name. Shown are the
+# features whose contributions vary most over 500 cells.
 
 # %%
-space = cells.benchmark.space
-X = cells.benchmark.X[:: len(cells) // 500]
-trees = archbo.GBDT(space).fit(
-    cells.benchmark.X[:: len(cells) // SIZES[-1]], cells.Y[:: len(cells) // SIZES[-1]], seed=0
-)
+benchmark = cells.benchmark
+X = benchmark.X[:: len(cells) // 500]
+Y = benchmark.values(benchmark.default_objective)
+part = slice(None, None, len(cells) // SIZES[-1])
+trees = archbo.GBDT(benchmark.space).fit(benchmark.X[part], Y[part], seed=0)
 found = trees.attributions(X)
 contribution = pd.Series(found.values.std(0), index=found.feature_names, name="spread")
 contribution.sort_values(ascending=False).head(10).round(3).to_frame()

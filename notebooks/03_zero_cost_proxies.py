@@ -16,17 +16,16 @@
 # %% [markdown]
 # # Zero-cost proxies
 #
-# A network that has not been trained tells something about the trained one: a forward and a backward pass of a
-# single batch instead of hours on a GPU. What do such measures look at, how much do they know, and what do they
-# add to a surrogate that has a few trained networks to learn from? Nothing here needs data or a GPU: images and
-# labels are random.
+# A network that has not been trained tells something about the trained one: one forward and one backward pass over a
+# single batch stand in for hours on a GPU. What do such measures look at, how much do they know, and what do they add to a
+# surrogate that has a few trained networks to learn from? Nothing here needs data or a GPU: images and labels are random.
 
 # %%
 # %matplotlib inline
 import os
 import warnings
 
-# A library asks for a widget that nothing here needs. Surrogates' own warnings are shown, without the code's path.
+# A library asks for a widget that nothing here needs. Warnings of the surrogates are shown without the path of the code.
 warnings.filterwarnings("ignore", message="IProgress not found")
 warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
@@ -40,6 +39,7 @@ import archbo
 from archbo import catalog
 from archbo.comparison import evaluate, plot_comparison, plot_correlations, training_sample
 from archbo.proxies import MEASURES, compute, random_images, shipped
+from archbo.randomness import global_seed
 
 # The matrices here are small: one thread is faster than several.
 torch.set_num_threads(1)
@@ -68,12 +68,12 @@ def heat_map(values, rows, columns, *, label, **options):
 # %% [markdown]
 # ## What each measure looks at
 #
-# `w` are weights, `g` the gradient of the loss by them; numbers in the last column are of arXiv.
+# `w` are the weights, `g` is the gradient of the loss with respect to them; the last column has arXiv numbers.
 #
 # | measure | what it asks | formula in words | paper |
 # |---|---|---|---|
-# | `grad_norm` | How hard does the loss pull? | norm of `g`, added up over layers | 2101.08134 |
-# | `snip` | How much hangs on the weights? | sum of &#124;`w g`&#124; | 1810.02340 |
+# | `grad_norm` | How steep is the loss? | norm of `g`, added up over layers | 2101.08134 |
+# | `snip` | How much does the loss depend on the weights? | sum of &#124;`w g`&#124; | 1810.02340 |
 # | `plain` | The same, where signs may cancel | sum of `w g` | 2210.03230 |
 # | `grasp` | Would pruning weaken the gradient? | minus the sum of `w H g`, `H` the loss's Hessian | 2002.07376 |
 # | `fisher` | What would removing a channel cost? | squares of activation times its gradient, mean over the batch | 1801.05787 |
@@ -89,13 +89,14 @@ def heat_map(values, rows, columns, *, label, **options):
 # | `lga` | Are images of one class learned together? | correlation of the tangent kernel with "same class" | 2203.14577 |
 # | `params`, `flops` | How large is it? | weights; multiply-adds for one image | |
 #
-# All but `ntk` and `lga` come with archbo for every cell of NAS-Bench-201, from small networks on random images
-# (`archbo proxies compute` makes such tables for other spaces). A handful of cells, with their accuracy on
+# All but `ntk` and `lga` come with archbo for every cell of NAS-Bench-201, computed from small networks on random images
+# (`archbo proxies compute` makes such tables for other spaces). Here they are for a handful of cells, with the accuracy on
 # CIFAR-10 in percent:
 
 # %%
 benchmark = archbo.benchmark("nb201")
-space, accuracy = benchmark.space, benchmark.objective()
+space, table = benchmark.space, benchmark.evaluator()
+accuracy = benchmark.values(benchmark.default_objective).flatten()
 proxies = shipped(space)
 
 
@@ -104,7 +105,7 @@ def cell(*ops):
     return space.arch("|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|".format(*ops))
 
 
-best = space.archs(benchmark.X)[int(accuracy.Y.argmax())]
+best = table.argbest()
 conv, skip = "nor_conv_3x3", "skip_connect"
 cells = {
     "the best": best,
@@ -116,19 +117,19 @@ cells = {
 }
 chosen = space.rows(list(cells.values()))
 scores = pd.DataFrame(proxies.scores(chosen).numpy(), index=cells, columns=proxies.names)
-scores.insert(0, "accuracy", [accuracy(cell) for cell in cells.values()])
+scores.insert(0, "accuracy", accuracy[benchmark.rows_of(list(cells.values()))])
 scores.T.map("{:.3g}".format)
 
 # %% [markdown]
-# Units differ, and so do magnitudes; only the order counts. So archbo ranks each score among those of all cells:
-# the encoding `zero-cost` shows a surrogate these ranks.
+# Units and magnitudes differ, and only the order counts. So archbo ranks each score among those of all cells, and the
+# encoding `zero-cost` shows these ranks to a surrogate.
 
 # %%
 ranks = proxies.ranks(chosen).numpy()
 heat_map(ranks, list(cells), proxies.names, label="rank", cmap="RdBu_r", vmin=-1, vmax=1)
 
 # %% [markdown]
-# `compute` scores any torch module, so also the network that you were going to train.
+# `compute` scores any torch module, so it also scores the network that you are about to train.
 
 
 # %%
@@ -144,29 +145,30 @@ def cnn(width, depth):
 images, labels = random_images(64, resolution=16)
 found = {}
 for width, depth in [(8, 4), (32, 4), (8, 12)]:
-    torch.manual_seed(0)
-    found[f"{depth} layers of {width}"] = compute(cnn(width, depth), images, labels, list(MEASURES))
+    with global_seed(0):  # torch draws weights from its global generator
+        network = cnn(width, depth)
+    found[f"{depth} layers of {width}"] = compute(network, images, labels, list(MEASURES))
 pd.DataFrame(found).map("{:.3g}".format)
 
 # %% [markdown]
 # ## How they correlate
 #
-# Different rows of NAS-Bench-201 may be one network, where an operation cannot be reached. Shown are the 9,445
-# cells without such operations, each network once. Spearman's rank correlation; 1 is the same order.
+# Several cells of NAS-Bench-201 are the same network if some of their operations cannot be reached. Shown are the 9,445
+# cells without such operations, so that each network is there once. The numbers are Spearman's rank correlations; 1 is the
+# same order.
 
 # %%
 own = (space.canonical(benchmark.X) == benchmark.X).all(-1)
 numbers = pd.DataFrame(proxies.ranks(benchmark.X[own]).numpy(), columns=proxies.names)
-numbers.insert(0, "accuracy", accuracy.Y[own].flatten().numpy())
+numbers.insert(0, "accuracy", accuracy[own].numpy())
 order = numbers.corr("spearman").accuracy.sort_values(ascending=False).index
 correlations = numbers[order].corr("spearman")
 plot_correlations({f"nb201, n={len(numbers):,}": correlations.to_numpy()}, list(order))
 
 # %% [markdown]
-# `grad_norm`, `snip` and `fisher` are nearly one measure here, and so are `params` and `flops`, and `nwot` and
-# `l2_norm`. `flatness` runs against most others: its authors want it high, but here flat losses are mostly
-# those of small networks. No measure is much ahead of counting parameters. The picture changes once bad cells are
-# left out:
+# `grad_norm`, `snip` and `fisher` are nearly the same measure here, and so are `params` and `flops`, and `nwot` and
+# `l2_norm`. `flatness` runs against most others: to its authors a flat loss is good, but here it is mostly small networks
+# whose loss is flat. No measure is much better than counting parameters. The picture changes once bad cells are left out:
 
 # %%
 parts = {"all cells": 0.0, "better half": 0.5, "best tenth": 0.9}
@@ -188,14 +190,14 @@ figure
 
 # %% [markdown]
 # Among the better half of the cells most measures lose a third of their correlation, or more. In the best tenth
-# `zen` and `synflow` still point the right way, most are near zero, and `snip`, `grad_norm` and `fisher` point the
-# wrong way. Proxies tell bad cells from good ones for nothing; which of the good ones is best takes training.
+# `zen` and `synflow` still point the right way, most are near zero, and `snip`, `grad_norm` and `fisher` point the wrong
+# way. Proxies tell bad cells from good ones at no cost; to find the best of the good ones takes training.
 #
 # ## What they add to a surrogate
 #
-# A Gaussian process on archbo's default features (paths through the cell), on the ranks of the proxies alone, and
-# on both; and the mixer, which sees the parts that each position of the cell has in the proxies, after ParZC
-# (arXiv 2402.02105). Each learns from a random sample of trained cells and is asked about all others.
+# Compared are a Gaussian process on archbo's default features (paths through the cell), on the ranks of the proxies alone,
+# and on both; and the mixer, which sees how much of each proxy comes from each position of the cell, after ParZC
+# (arXiv 2402.02105). Each learns from a random sample of trained cells and predicts all others.
 
 # %%
 SURROGATES = [
@@ -207,13 +209,13 @@ SURROGATES = [
 
 
 def surrogate(name, encoding):
-    """One of the catalog, on its own features where none are named."""
+    """A surrogate of the catalog, on its own features unless others are named."""
     features = None if encoding == "default" else catalog.encoding(encoding, space)
     return catalog.predictor(name, space, features)
 
 
 evaluations = [
-    evaluate(name, encoding, surrogate(name, encoding), accuracy, size, seed=seed)
+    evaluate(name, encoding, surrogate(name, encoding), table, size, seed=seed)
     for name, encoding in SURROGATES
     for size in SIZES
     for seed in range(REPEATS)
@@ -221,31 +223,31 @@ evaluations = [
 plot_comparison(evaluations, unit="accuracy (%)", title="NAS-Bench-201, CIFAR-10")
 
 # %% [markdown]
-# Kendall's tau: of two random cells, how much more often the order is right than wrong.
+# Kendall's tau says how much more often two random cells are ranked in the right order than in the wrong one.
 
 # %%
 frame = pd.DataFrame([vars(evaluation) for evaluation in evaluations])
 frame.pivot_table("kendall", ["predictor", "encoding"], "train_size", sort=False).round(3)
 
 # %% [markdown]
-# With 25 trained cells the ranks of the proxies alone are as good as the paths through the cell, with more they
-# fall behind. Together they are ahead at every size. The mixer sees both, and needs more than 25 cells to be level with
-# that.
+# With 25 trained cells the ranks of the proxies alone are at least as good as the paths through the cell; with more cells
+# they fall behind. Both together are better than either at every size. The mixer sees both as well; it needs more than 25
+# cells to do as well.
 #
 # ## What the mixer learns about the positions of a cell
 #
-# A cell has six edges, from the input over two nodes to the output. A measure that adds up layers has a part on
-# each of them. `attributions` tells how much each part moves a prediction: the slope, times how far the part is
-# from its mean over the training cells. Here mixers see the parts and nothing else, neither operations nor whole
-# scores, so that all they know of a cell is in the picture: mean absolute values over 400 cells that they have
-# not seen, on the scale of warped accuracies.
+# A cell has six edges, which lead from the input by way of two nodes to the output. A measure that is a sum over layers has
+# a part on each of them. `attributions` says how much each part moves a prediction: the slope, times the distance of the
+# part from its mean over the training cells. The mixers here see these parts and nothing else, neither operations nor whole
+# scores, so that the picture shows all that they know of a cell: mean absolute values over 400 cells that they have not
+# seen, on the scale of warped accuracies.
 
 # %%
 attributions = []
 for seed in range(REPEATS):
     train, test = map(torch.from_numpy, training_sample(len(benchmark), max(SIZES), seed=seed))
     mixer = archbo.ZeroCostMixer(space, alone=True)
-    mixer.fit(benchmark.X[train], accuracy.Y[train], seed=seed)
+    mixer.fit(benchmark.X[train], accuracy[train], seed=seed)
     attributions.append(mixer.attributions(benchmark.X[test[:400]]))
 attributions = torch.cat(attributions)
 NODES = ["input", "1", "2", "output"]
@@ -260,7 +262,7 @@ heat_map(
 )
 
 # %% [markdown]
-# The same in the cell: an edge is as wide as the sum over its measures is on average.
+# The same, drawn in the cell: the width of an edge is the mean absolute sum over its measures.
 
 # %%
 influence = attributions.sum(-1).abs().mean(0)
@@ -290,7 +292,7 @@ axes.axis("off")
 figure
 
 # %% [markdown]
-# The direct way from the input to the output moves predictions most, then the first and the last edge of the long
-# way. The edge between the two inner nodes moves them least: its `synflow` is large, but its other parts offset it.
-# On the direct way mixers look at the measures of the gradient, on the long way at `synflow`, and nowhere at `plain`.
-# Another sample moves weight between measures that say the same, so trust the edges more than single squares.
+# The edge that leads straight from the input to the output moves predictions most, followed by the first and the last edge
+# of the long way. The edge between the two inner nodes moves them least: its `synflow` counts for much, but its other parts
+# offset it. On the straight edge the mixers look at the measures of the gradient, on the long way mostly at `synflow`, and
+# hardly anywhere at `plain`. Another sample moves weight between measures that say the same, so trust the edges more than single squares.

@@ -16,9 +16,9 @@
 # %% [markdown]
 # # Twenty trainings: RoBoT
 #
-# Zero-cost proxies rank every architecture of a space before any is trained. RoBoT (arXiv 2403.07591) spends a few
-# cheap evaluations on how much to believe which of them. `archbo.bo_loop` has it as published, `PublishedRoBoT`,
-# and what archbo makes of it, `RoBoT`. What do twenty evaluations buy, and what has been learned after them?
+# Zero-cost proxies rank every architecture of a space before any is trained. RoBoT (arXiv 2403.07591) spends a few cheap
+# evaluations on finding out how far to believe each of them. `archbo.bo_loop` has it as published, `PublishedRoBoT`, and in
+# archbo's own form, `RoBoT`. What do twenty evaluations buy, and what has been learned from them?
 
 # %%
 # %matplotlib inline
@@ -35,10 +35,10 @@ from matplotlib.figure import Figure
 
 import archbo
 from archbo.bo_loop import PublishedRoBoT, RoBoT
-from archbo.comparison import plot_regret
+from archbo.comparison import run_search
 from archbo.predictors import ProxyGP, marginals
-from archbo.predictors.gaussian_processes.proxy_gp import Consensus
-from archbo.proxies import shipped
+from archbo.proxies import Consensus, shipped
+from archbo.randomness import generator
 
 # The matrices here are small: one thread is faster than several.
 torch.set_num_threads(1)
@@ -59,17 +59,29 @@ def chart(width=7.0, height=3.6, rows=1):
 # %% [markdown]
 # ## The goal and the signal
 #
-# The goal is the accuracy of NAS-Bench-201's cells on CIFAR-10, in percent. In practice a search sees something
-# cheaper, such as the accuracy after a few epochs, which RoBoT was made for. The table that comes with archbo has no
-# such column. As the signal stands in the accuracy of networks quantised during training (`qat_accuracy`): another
-# training of the same cell, with its own luck, though not a cheaper one.
+# The goal is the accuracy of the cells of NAS-Bench-201 on CIFAR-10, in percent. In practice a search sees a cheaper signal,
+# such as the accuracy after a few epochs; that is what RoBoT was made for. The table that comes with archbo has no such
+# column. The accuracy of networks that were quantised during training (`qat_accuracy`) takes its place as the signal: it is
+# another training of the same cell, with its own luck, though not a cheaper one.
 
 # %%
 benchmark = archbo.benchmark("nb201")
 space = benchmark.space
-goal, signal = benchmark.objective(), benchmark.objective("qat_accuracy")
+GOAL, SIGNAL = "baseline_accuracy", "qat_accuracy"
+table, signals = benchmark.evaluator(GOAL), benchmark.evaluator(SIGNAL)
+frame = pd.DataFrame({"goal": benchmark.metrics[GOAL], "signal": benchmark.metrics[SIGNAL]})
 
-frame = pd.DataFrame({"goal": goal.Y.flatten(), "signal": signal.Y.flatten()})
+
+def goal(arch):
+    """The value in the end."""
+    return table(arch)[GOAL]
+
+
+def signal(arch):
+    """What the search is told."""
+    return signals(arch)[SIGNAL]
+
+
 parts_of = {"all cells": 0.0, "better half": 0.5, "best tenth": 0.9, "best 2 %": 0.98}
 pd.DataFrame(
     {
@@ -83,17 +95,17 @@ pd.DataFrame(
 ).T
 
 # %%
-highest = space.archs(benchmark.X)[int(signal.Y.argmax())]
-print(f"best goal of all cells: {goal.best:.2f} %")
+highest = signals.argbest()
+print(f"best goal of all cells: {table.best:.2f} %")
 print(
-    f"goal where the signal is highest: {goal(highest):.2f} %, rank {goal.rank(goal(highest))} of {len(benchmark):,}"
+    f"goal where the signal is highest: {goal(highest):.2f} %, rank {table.rank(goal(highest))} of {len(benchmark):,}"
 )
 
 # %% [markdown]
 # ## What the proxies agree on
 #
-# archbo ranks the cells by each proxy, from -1 to 1, the way its authors mean it, and takes the mean: the consensus.
-# It needs no training and no choice of a proxy.
+# archbo ranks the cells by each proxy, from -1 to 1, in the direction that its authors call good, and takes the mean: the
+# consensus. It needs no training, and no choice among the proxies.
 
 # %%
 proxies = shipped(space)
@@ -124,24 +136,24 @@ figure
 # %%
 first = space.archs(benchmark.X)[int(scores.consensus.argmax())]
 print(correlation[::-1].head(4).round(2))
-print(f"the consensus's first: {goal(first):.2f} %, rank {goal.rank(goal(first))}")
+print(f"ranked first by the consensus: {goal(first):.2f} %, rank {table.rank(goal(first))}")
 
 # %% [markdown]
-# Over all cells the consensus is level with the best proxy, which nobody could have named beforehand, although two of
-# its voices speak against it. Among the best cells it is no guide: what is left there is for the queries.
+# Over all cells the consensus does as well as the best proxy, which nobody could have named beforehand, although two of the
+# proxies run against the goal. Among the best cells it is no guide: that part is left to the queries.
 #
 # ## Twenty queries
 #
-# `RoBoT` begins with the consensus's first. Then a Gaussian process takes over that has the consensus as its prior mean
-# and learns from every query what to make of each proxy and of the cell's structure. Nothing is left to chance.
+# `RoBoT` begins with the cell that the consensus ranks first. Then a Gaussian process takes over. The consensus is its prior
+# mean, and from every query it learns how much each proxy and the structure of the cell are worth. Nothing is left to chance.
 
 # %%
-robot = RoBoT(space, seed=0)
+robot = archbo.Optimizer(RoBoT(space, signals.goal, seed=0))
 steps = []
 for query in range(1, QUERIES + 1):
     (arch,) = robot.ask()
     robot.tell([arch], [signal(arch)])
-    highest, value = robot.history.best
+    highest, value = robot.log.best
     named = robot.recommend()
     steps.append(
         {
@@ -160,7 +172,7 @@ figure, (above, below) = chart(7, 5.2, rows=2)
 above.plot(steps.signal, "o", color=GREY, label="this query")
 above.plot(steps["highest signal"], color=BLUE, drawstyle="steps-post", label="highest so far")
 above.set_ylabel("signal (%)")
-below.axhline(goal.best, color=GREY, linestyle=":", label="best of all cells")
+below.axhline(table.best, color=GREY, linestyle=":", label="best of all cells")
 below.plot(
     steps["its goal"],
     "o-",
@@ -183,36 +195,30 @@ figure
 differ = int((steps["its goal"] != steps["goal of the recommended"]).sum())
 print(f"the recommended is not the cell of the highest signal after {differ} of {QUERIES} queries")
 print(f"recommended in the end: {named}")
-print(f"{goal(named):.2f} %, rank {goal.rank(goal(named))} of {len(benchmark):,}")
+print(f"{goal(named):.2f} %, rank {table.rank(goal(named))} of {len(benchmark):,}")
 
 # %% [markdown]
-# A winner is named by the posterior and not by its value, which might be that of a lucky training; with this signal
-# both agree. A higher signal is not always a better cell, as query 5 shows. And that the search ends at the best
-# cell of all is luck as well, of which there is no telling from one search.
+# The winner is named by the posterior and not by the highest value, which may be that of a lucky training; with this signal
+# both agree. A higher signal is not always a better cell. How much of where a search ends is luck cannot be told from a
+# single one.
 #
-# ## Beside it: RoBoT as published, and chance
+# ## Compared with RoBoT as published, and with chance
 #
-# One search says little, and another seed would give the same search again. So each repeat is in a part of the space,
-# 4,000 cells drawn at random, where all methods look. Regret: the goal of the part's best cell minus that of
-# the cell that a method would name after so many queries.
+# One search says little, and another seed would give the same search again. So each repeat takes place in a part of the
+# space, 4,000 cells drawn at random, which all methods search. The regret is the goal of the part's best cell minus the goal
+# of the cell that a method would name after each query.
 
 # %%
 PART = 4000
 
 
 def part_of_space(seed):
-    """Numbers of cells drawn at random."""
-    return torch.randperm(len(benchmark), generator=torch.Generator().manual_seed(seed))[:PART]
-
-
-def regrets(searcher, best):
-    """The regret after each query."""
-    found = []
-    for _ in range(QUERIES):
-        archs = searcher.ask()
-        searcher.tell(archs, [signal(arch) for arch in archs])
-        found.append(max(best - goal(searcher.recommend()), 0.0))
-    return found
+    """A benchmark of cells drawn at random."""
+    rows = torch.randperm(len(benchmark), generator=generator(seed))[:PART]
+    metrics = benchmark.metrics.iloc[rows.numpy()].reset_index(drop=True)
+    return archbo.Benchmark(
+        f"part {seed}", space, benchmark.X[rows], metrics, GOAL, benchmark.source
+    )
 
 
 METHODS = {
@@ -221,43 +227,65 @@ METHODS = {
     "random search": archbo.RandomSearch,
 }
 parts = [part_of_space(seed) for seed in range(REPEATS)]
-bests = [float(goal.Y[part].max()) for part in parts]
-searches = {
+strategies = {
     name: [
-        method(space, candidates=archbo.FixedCandidates(space, benchmark.X[part]), seed=seed)
+        method(space, signals.goal, candidates=archbo.FixedCandidates(space, part.X), seed=seed)
         for seed, part in enumerate(parts)
     ]
     for name, method in METHODS.items()
 }
-curves = {
-    name: [regrets(search, best) for search, best in zip(repeats, bests, strict=True)]
-    for name, repeats in searches.items()
+runs = {
+    name: [
+        run_search(name, strategy, part.evaluator(SIGNAL), QUERIES, report=GOAL)
+        for strategy, part in zip(repeats, parts, strict=True)
+    ]
+    for name, repeats in strategies.items()
 }
-plot_regret(curves, unit="accuracy (%)", title="The goal, searched by the signal")
+regrets = {
+    name: [
+        part.metrics[GOAL].max() - np.array(run.reports)
+        for run, part in zip(repeats, parts, strict=True)
+    ]
+    for name, repeats in runs.items()
+}
+
+figure, axes = chart()
+for (name, curves), colour in zip(regrets.items(), (BLUE, RED, GREY), strict=True):
+    queries = range(1, QUERIES + 1)
+    axes.plot(queries, np.median(curves, 0), color=colour, drawstyle="steps-post", label=name)
+    axes.fill_between(
+        queries, np.min(curves, 0), np.max(curves, 0), step="post", color=colour, alpha=0.15
+    )
+axes.set_ylim(0, 3)
+axes.set_xlabel("query")
+axes.set_ylabel("regret in accuracy (%)")
+axes.legend(frameon=False, fontsize=8, title=f"median and range, n={REPEATS}", title_fontsize=8)
+figure
 
 # %%
 pd.DataFrame(
-    {name: [runs[-1] for runs in repeats] for name, repeats in curves.items()},
-    index=[f"part {seed}" for seed in range(REPEATS)],
+    {name: [curve[-1] for curve in curves] for name, curves in regrets.items()},
+    index=[part.name for part in parts],
 ).round(2)
 
 # %% [markdown]
-# RoBoT begins ahead, for the others begin with a random combination and a random cell. By the middle the lines cross,
-# and in the end RoBoT is ahead in each part. The published method is about as good as chance here: of fifteen
-# proxies it has to find the signs, too. Three parts are few; `archbo robot` searches with more seeds.
+# RoBoT begins ahead, because the others begin with a random combination and a random cell. The published method has to find
+# the signs of fifteen proxies, too, and is about as good as chance here. Three parts are few; `archbo robot` searches with
+# more seeds.
 #
 # ## Weights that were tried, and weights that were learned
 #
-# `PublishedRoBoT` tries whole combinations: one weight per proxy, between -1 and 1, and of each combination's
-# ranking the first cell is evaluated. Its combinations in the first part, the best at the top:
+# `PublishedRoBoT` tries whole combinations, a weight between -1 and 1 for each proxy, and evaluates the cell that a
+# combination ranks first. These are its combinations in the first part, the best at the top:
 
 # %%
-published = searches["PublishedRoBoT"][0]
-combined = proxies.ranks(published.pool).double() @ published.weights.T
+published = strategies["PublishedRoBoT"][0]
+weights = published.tried(runs["PublishedRoBoT"][0].log)
+combined = proxies.ranks(published.pool).double() @ weights.T
 firsts = space.archs(published.pool[combined.argmax(0)])
 values = pd.Series([signal(arch) for arch in firsts]).sort_values(ascending=False)
 figure, axes = chart(7, 5)
-image = axes.imshow(published.weights[values.index], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+image = axes.imshow(weights[values.index], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
 axes.set_xticks(
     range(len(proxies.names)), proxies.names, rotation=60, ha="right", rotation_mode="anchor"
 )
@@ -273,15 +301,15 @@ figure
 print(f"{len(firsts)} combinations put {len(set(firsts))} different cells first")
 
 # %% [markdown]
-# Several combinations have the same first cell, and of a combination nothing but this cell counts. `synflow` is
-# positive in nearly all of them; of most others the search is still trying both signs.
+# Several combinations rank the same cell first, and nothing but that cell counts. For most proxies the search is still trying
+# both signs.
 #
-# `RoBoT` learns weights from all queries at once. Bars: the posterior mean of each proxy's weight after the search of
-# the whole space above, by `ProxyGP.weights()`; a weight of 1 says that a step of 1 in rank is worth one standard
-# deviation of the signal's normal scores. Dots: the consensus, from which it set out.
+# `RoBoT` learns weights from all queries at once. The bars show the posterior mean of each proxy's weight after the search
+# of the whole space above, from `ProxyGP.weights()`; a weight of 1 means that a step of 1 in rank is worth one standard
+# deviation of the signal's normal scores. The dots show the consensus, from which it set out.
 
 # %%
-surrogate = robot.predictor
+surrogate = robot.strategy.context(robot.log).predictor
 learned = pd.Series(surrogate.weights()).sort_values()
 agreed = pd.Series(
     surrogate.slope * (consensus.signs / consensus.scale).numpy(), index=list(proxies.names)
@@ -295,47 +323,47 @@ axes.legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# All began alike. `flatness` and `plain`, which run against the goal over all cells, have turned; so have `fisher`,
-# `grad_norm` and `snip`, which run against it among the best, and two others. `zen`, the best guide among those,
-# has gained most. The search was shown none of these correlations, only twenty signals.
+# All weights began alike. The ones of `flatness` and `plain`, which run against the goal over all cells, have turned negative,
+# and so have those of `fisher`, `grad_norm` and `snip`, which run against it among the best. `zen`, the best guide among
+# those, has gained most. The search was shown none of these correlations, only twenty signals.
 #
 # ## What `trust` does
 #
-# A signal that is not the goal misses something, however often it is observed. `trust` says how much of what it
-# misses is the proxies': what counts is the surrogate's mean, plus `trust` times the consensus. Of the cells that
-# were just queried, does it change which is recommended?
+# A signal that is not the goal misses something, however often it is observed. `trust` says how much of what it misses the
+# proxies are believed to know: what counts is the mean of the surrogate plus `trust` times the consensus. Does it change
+# which of the cells queried above is recommended?
 
 # %%
 TRUST = np.round(np.arange(0, 1.25, 0.1), 1)
-mean, _ = marginals(ProxyGP(space).fit(robot.X, robot.Y, seed=0).latent, robot.X)
-agreement = consensus(robot.X)
+X, Y = robot.log.observed()
+mean, _ = marginals(ProxyGP(space).fit(X, Y, seed=0).latent, X)
+agreement = consensus(X)
 chosen = {
-    trust: space.archs(robot.X)[int((mean + trust * agreement).argmax())]
-    for trust in TRUST.tolist()
+    trust: space.archs(X)[int((mean + trust * agreement).argmax())] for trust in TRUST.tolist()
 }
 for trust in (0.0, 0.3, 0.6, 0.9, 1.2):
     print(f"trust {trust}: {signal(chosen[trust]):.2f} % signal, {goal(chosen[trust]):.2f} % goal")
 print(f"different cells from trust 0 to 1.2: {len(set(chosen.values()))}")
 
 # %% [markdown]
-# Not here, where queries were chosen by it already. What it is worth takes more than one search: let the surrogate
-# learn from as many cells at random, many times over, and name the best cell of the first part. It is told the goal
-# itself, or the signal from above, or one that is further away: the accuracy of networks trained for noisy analog
-# hardware, and on it (`analog_accuracy`).
+# Here it had a say in the queries already. To see what it is worth takes more than one search: let the surrogate learn
+# from as many random cells, many times over, and name the best cell of the first part. It is told the goal itself, or the
+# signal from above, or a signal that is further from the goal: the accuracy of networks trained for noisy analog hardware,
+# measured on it (`analog_accuracy`).
 
 # %%
-X, truth = benchmark.X[parts[0]], goal.Y[parts[0]].flatten()
+X, truth = parts[0].X, parts[0].values(GOAL).flatten()
 agreement = consensus(X)
 gp = ProxyGP(space)
 gp.remember(X)
 figure, axes = chart()
-told = {"the goal": goal, "the signal": signal, "analog": benchmark.objective("analog_accuracy")}
+told = {"the goal": GOAL, "the signal": SIGNAL, "analog": "analog_accuracy"}
 summary = {}
-for (name, objective), colour in zip(told.items(), (GREY, BLUE, RED), strict=True):
-    Y = objective.Y[parts[0]]
+for (name, column), colour in zip(told.items(), (GREY, BLUE, RED), strict=True):
+    Y = parts[0].values(column)
     misses = []
     for seed in range(10 * REPEATS):
-        rows = torch.randperm(len(X), generator=torch.Generator().manual_seed(seed))[:QUERIES]
+        rows = torch.randperm(len(X), generator=generator(seed))[:QUERIES]
         mean, _ = marginals(gp.fit(X[rows], Y[rows], seed=0).latent, X)
         named = [int((mean + trust * agreement).argmax()) for trust in TRUST.tolist()]
         misses.append((truth.max() - truth[named]).tolist())
@@ -356,7 +384,7 @@ figure
 pd.DataFrame(summary).rename_axis("trust").round(2)
 
 # %% [markdown]
-# Told the goal, the surrogate needs no trust, and pays for it. Told the signal from above, it makes no difference that
-# these draws could tell. Told the analog accuracy, which knows less of the goal, trust takes about a third off the
-# regret. The default, 0.9, is for cheap signals such as a few epochs; if what you tell is what you want, give
+# If the surrogate is told the goal, it needs no trust, and trust does harm. If it is told the signal from above, trust makes no
+# difference that these draws could show. If it is told the analog accuracy, which knows less of the goal, trust lowers the
+# regret. The default, 0.9, is meant for cheap signals such as a few epochs; if you tell what you want in the end, give
 # `RoBoT(space, trust=0, seed=0)`, or `--trust 0` to `archbo robot`.

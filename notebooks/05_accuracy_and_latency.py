@@ -16,9 +16,9 @@
 # %% [markdown]
 # # Accuracy and latency
 #
-# The most accurate network is seldom the one to deploy. What does a little accuracy save, how few networks must be
-# trained to find out, what if latency has a hard bound, and is a network that is good on one device good on
-# another? NSGA-II, to compare with, is Optuna's: `pip install 'archbo[optuna]'`.
+# The most accurate network is seldom the one to deploy. How much latency does a little accuracy save? How few networks
+# must be trained to find out? What if latency has a hard bound? And is a network that is good on one device good on another?
+# NSGA-II, to compare with, is Optuna's: `pip install 'archbo[optuna]'`.
 
 # %%
 # %matplotlib inline
@@ -27,7 +27,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-# A library asks for a widget that nothing here needs. Surrogates' own warnings are shown, without the code's path.
+# A library asks for a widget that nothing here needs. Warnings of the surrogates are shown without the path of the code.
 warnings.filterwarnings("ignore", message="IProgress not found")
 warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
@@ -41,9 +41,9 @@ import archbo
 from archbo.comparison import (
     median_share,
     plot_correlations,
-    plot_pareto,
-    plot_regret,
-    run_pareto_trial,
+    plot_progress,
+    plot_search,
+    run_search,
 )
 
 # The matrices here are small: one thread is faster than several.
@@ -57,29 +57,28 @@ COLOURS = ("#1b6ca8", "#8a8f98", "#d1495b", "#66a182", "#edae49")
 # %% [markdown]
 # ## The trade-off
 #
-# NAS-Bench-Graph has graph neural networks with the latency of inference in seconds. Its table for ogbn-proteins
-# is the smallest, so that all of this takes a minute. Validation performance is the area under the ROC curve.
-# Latencies differ by factors, so the logarithm is a better scale to search on; a column is quickly added.
-# `Objectives` makes one function of an architecture from several columns. It returns what is to be maximised, so
-# latency comes negated.
+# NAS-Bench-Graph holds graph neural networks with the latency of inference in seconds. Its table for ogbn-proteins is the
+# smallest, so that all of this takes minutes. Validation performance is the area under the ROC curve. Latencies span two
+# orders of magnitude, so hypervolume is better counted in their logarithm; a column is quickly added. The goal is written
+# with a minus in front of what is minimised, and the evaluator looks both columns up.
 
 # %%
 published = archbo.benchmark("nas-bench-graph/proteins")
 metrics = published.metrics.assign(log10_latency=np.log10(published.metrics.latency))
 benchmark = replace(published, metrics=metrics)
 space = benchmark.space
-accuracy = benchmark.objective("valid_perf")
-goals = archbo.Objectives((accuracy, benchmark.objective("log10_latency", minimize=True)))
+both = benchmark.evaluator("valid_perf,-log10_latency")
+accuracy = benchmark.evaluator("valid_perf")
 
 print(f"{len(benchmark):,} networks; the most accurate one:")
-print(accuracy.argmax(), goals(accuracy.argmax()))
+print(accuracy.argbest(), both(accuracy.argbest()))
 
 # %% [markdown]
-# A network is on the Pareto front if no other is at least as good in both and better in one.
+# A network is on the Pareto front if no other one is at least as good in both objectives and better in one of them.
 
 # %%
-front = benchmark.metrics.iloc[goals.front][["valid_perf", "latency"]]
-front = front.set_index(pd.Index(map(str, goals.front_archs))).sort_values("latency")
+front = benchmark.metrics.iloc[both.front.tolist()][["valid_perf", "latency"]]
+front = front.set_index(pd.Index(map(str, both.front_archs))).sort_values("latency")
 front.round({"valid_perf": 4, "latency": 5})
 
 # %%
@@ -105,8 +104,8 @@ axes.legend(frameon=False, fontsize=8, markerscale=3)
 figure
 
 # %% [markdown]
-# The front (black) has two ends: networks of `gcn` and fully connected layers that take about a millisecond, and
-# accurate ones with `arma` that take about a hundred times as long. In between the table has nothing to choose.
+# The front (black) has two ends: networks of `gcn` and fully connected layers that take about a millisecond, and accurate
+# networks with `arma` that take about a hundred times as long. The table has nothing to choose from in between.
 
 # %%
 quick = front[front.latency < 0.01].iloc[-1]
@@ -119,161 +118,145 @@ print(
 # %% [markdown]
 # ## A search for the front
 #
-# As ever the optimizer asks for an architecture and is told; now two numbers. It fits a Gaussian process to each,
-# and asks for what promises most new hypervolume: the area that the front dominates, above the table's worst
-# values (qLogNEHVI, arXiv 2310.20708).
+# As ever, the optimizer asks for an architecture and is told its metrics; now there are two. It fits a Gaussian process to
+# each, and asks for what promises most new hypervolume, the area that the front dominates above a reference point
+# (qLogNEHVI, arXiv 2310.20708). The reference is inferred from what has been observed: a search knows nothing of the table.
 
 # %%
 candidates = archbo.FixedCandidates(space, benchmark.X)
-optimizer = archbo.MultiObjectiveOptimizer(space, goals.outcomes, candidates=candidates, seed=0)
+optimizer = archbo.Optimizer(space, both.goal, candidates=candidates, seed=0)
 for _ in range(4):
     (arch,) = optimizer.ask()
-    optimizer.tell([arch], [goals(arch)])
-optimizer.history.to_frame()
+    optimizer.tell([arch], [both(arch)])
+optimizer.log.frame()[["arch", *both.goal.metrics, "state"]]
 
 # %% [markdown]
-# Beside it NSGA-II, which breeds from the front; `GuidedEvolution`, which does the same on what Gaussian processes
-# predict; and random search. All begin with random networks.
+# Three other searches stand beside it: NSGA-II, which breeds from the front; `GuidedEvolution`, which does the same on what
+# Gaussian processes predict; and random search. All of them begin with random networks. Here the hypervolume that scores them
+# counts from the worst values of the table.
 
 # %%
-searches = {
-    "archbo": lambda seed: archbo.MultiObjectiveOptimizer(
-        space, goals.outcomes, candidates=candidates, seed=seed
-    ),
-    "random search": lambda seed: archbo.RandomSearch(
-        space, candidates=candidates, seed=seed, outcomes=goals.outcomes
-    ),
-    "NSGA-II": lambda seed: archbo.NSGA2(space, goals.outcomes, candidates=candidates, seed=seed),
-    "guided evolution": lambda seed: archbo.GuidedEvolution(
-        space, goals.outcomes, candidates=candidates, seed=seed
-    ),
+strategies = {
+    "archbo": archbo.Bayesian,
+    "random search": archbo.RandomSearch,
+    "NSGA-II": archbo.NSGA2,
+    "guided evolution": archbo.GuidedEvolution,
 }
-trials = {
-    name: [run_pareto_trial(name, make(seed), goals, QUERIES) for seed in range(REPEATS)]
-    for name, make in searches.items()
+runs = {
+    name: [
+        run_search(name, make(space, both.goal, candidates=candidates, seed=seed), both, QUERIES)
+        for seed in range(REPEATS)
+    ]
+    for name, make in strategies.items()
 }
-plot_pareto(trials, goals, title="NAS-Bench-Graph, ogbn-proteins")
+plot_search(runs, title="NAS-Bench-Graph, ogbn-proteins")
 
 # %% [markdown]
-# On the left each method's front in its middle repeat, on the right the share of the true front's hypervolume.
+# On the left is the front of each method in its middle repeat, on the right the share of the true front's hypervolume.
 
 # %%
-true_front = {str(arch) for arch in goals.front_archs}
+true_front = {str(arch) for arch in both.front_archs}
 
 
-def found_of_front(trial):
-    """How many networks of the true front a search has evaluated."""
-    return len(true_front & {query.arch for query in trial.queries})
+def found_of_front(run):
+    """The number of networks of the true front that a search has evaluated."""
+    return len(true_front & {query.arch for query in run.queries})
 
 
 pd.DataFrame(
     {
         "hypervolume (%), median": {
-            name: round(100 * median_share(runs, goals, QUERIES), 2)
-            for name, runs in trials.items()
+            name: round(100 * median_share(repeats, QUERIES), 2) for name, repeats in runs.items()
         },
         f"of the true front's {len(true_front)}, mean": {
-            name: np.mean([found_of_front(trial) for trial in runs]).round(1)
-            for name, runs in trials.items()
+            name: np.mean([found_of_front(run) for run in repeats]).round(1)
+            for name, repeats in runs.items()
         },
         "seconds, mean": {
-            name: np.mean([trial.seconds for trial in runs]).round(1)
-            for name, runs in trials.items()
+            name: np.mean([run.seconds for run in repeats]).round(1)
+            for name, repeats in runs.items()
         },
     }
 )
 
 # %% [markdown]
-# archbo has evaluated more than half of the true front, guided evolution some of it, NSGA-II and random search hardly
-# any of it. The price is seconds of computing, beside the training of every network asked for. NSGA-II is made for
-# longer searches: here it has bred but a few generations.
+# archbo has evaluated the most networks of the true front, guided evolution some, NSGA-II and random search hardly any. The price
+# is computing time, which is small beside the training of every network asked for. NSGA-II is made for longer searches; here
+# it has bred only a few generations.
 #
 # ## A bound on latency
 #
-# Often there is no trade-off to choose from but a budget: the most accurate network of at most so many seconds.
-# That is one objective and a `Constraint`. What is told is the accuracy and the slack, how far the latency is
-# below the bound.
+# Often there is no trade-off to choose from but a budget: find the most accurate network that takes at most so many seconds.
+# That is one objective under a bound. Both metrics are told.
 
 # %%
-bound = archbo.Constraint(benchmark, "latency", 0.12)
-bounded = archbo.Objectives((accuracy,), (bound,))
-fits = bounded.outcomes.feasible(bounded.Y)
-best = bounded.Y[bounded.front[0]]
-print(f"{fits.double().mean():.0%} of the networks have {bound}")
-print(
-    f"the best of these: {bounded.front_archs[0]}, {best[0]:.4f}, {best[1]:.4f} s below the bound"
-)
-
+bounded = benchmark.evaluator(archbo.Goal.parse("valid_perf", subject_to=["latency<=0.12"]))
+fits = bounded.goal.feasible(bounded.gains)
+print(f"{fits.double().mean():.0%} of the networks have {bounded.goal.bounds[0]}")
+print(f"the best of these: {bounded.argbest()}, {bounded(bounded.argbest())}")
 
 # %% [markdown]
-# Three ways to look for it: a search that knows of the bound, one for accuracy alone of whose networks those that
-# fit are kept, and random search.
+# Three ways to look for it: a search that knows the bound; a search for accuracy alone, of whose networks those that fit are
+# kept; and random search.
 
 
 # %%
-def best_that_fits(history):
-    """After each query the best accuracy within the bound; the table's worst before there is any."""
-    Y = bounded.Y[bounded.benchmark.rows_of(history.X)]
-    value = Y[:, 0].where(bounded.outcomes.feasible(Y), bounded.reference)
-    return value.cummax(0).values
+def keep_what_fits(run):
+    """A run for accuracy alone, scored by the bounded goal."""
+    log = archbo.Log(space, bounded.goal)
+    for trial in run.log.trials:
+        log = log.asked(space.rows([trial.arch]))
+        log = log.told(log.trials[-1], list(bounded(trial.arch).values()))
+    return replace(run, tabular=bounded, log=log)
 
 
-ways = {
-    "archbo, with the bound": lambda seed: archbo.run(
-        archbo.MultiObjectiveOptimizer(space, bounded.outcomes, candidates=candidates, seed=seed),
-        bounded,
-        QUERIES,
-    ),
-    "random search": lambda seed: archbo.run(
-        archbo.RandomSearch(space, candidates=candidates, seed=seed), accuracy, QUERIES
-    ),
-    "archbo, accuracy alone": lambda seed: archbo.run(
-        archbo.Optimizer(space, candidates=candidates, seed=seed), accuracy, QUERIES
-    ),
+searches = {
+    "archbo, with the bound": (archbo.Bayesian, bounded),
+    "random search": (archbo.RandomSearch, accuracy),
+    "archbo, accuracy alone": (archbo.Bayesian, accuracy),
 }
-histories = {name: [way(seed) for seed in range(REPEATS)] for name, way in ways.items()}
-plot_regret(
-    {
-        name: [(best[0] - best_that_fits(history)).tolist() for history in runs]
-        for name, runs in histories.items()
-    },
-    unit="valid_perf",
-    title=f"the best with {bound}",
-)
+runs = {
+    name: [
+        keep_what_fits(
+            run_search(
+                name, make(space, told.goal, candidates=candidates, seed=seed), told, QUERIES
+            )
+        )
+        for seed in range(REPEATS)
+    ]
+    for name, (make, told) in searches.items()
+}
+plot_progress(runs, title=f"the best with {bounded.goal.bounds[0]}")
 
 # %%
 pd.DataFrame(
     {
         "queries that fit (%)": {
-            name: round(
-                100
-                * np.mean([fits[benchmark.rows_of(run.X)].double().mean().item() for run in runs])
-            )
-            for name, runs in histories.items()
+            name: round(100 * np.mean([query.feasible for run in repeats for query in run.queries]))
+            for name, repeats in runs.items()
         },
         "best that fits, median": {
-            name: np.median([best_that_fits(run)[-1].item() for run in runs]).round(4)
-            for name, runs in histories.items()
+            name: np.median([run.queries[-1].best or np.nan for run in repeats]).round(4)
+            for name, repeats in runs.items()
         },
     }
 )
 
 # %% [markdown]
-# A search for accuracy alone goes where networks are slow, and finds less within the bound than random search. With
-# the bound the search finds the best that there is.
+# A search for accuracy alone goes where networks are slow, and finds less within the bound than random search does. The
+# search that knows the bound finds the best that there is.
 #
-# Here latency is known only after training, as accuracy is. Where it can be measured before, give the optimizer
-# only what fits, `FixedCandidates(space, X[fits])`, and search for accuracy alone.
+# Here latency is known only after training, as accuracy is. Where it can be measured before, offer only what fits, by
+# `FixedCandidates(space, X[fits])`, and search for accuracy alone.
 #
 # ## Six devices
 #
-# HW-NAS-Bench (arXiv 2103.10584) has the latency of each cell of NAS-Bench-201 on six devices, measured or
-# estimated. It does not come with archbo: download `HW-NAS-Bench-v1_0.pickle` from
-# github.com/GATECH-EIC/HW-NAS-Bench, where its API is too (`query_by_index`, `get_net_config`), and write a table of
-# one row per cell: `arch_str` and, for each device, its latency in milliseconds on CIFAR-10, `c10_<device>_latency`.
-# Name the file in `HARDWARE` at the top; without it this section stays empty. Accuracy on CIFAR-10 is that of the
-# benchmark `nb201`, which comes with archbo. Cells to which the table gives no latency on one of the devices (-1) are
-# left out.
+# HW-NAS-Bench (arXiv 2103.10584) has the latency of each cell of NAS-Bench-201 on six devices, measured or estimated. It
+# does not come with archbo: download `HW-NAS-Bench-v1_0.pickle` and its API (`query_by_index`, `get_net_config`) from
+# github.com/GATECH-EIC/HW-NAS-Bench, and write a table with one row for each cell: `arch_str` and, for each device, the
+# latency in milliseconds on CIFAR-10, `c10_<device>_latency`. Give the name of the file in `HARDWARE` at the top; without it
+# this section stays empty. Accuracy on CIFAR-10 is that of the benchmark `nb201`, which comes with archbo. Cells without a
+# latency on one of the devices (-1 in the table) are left out.
 
 # %%
 goals_on = {}
@@ -295,12 +278,7 @@ if HARDWARE.is_file():
         default_objective="accuracy",
         source=f"{table.source}, accuracies of {cells.source}",
     )
-    goals_on = {
-        device: archbo.Objectives(
-            (on_devices.objective(), on_devices.objective(device, minimize=True))
-        )
-        for device in devices
-    }
+    goals_on = {device: on_devices.evaluator(f"accuracy,-{device}") for device in devices}
 else:
     print(f"there is no {HARDWARE.name}, so the pictures of this section are left out")
 
@@ -313,19 +291,23 @@ if goals_on:
     display(plot_correlations({f"nb201, n={len(numbers):,}": matrix}, list(numbers)))
 
 # %% [markdown]
-# They do not agree. The Raspberry Pi and the phone order cells nearly alike, the edge GPU and Eyeriss less
-# alike than latency and accuracy are on the Raspberry Pi; and cells that are slow on the edge TPU are no more
-# accurate than others.
+# They do not agree. The Raspberry Pi and the phone rank cells nearly alike. The edge GPU and Eyeriss agree less than latency
+# and accuracy on the Raspberry Pi do; and cells that are slow on the edge TPU are no more accurate than others.
 #
-# So what if one searches with the latency of one device, and deploys on another? For each pair, the true front of
-# the one is run on the other. For each cell on the other's own front: how much slower is the quickest of those that
-# are at least as accurate? Shown is the median over the own front from 90 % accuracy on.
+# So what happens if one searches with the latency of one device, and deploys on another? For each pair, the true front for
+# the first device is run on the second. For each cell on the second device's own front: how much slower is the quickest of
+# those that are at least as accurate? Shown is the median over that front from 90 % accuracy on.
 
 
 # %%
+def front_on(device):
+    """The rows of the cells on the true front of accuracy and latency."""
+    return goals_on[device].front.tolist()
+
+
 def slower(chosen_for, run_on, level=90.0):
     """By how much, in percent, a front chosen for one device is slower on another than its own; the median."""
-    offered, own = numbers.loc[goals_on[chosen_for].front], numbers.loc[goals_on[run_on].front]
+    offered, own = numbers.loc[front_on(chosen_for)], numbers.loc[front_on(run_on)]
     ratios = [
         offered[run_on][offered.accuracy >= cell.accuracy].min() / cell[run_on]
         for _, cell in own[own.accuracy >= level].iterrows()
@@ -353,10 +335,9 @@ if goals_on:
     display(figure)
 
 # %% [markdown]
-# What is chosen for the edge GPU does worst elsewhere, what is chosen for the Raspberry Pi does well everywhere.
-# The correlation over all cells does not tell: the edge TPU and the FPGA have one of the lowest, yet their fronts
-# serve each other, as only the best cells count. One pair in full: all cells on the device, and those on the
-# fronts of both.
+# Cells chosen for the edge GPU do worst elsewhere, cells chosen for the Raspberry Pi do well everywhere. The correlation over
+# all cells does not tell this: that of the edge TPU and the FPGA is among the lowest, yet their fronts serve each other well,
+# because only the best cells count. Here is one pair in full: all cells on the device, and those on both fronts.
 
 # %%
 if goals_on:
@@ -365,7 +346,7 @@ if goals_on:
     for axes, here in zip(figure.subplots(1, 2, sharey=True), pair, strict=True):
         axes.plot(numbers[here], numbers.accuracy, ".", color="#d9dce0", markersize=2)
         for colour, device in zip((COLOURS[0], COLOURS[2]), pair, strict=True):
-            offered = numbers.loc[goals_on[device].front].sort_values("accuracy")
+            offered = numbers.loc[front_on(device)].sort_values("accuracy")
             label = f"chosen for {device}"
             axes.plot(offered[here], offered.accuracy, "o", color=colour, markersize=4, label=label)
         axes.set_xlabel(f"latency on {here} (ms)")
@@ -376,5 +357,5 @@ if goals_on:
     display(figure)
 
 # %% [markdown]
-# The GPU runs some accurate cells as fast as lesser ones, so its front skips what is in between; and just these
-# cells are the phone's best. Search with the latency of the device that you deploy on.
+# The GPU runs some accurate cells as fast as less accurate ones, so its front skips the cells in between; and just these
+# are the best on the phone. Search with the latency of the device that you deploy on.

@@ -1,1 +1,1 @@
-"""Side-by-side runs of speed and quality: ``python -m perf NAME``."""
+"""Speed and quality, measured side by side: ``python -m perf NAME``."""

@@ -1,44 +1,119 @@
-"""``python -m perf NAME``, where the name is that of a file beside this one."""
+"""``python -m perf NAME [TABLE]``, where the name is that of a file beside this one."""
 
+import argparse
+import shlex
 import sys
+from pathlib import Path
 
+from archbo.errors import ArchboError, UsageError
 from perf import (
+    ask,
     baselines,
     bnn,
     candidates,
     encodings,
     fidelity,
+    leaderboard,
     mixer,
     pareto,
     proxies,
+    queries,
     ranking,
     robot,
     search,
     surrogates,
 )
+from perf.section import PAGE, conditions, replace
+from perf.settings import Measurement, Settings
+from perf.tables import TABLE
 
-RUNS = {
-    "baselines": baselines.main,
-    "bnn": bnn.main,
-    "candidates": candidates.main,
-    "encodings": encodings.main,
-    "fidelity": fidelity.main,
-    "mixer": mixer.main,
-    "pareto": pareto.main,
-    "proxies": proxies.main,
-    "ranking": ranking.main,
-    "robot": robot.main,
-    "search": search.main,
-    "surrogates": surrogates.main,
+MEASUREMENTS: dict[str, Measurement] = {
+    "ask": ask.MEASUREMENT,
+    "baselines": baselines.MEASUREMENT,
+    "bnn": bnn.MEASUREMENT,
+    "candidates": candidates.MEASUREMENT,
+    "encodings": encodings.MEASUREMENT,
+    "fidelity": fidelity.MEASUREMENT,
+    "leaderboard": leaderboard.MEASUREMENT,
+    "mixer": mixer.MEASUREMENT,
+    "pareto": pareto.MEASUREMENT,
+    "proxies": proxies.MEASUREMENT,
+    "queries": queries.MEASUREMENT,
+    "ranking": ranking.MEASUREMENT,
+    "robot": robot.MEASUREMENT,
+    "search": search.MEASUREMENT,
+    "surrogates": surrogates.MEASUREMENT,
 }
 
 
 def main() -> None:
-    """Run the named measurement; without a name say which there are."""
-    if len(sys.argv) < 2 or sys.argv[1] not in RUNS:
-        print(f"usage: python -m perf {{{','.join(RUNS)}}}", file=sys.stderr)
+    """Run the named measurement and print its section, or write it to the page."""
+    arguments = _parser().parse_args()
+    try:
+        _run(arguments)
+    except ArchboError as error:
+        print(f"perf: {error}", file=sys.stderr)
         sys.exit(2)
-    RUNS[sys.argv[1]]()
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    name, measurement = arguments.name, MEASUREMENTS[arguments.name]
+    if arguments.size is not None and not measurement.size:
+        raise UsageError(f"{name} has one size only; leave --size out")
+    if arguments.only is not None and not measurement.has_rows:
+        raise UsageError(f"{name} is measured as a whole; leave --only out")
+    if arguments.workers > 1 and not measurement.has_workers:
+        raise UsageError(f"{name} runs in one process; leave --workers out")
+    if arguments.only is not None and arguments.write:
+        raise UsageError("--write replaces a whole section; leave --only out")
+    settings = Settings(
+        arguments.table,
+        arguments.repeats or measurement.repeats,
+        arguments.workers,
+        arguments.size or measurement.size,
+        tuple((arguments.only or "*").split(",")),
+    )
+    section = measurement.measure(settings)
+    text = section.markdown(_command(arguments), conditions(settings.repeats, settings.workers))
+    if arguments.write:
+        replace(PAGE, name, text)
+    else:
+        print(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m perf", description=__doc__)
+    parser.add_argument("name", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument(
+        "table", nargs="?", type=Path, default=TABLE, metavar="TABLE", help="nb201.parquet"
+    )
+    parser.add_argument(
+        "--repeats", "--seeds", type=_positive, help="the number of repeats, from seed 0 on"
+    )
+    sizes = ", ".join(f"{name}: {m.unit}" for name, m in MEASUREMENTS.items() if m.size)
+    parser.add_argument("--size", type=_positive, help=f"how large a repeat is ({sizes})")
+    parser.add_argument("--workers", type=_positive, default=1, help="the number of processes")
+    parser.add_argument("--only", metavar="PATTERN[,...]", help="measure these rows only")
+    parser.add_argument("--write", action="store_true", help=f"write to {PAGE.name}")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The command that gives the section, without the folder of the table."""
+    table = [arguments.table.name] if arguments.table != TABLE else []
+    given = {"repeats": arguments.repeats, "size": arguments.size, "only": arguments.only}
+    options = [
+        f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None
+    ]
+    workers = [f"--workers {arguments.workers}"] if arguments.workers > 1 else []
+    return " ".join(["python -m perf", arguments.name, *table, *options, *workers])
 
 
 # A measurement may start processes that import this file.

@@ -1,29 +1,36 @@
-"""All baselines side by side on NAS-Bench-201, CIFAR-100."""
-
-import torch
+"""All search methods that need no proxies, side by side on NAS-Bench-201, CIFAR-100."""
 
 from archbo import catalog
-from archbo.acquisition import FixedCandidates
-from archbo.benchmarks import read_table
-from archbo.bo_loop import Searcher
-from perf.candidates import TABLE, heading, outcome, report
+from perf.candidates import report
+from perf.processes import each
+from perf.searches import SearchTask, search
+from perf.section import Section
+from perf.settings import Measurement, Settings
 
-SEEDS = range(5)
+__all__ = ["MEASUREMENT"]
+
+COLUMN = "c100_val_200"
 
 
-def main() -> None:
-    """Five searches of each method and of the default search."""
-    torch.set_num_threads(1)
-    benchmark = read_table(TABLE, catalog.space("nb201"))
-    space, objective = benchmark.space, benchmark.objective("c100_val_200")
-    everything = FixedCandidates(space, benchmark.X)
+def measure(settings: Settings) -> Section:
+    """Several searches of each method."""
+    usual = [name for name, entry in catalog.STRATEGIES.items() if "proxies" not in entry.needs]
+    names = settings.wanted(usual)
+    tasks = [
+        SearchTask(name, settings.table, COLUMN, settings.size, seed)
+        for name in names
+        for seed in settings.seeds
+    ]
+    stands = dict(zip(tasks, each(search, tasks, workers=settings.workers), strict=True))
+    rows = {
+        f"`{name}`": [stand for task, stand in stands.items() if task.method == name]
+        for name in names
+    }
+    return Section(
+        "Search methods",
+        [report(rows, settings.size, "method")],
+        ["NAS-Bench-201, CIFAR-100 validation accuracy after 200 epochs; medians."],
+    )
 
-    def searcher(name: str, seed: int) -> Searcher:
-        if name in catalog.BASELINES:
-            return catalog.baseline(name, space, candidates=everything, seed=seed)
-        return catalog.optimizer(space, name, candidates=everything, seed=seed)
 
-    print(heading(objective), flush=True)
-    for name in (*catalog.BASELINES, "gp"):
-        outcomes = [outcome(searcher(name, seed), objective) for seed in SEEDS]
-        print(report(name, outcomes, objective), flush=True)
+MEASUREMENT = Measurement(measure, repeats=5, size=100, unit="queries")

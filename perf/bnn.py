@@ -1,10 +1,10 @@
 """Leapfrog steps per second of the Bayesian neural network's samplers, beside the same model in plain Pyro."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -12,49 +12,67 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.infer import mcmc
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
-from archbo import catalog
 from archbo.encodings import default_encoding
 from archbo.predictors.bayesian_networks.bnn_hmc import MarginalPotential
 from archbo.predictors.bayesian_networks.hmc import sample_batched, sample_pyro
 from archbo.predictors.bayesian_networks.mlp import StandardFeatures
 from archbo.predictors.warps import RankWarp
+from archbo.randomness import global_seed
+from perf.processes import each
+from perf.section import Grid, Section
+from perf.settings import Measurement, Settings
+from perf.tables import EMBEDDED, load
+
+__all__ = ["MEASUREMENT", "pyro_model"]
 
 SIZES = (50, 150)
 HIDDEN = (32, 16)
 CHAINS = 4
 
 
-def main() -> None:
-    """Sample posteriors of nets trained on the embedded NAS-Bench-201 table, every sampler for a few trajectories."""
-    torch.set_num_threads(1)
-    benchmark = catalog.benchmark("nb201")
-    features = StandardFeatures(default_encoding(benchmark.space))
-    table = Table("observations", "sampler", "leapfrogs/s, all chains", "times plain Pyro")
+def measure(settings: Settings) -> Section:
+    """The rates of each sampler for two numbers of observations."""
+    tasks = [(size, seed) for size in SIZES for seed in settings.seeds]
+    found = dict(zip(tasks, each(rates, tasks, workers=settings.workers), strict=True))
+    rows = []
     for size in SIZES:
-        order = np.random.default_rng(0).permutation(len(benchmark.X))[:size]
-        X, Y = features(benchmark.X[order].float()), benchmark.objective().Y[order].flatten()
-        y = RankWarp().fit(Y).forward(Y).float().numpy()
-        potential = MarginalPotential(X, y, features.groups, HIDDEN)
-        start = 0.5 * np.random.default_rng(0).standard_normal(
-            (CHAINS, potential.n_parameters), "f"
-        )
-        ours: Callable[..., Any] = partial(sample_batched, potential, start, max_steps=64)
-        theirs: Callable[..., Any] = partial(sample_pyro, potential, start[:1], nuts=True)
-        plain = plain_rate(torch.tensor(X), torch.tensor(y), features.groups)
-        rates = {
-            f"{CHAINS} chains in one batch": rate(ours, warmup=50, samples=50),
-            "Pyro's NUTS, fused potential": rate(theirs, warmup=5, samples=5),
-            "Pyro's NUTS, plain model": plain,
-        }
-        for name, value in rates.items():
-            table.add_row(str(size), name, f"{value:,.0f}", f"{value / plain:,.1f}")
-    console = Console()
-    console.print(f"{os.cpu_count()} processors, one thread, hidden layers of {HIDDEN} units")
-    console.print(table)
+        of_size = [found[size, seed] for seed in settings.seeds]
+        medians = {name: median(rates[name] for rates in of_size) for name in of_size[0]}
+        *_, plain = medians.values()
+        rows += [
+            [str(size), name, f"{value:,.0f}", f"{value / plain:,.1f}"]
+            for name, value in medians.items()
+        ]
+    header = ["observations", "sampler", "leapfrog steps per s, all chains", "times plain Pyro"]
+    return Section(
+        "Samplers of the Bayesian neural network",
+        [Grid(header, rows)],
+        [
+            f"Hidden layers of {' and '.join(map(str, HIDDEN))} units, a few trajectories each; medians."
+        ],
+    )
+
+
+def rates(task: tuple[int, int]) -> dict[str, float]:
+    """Sample posteriors of nets trained on so many cells of the embedded table, plain Pyro last."""
+    size, seed = task
+    benchmark = load(EMBEDDED)
+    features = StandardFeatures(default_encoding(benchmark.space))
+    order = np.random.default_rng(seed).permutation(len(benchmark.X))[:size]
+    X, Y = features(benchmark.X[order].float()), benchmark.evaluator().gains[order].flatten()
+    y = RankWarp().fit(Y).forward(Y).float().numpy()
+    potential = MarginalPotential(X, y, features.groups, HIDDEN)
+    draws = np.random.default_rng(seed).standard_normal((CHAINS, potential.n_parameters), "f")
+    start = 0.5 * draws
+    ours: Callable[..., Any] = partial(sample_batched, potential, start, max_steps=64)
+    theirs: Callable[..., Any] = partial(sample_pyro, potential, start[:1], nuts=True)
+    return {
+        f"{CHAINS} chains in one batch": rate(ours, warmup=50, samples=50),
+        "Pyro's NUTS, fused potential": rate(theirs, warmup=5, samples=5),
+        "Pyro's NUTS, plain model": plain_rate(torch.tensor(X), torch.tensor(y), features.groups),
+    }
 
 
 def rate(sample: Callable[..., Any], *, warmup: int, samples: int) -> float:
@@ -76,8 +94,7 @@ def plain_rate(X: Tensor, y: Tensor, groups: Sequence[int]) -> float:
     library: Any = mcmc  # without types
     kernel = library.NUTS(counted, max_tree_depth=6)
     sampler = library.MCMC(kernel, num_samples=5, warmup_steps=5, disable_progbar=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with global_seed(0):
         started = time.perf_counter()
         sampler.run(X, y, groups, HIDDEN, False)
     return calls / (time.perf_counter() - started)
@@ -126,3 +143,6 @@ def pyro_model(
         law = dist.Normal(basis @ standard("v", basis.shape[1]), noise.sqrt())
         law = law.to_event(1)
     pyro.sample("y", law, obs=y.to(w))
+
+
+MEASUREMENT = Measurement(measure, repeats=1, has_rows=False)

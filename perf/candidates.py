@@ -1,98 +1,105 @@
 """What rules for candidates are worth, with a surrogate and without ("Mutation is all you need", arXiv 2107.07343)."""
 
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
+from statistics import median
 
 from archbo import catalog
-from archbo.acquisition import FixedCandidates, TopSampling
-from archbo.benchmarks import Objective, read_table
-from archbo.bo_loop import History, Optimizer, Searcher, run
+from archbo.acquisition import TopSampling
+from archbo.bo_loop import Bayesian
 from archbo.encodings import OneHotEncoding
 from archbo.predictors import RandomForest
+from perf.processes import each
+from perf.searches import Stand, found_after, outcome, until_best
+from perf.section import Grid, Section
+from perf.settings import Measurement, Settings
+from perf.tables import everything, load
 
-TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nb201.parquet"
-COLUMNS = ("c100_val_200", "in16_val_200")
+__all__ = ["MEASUREMENT", "report"]
+
+COLUMNS = {"c100_val_200": "CIFAR-100", "in16_val_200": "ImageNet16-120"}
 RULES = ("exhaustive", "mutation", "crossover", "hill-climbing", "local", "trust-region")
-QUERIES = 100
-SEEDS = range(3)
+HALFWAY = 50
+"""After so many queries the rank is told, too."""
 
 
-class Outcome(NamedTuple):
-    """The best value after each query, up to the table's best, and the seconds per query."""
+@dataclass(frozen=True)
+class Task:
+    """A search with a rule for candidates."""
 
-    best: list[float]
-    pace: float
+    rule: str
+    surrogate: bool
+    column: str
+    table: Path
+    n_queries: int
+    seed: int
 
-
-class FoundError(Exception):
-    """There is nothing left to search for."""
-
-
-def outcome(searcher: Searcher, objective: Objective) -> Outcome:
-    """Search until the best of the table or the end of the budget."""
-
-    def stop(history: History) -> None:
-        if history.best[1] == objective.best:
-            raise FoundError
-
-    started = time.perf_counter()
-    with suppress(FoundError):
-        run(searcher, objective, QUERIES, callback=stop)
-    seconds = time.perf_counter() - started
-    return Outcome(searcher.history.running_best.tolist(), seconds / len(searcher.history))
+    def __str__(self) -> str:
+        return f"{row_name(self.rule, self.surrogate)}, {self.column}, seed {self.seed}"
 
 
-def heading(objective: Objective) -> str:
-    """What the columns of ``report`` are."""
-    return _line(
-        objective.column, ("until the best", "rank at 50", f"at {QUERIES}", "time per query")
+def row_name(rule: str, surrogate: bool) -> str:
+    """What the row of a rule is called."""
+    return f"{rule}, {'gp' if surrogate else 'no surrogate'}"
+
+
+def search(task: Task) -> Stand:
+    """Search until the table's best."""
+    benchmark = load(task.table)
+    space, tabular = benchmark.space, benchmark.evaluator(task.column)
+    candidates = catalog.candidates(task.rule, space, everything(benchmark))
+    strategy = Bayesian(space, tabular.goal, candidates=candidates, seed=task.seed)
+    if not task.surrogate:
+        # Drawn from all candidates, whatever the least of predictors says.
+        least = RandomForest(space, OneHotEncoding(space), n_trees=2)
+        anyone = TopSampling(top=len(benchmark))
+        strategy = Bayesian(
+            space, tabular.goal, least, anyone, candidates=candidates, seed=task.seed
+        )
+    return outcome(until_best(task.rule, strategy, tabular, task.n_queries))
+
+
+def measure(settings: Settings) -> Section:
+    """Each rule without a surrogate, then with one, on two tasks of NAS-Bench-201."""
+    kinds = {row_name(rule, kind): (rule, kind) for kind in (False, True) for rule in RULES}
+    names = settings.wanted(kinds)
+    tasks = [
+        Task(*kinds[name], column, settings.table, settings.size, seed)
+        for column in COLUMNS
+        for name in names
+        for seed in settings.seeds
+    ]
+    stands = dict(zip(tasks, each(search, tasks, workers=settings.workers), strict=True))
+    tables = []
+    for column, caption in COLUMNS.items():
+        rows: dict[str, list[Stand]] = {name: [] for name in names}
+        for task, stand in stands.items():
+            if task.column == column:
+                rows[row_name(task.rule, task.surrogate)].append(stand)
+        tables.append(report(rows, settings.size, "candidates", f"{caption}:"))
+    return Section(
+        "Candidates",
+        tables,
+        ["NAS-Bench-201, validation accuracy after 200 epochs; medians."],
     )
 
 
-def report(name: str, outcomes: Sequence[Outcome], objective: Objective) -> str:
-    """Medians: queries until the best, rank and regret on the way, seconds."""
-    found = [len(o.best) if o.best[-1] == objective.best else QUERIES + 1 for o in outcomes]
-    median = statistics.median(found)
-    cells = [f"> {QUERIES}" if median > QUERIES else f"{median:g}"]
-    for n in (50, QUERIES):
-        values = [o.best[min(n, len(o.best)) - 1] for o in outcomes]
-        rank = statistics.median(map(objective.rank, values))
-        cells.append(f"{rank:g} ({objective.best - statistics.median(values):.3f})")
-    return _line(name, (*cells, f"{statistics.median(o.pace for o in outcomes):.2f} s"))
+def report(
+    rows: Mapping[str, Sequence[Stand]], n_queries: int, what: str, caption: str = ""
+) -> Grid:
+    """Medians over the searches of each row: queries until the best, ranks and regrets on the way, seconds."""
+    at = sorted({min(HALFWAY, n_queries), n_queries})
+    header = [what, "queries to the best", *(f"rank (regret) after {n}" for n in at), "s per query"]
+    cells = []
+    for name, stands in rows.items():
+        reached = [
+            f"{median(s.rank(n) for s in stands):g} ({median(s.regret(n) for s in stands):.3f})"
+            for n in at
+        ]
+        until = found_after(median(stand.until_best for stand in stands), n_queries)
+        cells.append([name, until, *reached, f"{median(stand.seconds for stand in stands):.2f}"])
+    return Grid(header, cells, caption)
 
 
-def main() -> None:
-    """Each rule without a surrogate, then with one, on two tasks of NAS-Bench-201."""
-    torch.set_num_threads(1)
-    benchmark = read_table(TABLE, catalog.space("nb201"))
-    space, everything = benchmark.space, FixedCandidates(benchmark.space, benchmark.X)
-
-    def without(rule: str, seed: int) -> Optimizer:
-        # Drawn from all candidates, whatever the least of predictors says.
-        least = RandomForest(space, OneHotEncoding(space), n_trees=2)
-        candidates = catalog.candidates(rule, space, everything)
-        anyone = TopSampling(top=len(benchmark))
-        return Optimizer(space, least, anyone, candidates=candidates, seed=seed)
-
-    def surrogate(rule: str, seed: int) -> Optimizer:
-        candidates = catalog.candidates(rule, space, everything)
-        return catalog.optimizer(space, candidates=candidates, seed=seed)
-
-    kinds: dict[str, Callable[[str, int], Optimizer]] = {"no surrogate": without, "gp": surrogate}
-    for column in COLUMNS:
-        objective = benchmark.objective(column)
-        print(heading(objective), flush=True)
-        for kind, make in kinds.items():
-            for rule in RULES:
-                outcomes = [outcome(make(rule, seed), objective) for seed in SEEDS]
-                print(report(f"{rule}, {kind}", outcomes, objective), flush=True)
-
-
-def _line(name: str, cells: Sequence[str]) -> str:
-    return f"{name:32}" + "".join(f"{cell:>16}" for cell in cells)
+MEASUREMENT = Measurement(measure, repeats=3, size=100, unit="queries")

@@ -1,47 +1,55 @@
 """Rows per second of the path encoding, beside a plain Python loop over architectures."""
 
-import os
 from collections import Counter
 from functools import partial
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from archbo.encodings import PathEncoding
+from archbo.randomness import generator
 from archbo.spaces import EdgeCellSpace, NodeCellSpace, SearchSpace
+from perf.processes import say
+from perf.section import Grid, Section
+from perf.settings import Measurement, Settings
 from perf.timing import medians
 
+__all__ = ["MEASUREMENT"]
+
 LOOP_ROWS = 2_000
+"""The number of rows that the Python loop is timed on."""
 
 
-def main() -> None:
+def measure(settings: Settings) -> Section:
     """Encode all of NAS-Bench-201 (26 times over) and all of NAS-Bench-101."""
-    table = Table("rows", "encoding", "dtype", "rows/s (median of 5)", "times a Python loop")
+    rows = []
     for space, copies in ((EdgeCellSpace.nas_bench_201(), 26), (NodeCellSpace.nas_bench_101(), 1)):
         X = space.enumerate().repeat(copies, 1)
-        few = X[torch.randperm(len(X), generator=torch.Generator().manual_seed(0))[:LOOP_ROWS]]
+        few = X[torch.randperm(len(X), generator=generator(0))[:LOOP_ROWS]]
         for options in ({}, {"counts": True, "semantic": True}):
             encoding = PathEncoding(space, **options)
             for dtype in (torch.float32, torch.float64):
-                seconds = medians(
-                    {
-                        "batch": partial(encoding, X.to(dtype)),
-                        "loop": partial(python_loop, space, few),
-                    }
+                say(f"{space.name}, {options or 'path set'}, {dtype}")
+                runs = {
+                    "batch": partial(encoding, X.to(dtype)),
+                    "loop": partial(python_loop, space, few),
+                }
+                seconds = medians(runs, repeats=settings.repeats)
+                rows.append(
+                    [
+                        f"{space.name}, {len(X):,} rows",
+                        f"{'semantic path counts' if options else 'path set'}, {encoding.n_features} features",
+                        str(dtype).removeprefix("torch."),
+                        f"{len(X) / seconds['batch']:,.0f}",
+                        f"{len(few) / seconds['loop']:,.0f}",
+                    ]
                 )
-                rate = len(X) / seconds["batch"]
-                table.add_row(
-                    f"{space.name}, {len(X):,}",
-                    f"path{' counts, semantic' if options else ' set'}, {encoding.n_features}",
-                    str(dtype).removeprefix("torch."),
-                    f"{rate:,.0f}",
-                    f"{rate * seconds['loop'] / len(few):,.0f}",
-                )
-    console = Console()
-    console.print(f"{os.cpu_count()} processors, torch threads: {torch.get_num_threads()}")
-    console.print(table)
+    header = ["", "encoding", "dtype", "rows per s", "rows per s of a Python loop"]
+    return Section(
+        "Path encoding",
+        [Grid(header, rows)],
+        [f"Medians; {torch.get_num_threads()} threads in place of one."],
+    )
 
 
 def python_loop(space: SearchSpace, X: Tensor) -> list[Counter[tuple[str, ...]]]:
@@ -62,3 +70,6 @@ def python_loop(space: SearchSpace, X: Tensor) -> list[Counter[tuple[str, ...]]]
                     stack.append((successor, (*path, names[ops[successor]])))
         result.append(paths)
     return result
+
+
+MEASUREMENT = Measurement(measure, repeats=5, has_rows=False, has_workers=False)

@@ -1,27 +1,30 @@
 """How well a GP ranks the embedded NAS-Bench-201 table, by encoding and number of training cells."""
 
-import statistics
+from perf.leaderboard import Case, compare, kendall, sizes_up_to
+from perf.section import Grid, Section
+from perf.settings import Measurement, Settings
+from perf.tables import EMBEDDED
 
-import torch
-from rich.console import Console
-from rich.table import Table
-
-from archbo import catalog
-from archbo.comparison import evaluate
+__all__ = ["MEASUREMENT"]
 
 SIZES = (78, 156, 781)
-SEEDS = range(3)
+ENCODINGS = ("one-hot", "path", "canonical-one-hot", "semantic-path", "default")
 
 
-def main() -> None:
-    """Mean Kendall tau over three seeds, on all cells that were not trained on."""
-    torch.set_num_threads(1)
-    goal = catalog.benchmark("nb201").objective()
-    space = goal.benchmark.space
-    table = Table("encoding", *(f"{size} cells" for size in SIZES))
-    for name in ("one-hot", "path", "canonical-one-hot", "semantic-path", "default"):
-        encoding = None if name == "default" else catalog.encoding(name, space)
-        gp = catalog.predictor("gp", space, encoding)
-        taus = [[evaluate("gp", name, gp, goal, n, seed=s).kendall for s in SEEDS] for n in SIZES]
-        table.add_row(name, *(f"{statistics.fmean(of_size):.3f}" for of_size in taus))
-    Console().print(table)
+def measure(settings: Settings) -> Section:
+    """Mean Kendall tau on all cells that were not trained on."""
+    cases = {
+        name: Case("gp", None if name == "default" else name, EMBEDDED, None, None)
+        for name in settings.wanted(ENCODINGS)
+    }
+    sizes = sizes_up_to(settings.size, SIZES)
+    found = compare(cases, sizes, settings)
+    rows = [[f"`{name}`", *(kendall(found[name, size]) for size in sizes)] for name in cases]
+    return Section(
+        "What a Gaussian process sees",
+        [Grid(["encoding", *(f"{size} cells" for size in sizes)], rows)],
+        ["Mean Kendall tau on all cells of the shipped table that were not trained on."],
+    )
+
+
+MEASUREMENT = Measurement(measure, repeats=3, size=max(SIZES), unit="cells to train on, at most")

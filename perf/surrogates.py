@@ -1,46 +1,78 @@
 """Seconds to fit each surrogate to 150 cells and to score all of NAS-Bench-201, and its peak memory."""
 
-import multiprocessing
-import resource
-import statistics
 import time
+from dataclasses import dataclass
+from statistics import median
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from archbo import catalog
 from archbo.comparison import training_sample
+from perf.processes import each, peak_memory
+from perf.section import Grid, Section
+from perf.settings import Measurement, Settings
+from perf.tables import EMBEDDED, load
 
-OBSERVATIONS = 150
-SEEDS = range(3)
+__all__ = ["MEASUREMENT"]
 
 
-def measure(name: str) -> list[float]:
-    """Median seconds of fit and of scoring over three seeds, and GiB at the peak, of a fresh process."""
-    torch.set_num_threads(1)
-    goal = catalog.benchmark("nb201").objective()
-    X, Y = goal.benchmark.X, goal.Y
+@dataclass(frozen=True)
+class Task:
+    """A predictor, the number of cells that it is fitted to, and the number of repeats."""
+
+    predictor: str
+    n_cells: int
+    repeats: int
+
+    def __str__(self) -> str:
+        return self.predictor
+
+
+@dataclass(frozen=True)
+class Took:
+    """Median seconds of a fit and of scoring, and the most memory of the process, in GiB."""
+
+    fit: float
+    score: float
+    memory: float
+
+
+def took(task: Task) -> Took:
+    """Fit and score with several seeds."""
+    benchmark = load(EMBEDDED)
+    X, Y = benchmark.X, benchmark.evaluator().gains
     fits, scores = [], []
-    for seed in SEEDS:
-        predictor = catalog.predictor(name, goal.benchmark.space)
-        train = torch.from_numpy(training_sample(len(X), OBSERVATIONS, seed=seed)[0])
+    for seed in range(task.repeats):
+        predictor = catalog.predictor(task.predictor, benchmark.space)
+        train = torch.from_numpy(training_sample(len(X), task.n_cells, seed=seed)[0])
         started = time.perf_counter()
         predictor.fit(X[train], Y[train], seed=seed)
         fitted = time.perf_counter()
         predictor.predict(X)
         fits.append(fitted - started)
         scores.append(time.perf_counter() - fitted)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return [statistics.median(fits), statistics.median(scores), peak]
+    return Took(median(fits), median(scores), peak_memory())
 
 
-def main() -> None:
-    """All predictors of the catalog in turn."""
-    table = Table("predictor", f"fit to {OBSERVATIONS}", "score 15,625", "both", "peak GiB")
-    context = multiprocessing.get_context("spawn")
-    for name in catalog.PREDICTORS:
-        with context.Pool(1) as pool:
-            fit, score, peak = pool.apply(measure, (name,))
-        table.add_row(name, f"{fit:.2f} s", f"{score:.2f} s", f"{fit + score:.2f} s", f"{peak:.2f}")
-    Console().print(table)
+def measure(settings: Settings) -> Section:
+    """All predictors of the catalog, each in a process of its own."""
+    tasks = [
+        Task(name, settings.size, settings.repeats) for name in settings.wanted(catalog.PREDICTORS)
+    ]
+    found = each(took, tasks, workers=settings.workers, fresh=True)
+    rows = [
+        [f"`{task}`", f"{t.fit:.2f}", f"{t.score:.2f}", f"{t.fit + t.score:.2f}", f"{t.memory:.2f}"]
+        for task, t in zip(tasks, found, strict=True)
+    ]
+    header = ["predictor", "s to fit", "s to score", "both", "peak GiB"]
+    return Section(
+        "Surrogates: time and memory",
+        [Grid(header, rows)],
+        [
+            f"Fitted to {settings.size} cells of the table that is shipped, then asked for the mean and standard deviation "
+            "of all 15,625; medians."
+        ],
+    )
+
+
+MEASUREMENT = Measurement(measure, repeats=3, size=150, unit="cells to fit to")

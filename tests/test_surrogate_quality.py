@@ -8,6 +8,7 @@ from flexibert import flexibert
 from archbo import catalog
 from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import read_table
+from archbo.bo_loop import Optimizer, RegularizedEvolution
 from archbo.comparison import evaluate
 from archbo.proxies import ProxyTable
 
@@ -20,15 +21,15 @@ COMBINED = "stack-gnn"
 every_surrogate = pytest.mark.parametrize("name", SURROGATES)
 
 
-def scores(name, goal, size, encoding=None):
-    space = goal.benchmark.space
+def scores(name, tabular, size, encoding=None):
+    space = tabular.benchmark.space
     made = catalog.predictor(name, space, catalog.encoding(encoding, space) if encoding else None)
-    return [evaluate(name, str(encoding), made, goal, size, seed=seed) for seed in range(3)]
+    return [evaluate(name, str(encoding), made, tabular, size, seed=seed) for seed in range(3)]
 
 
 @pytest.fixture(scope="module")
 def accuracy(nb201_table):
-    return read_table(nb201_table, catalog.space("nb201")).objective("c10_val_200")
+    return read_table(nb201_table, catalog.space("nb201")).evaluator("c10_val_200")
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +68,11 @@ def test_error_bars_hold_what_they_promise(found, name, size):
 )
 def elsewhere(request, tmp_path_factory):
     if request.param != "flexibert":
-        return catalog.benchmark(request.param).objective()
+        return catalog.benchmark(request.param).evaluator()
     space, table = flexibert(request.getfixturevalue("flexibert_table"))
     path = tmp_path_factory.mktemp("flexibert") / "flexibert.parquet"
     table.to_parquet(path)
-    return read_table(path, space).objective("score_glue")
+    return read_table(path, space).evaluator("score_glue")
 
 
 @every_surrogate
@@ -86,17 +87,17 @@ def test_defaults_hold_up_elsewhere(name, elsewhere):
     assert 0.80 <= fmean(score.coverage for score in ours) <= 0.98
 
 
-def regrets(make, objective):
+def regrets(make, tabular):
     """How far the best so far is from the table's best after 1 to 100 queries, median of ten searches."""
-    candidates = FixedCandidates(objective.benchmark.space, objective.benchmark.X)
+    candidates = FixedCandidates(tabular.benchmark.space, tabular.benchmark.X)
     found = []
     for seed in range(10):
-        searcher, curve = make(candidates, seed), []
+        optimizer, curve = Optimizer(make(candidates, seed)), []
         # Once the best is found nothing changes any more.
         while len(curve) < 100 and (not curve or curve[-1] > 0):
-            archs = searcher.ask(1)
-            searcher.tell(archs, [objective(arch) for arch in archs])
-            curve.append(objective.best - searcher.history.best[1])
+            archs = optimizer.ask()
+            optimizer.tell(archs, [tabular(arch) for arch in archs])
+            curve.append(tabular.best - optimizer.log.best[1])
         found.append(curve + [0.0] * (100 - len(curve)))
     return [median(column) for column in zip(*found, strict=True)]
 
@@ -104,14 +105,16 @@ def regrets(make, objective):
 @every_surrogate
 @pytest.mark.filterwarnings("ignore::archbo.errors.NumericalWarning")
 def test_searches_better_than_evolution(accuracy, name):
-    space = accuracy.benchmark.space
+    space, goal = accuracy.benchmark.space, accuracy.goal
     ours = regrets(
-        lambda candidates, seed: catalog.optimizer(space, name, candidates=candidates, seed=seed),
+        lambda candidates, seed: catalog.bayesian(
+            space, goal, name, candidates=candidates, seed=seed
+        ),
         accuracy,
     )
     evolution = regrets(
-        lambda candidates, seed: catalog.baseline(
-            "evolution", space, candidates=candidates, seed=seed
+        lambda candidates, seed: RegularizedEvolution(
+            space, goal, candidates=candidates, seed=seed
         ),
         accuracy,
     )
@@ -129,13 +132,15 @@ SEEN = "graph-features+zero-cost"
 @pytest.fixture(scope="module")
 def valid(nb201_table):
     space = catalog.space("nb201")
-    return read_table(nb201_table, space, where="is_valid_net").objective("c10_val_200")
+    return read_table(nb201_table, space, where="is_valid_net").evaluator("c10_val_200")
 
 
-def kendall(name, goal, size, proxies, encoding=SEEN):
-    space = goal.benchmark.space
+def kendall(name, tabular, size, proxies, encoding=SEEN):
+    space = tabular.benchmark.space
     made = catalog.predictor(name, space, catalog.encoding(encoding, space, proxies))
-    return fmean(evaluate(name, encoding, made, goal, size, seed=seed).kendall for seed in range(3))
+    return fmean(
+        evaluate(name, encoding, made, tabular, size, seed=seed).kendall for seed in range(3)
+    )
 
 
 @pytest.mark.filterwarnings("ignore::archbo.errors.NumericalWarning")

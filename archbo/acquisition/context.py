@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import torch
 from botorch.models.model import Model
+from botorch.posteriors.ensemble import EnsemblePosterior
 from botorch.sampling import MCSampler
 from botorch.sampling.get_sampler import get_sampler
+from botorch.sampling.index_sampler import IndexSampler
 from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from torch import Tensor
 
@@ -24,9 +26,26 @@ __all__ = ["Context"]
 T = TypeVar("T")
 
 REFERENCE_MARGIN = 0.5
-"""How far an inferred reference lies below the worst values observed, as a share of their distance from the best."""
+"""How far an inferred reference lies below the worst values observed, as a share of their distance from the best.
+
+By choice; BoTorch's default is a tenth, of the front alone.
+"""
 N_SAMPLES = 128
-"""The number of base samples of Monte Carlo functions."""
+"""The number of base samples of Monte Carlo functions; by choice, for time."""
+CHUNK = 4096
+"""The number of rows whose marginal posterior is computed at a time; by choice, to bound memory."""
+
+
+class _MemberSampler(IndexSampler):
+    """Draws members of an ensemble, the same ones for all t-batches; BoTorch's own seeds every GPU to do so."""
+
+    def _construct_base_samples(self, posterior: EnsemblePosterior) -> None:
+        shape = self.sample_shape + posterior.batch_shape
+        if self.base_samples is None or self.base_samples.shape != shape:
+            n, source = self.sample_shape.numel(), generator(self.seed)
+            members = torch.multinomial(posterior.weights, n, replacement=True, generator=source)
+            members = members.reshape(*self.sample_shape, *(1 for _ in posterior.batch_shape))
+            self.register_buffer("base_samples", members.expand(shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +107,11 @@ class Context:
 
     @cached_property
     def X_pending(self) -> Tensor:  # noqa: N802
-        """``p x d``, rows that wait for their values, at any fidelity, and those picked."""
+        """``p x d``, the distinct rows that wait for their values, at any fidelity, and those picked."""
         pending = self.log.pending()
-        return pending if self.picked is None else torch.cat([pending, self.picked])
+        if self.picked is not None:
+            pending = torch.cat([pending, self.picked])
+        return self.log.space.distinct(pending)
 
     @cached_property
     def avoid(self) -> Tensor:
@@ -99,7 +120,7 @@ class Context:
 
     @property
     def merit(self) -> tuple[Tensor, Tensor]:
-        """The distinct architectures evaluated, ``n x d``, and one number for each by which they compare, ``n x 1``."""
+        """The distinct architectures evaluated, ``n x d``, and a number for each, ``n x 1``: the higher the better."""
         X, gains = self.log.means(self._at)
         return X, self.goal.merit(gains)
 
@@ -140,7 +161,7 @@ class Context:
 
     @cached_property
     def believing(self) -> Model:
-        """The Gaussian model after it was told, of pending rows, what it expects of them.
+        """The Gaussian model, conditioned on its own means at pending rows.
 
         Raises:
             UsageError: The predictor has no Gaussian posterior.
@@ -158,11 +179,11 @@ class Context:
 
     def promising(self, n: int) -> Tensor:
         """At most ``n`` rows seen or to choose from: those of the highest means, and of the highest upper bounds."""
-        seen = torch.cat([self.X, self.X_pending])
+        seen = self.log.space.distinct(torch.cat([self.X, self.X_pending]))
         X = seen if self.choices is None else torch.cat([seen, self.choices])
         if len(X) <= n:
             return X
-        mean, std = marginals(self.model, X, batch_size=4096)
+        mean, std = marginals(self.model, X, batch_size=CHUNK)
         bound = mean + 2 * std
         best = mean.topk(n // 2).indices
         bound[best] = -torch.inf
@@ -170,11 +191,13 @@ class Context:
 
     @property
     def sampler(self) -> MCSampler:
-        """128 base samples for the model's kind of posterior, quasi-random ones for a Gaussian."""
+        """128 base samples for the model's kind of posterior; quasi-random for a Gaussian, members of an ensemble."""
         posterior: Any = self.model.posterior(self.X[:1])
+        if isinstance(posterior, EnsemblePosterior):
+            return _MemberSampler(torch.Size([N_SAMPLES]), seed=self.seed)
         return get_sampler(posterior, torch.Size([N_SAMPLES]), seed=self.seed)
 
-    # Several outcomes: their latent values, slacks of bounds from 0 on.
+    # Several outcomes, on the scales of their latent models.
 
     @cached_property
     def latent_gains(self) -> Tensor:
@@ -187,7 +210,7 @@ class Context:
         return self.predictors[output].to_latent(gains) - self.zero(output)
 
     def zero(self, output: int) -> Tensor:
-        """What is to be 0 on the scale of one outcome: the bound of a slack, nothing of an objective."""
+        """What is taken off the latent values of one outcome: those of a slack are to be 0 at the bound."""
         zero = torch.zeros((), dtype=torch.double)
         is_slack = output >= self.goal.n_objectives
         return self.predictors[output].to_latent(zero) if is_slack else zero
@@ -196,7 +219,7 @@ class Context:
         """Mean and standard deviation (``n x (m + c)`` each) of the latent outcomes at each of the rows ``X`` (``n x d``)."""
         means, stds = [], []
         for output, predictor in enumerate(self.predictors):
-            mean, std = marginals(predictor.latent, X, batch_size=4096)
+            mean, std = marginals(predictor.latent, X, batch_size=CHUNK)
             means.append(mean - self.zero(output))
             stds.append(std)
         return torch.stack(means, dim=-1), torch.stack(stds, dim=-1)

@@ -1,4 +1,4 @@
-"""What evaluations cost, for picks that are worth the most per unit of it."""
+"""What evaluations cost, for rules that maximise value per unit of cost."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Self, TypeAlias
@@ -29,7 +29,7 @@ class KnownCost:
         UsageError: The lengths differ, or a cost is not a positive number.
 
     Example:
-        >>> from archbo import CategoricalSpace
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32]})
         >>> cost = KnownCost(space, ["width=8", "width=16"], [0.1, 0.2])
         >>> cost(space.rows(["width=16"])).tolist()
@@ -71,7 +71,8 @@ class LearnedCost:
         predictor: Of log costs; such as ``GP(space, targets="standardize")``.
 
     Example:
-        >>> from archbo import GP, CategoricalSpace
+        >>> from archbo.predictors import GP
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32, 64]})
         >>> seconds = LearnedCost(GP(space, targets="standardize"))
         >>> _ = seconds.fit(["width=8", "width=16", "width=64"], [10.0, 20.0, 80.0], seed=0)

@@ -17,12 +17,13 @@ from botorch.sampling.index_sampler import IndexSampler
 from botorch.utils.multi_objective.box_decompositions.non_dominated import (
     FastNondominatedPartitioning,
 )
-from botorch.utils.sampling import draw_sobol_normal_samples, sample_simplex
+from botorch.utils.sampling import draw_sobol_normal_samples
 from torch import Tensor
 
 from archbo.acquisition.context import Context
 from archbo.errors import UsageError
 from archbo.goals import Goal
+from archbo.randomness import generator
 
 __all__ = [
     "DrawnModel",
@@ -35,14 +36,16 @@ __all__ = [
 ]
 
 N_DRAWS = 64
-"""The number of joint draws that an acquisition value is averaged over."""
+"""The number of joint draws that an acquisition value is averaged over; by choice, for time."""
+CHUNK = 1024
+"""The number of rows whose boxes are held at a time; by choice, to bound memory."""
 
 
 class DrawnModel(EnsembleModel):
     """Joint draws of several outcomes at given rows, as a BoTorch model.
 
     The draws of one joint posterior serve all acquisition values, where BoTorch would factorise a covariance
-    for each candidate; and any surrogate serves, whatever its posterior.
+    for each candidate. Any surrogate that can be drawn from serves, whatever its posterior.
 
     Args:
         X: ``n x d``, distinct rows.
@@ -176,11 +179,10 @@ def qlog_nparego(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunc
     """
     _require_several(context, "qlog_nparego")
     draws = _Draws.of(context, n_draws)
-    weights = sample_simplex(
-        context.goal.n_objectives,
-        seed=(context.seed + len(context.X_pending)) % 2**31,
-        dtype=draws.reference.dtype,
-    ).flatten()
+    m, source = context.goal.n_objectives, generator(context.seed, len(context.X_pending))
+    # The gaps between sorted uniform numbers are uniform on the simplex. BoTorch's sample_simplex seeds every GPU.
+    cuts = torch.rand(m - 1, generator=source, dtype=draws.reference.dtype).sort().values
+    weights = torch.cat([cuts.new_zeros(1), cuts, cuts.new_ones(1)]).diff()
     return qLogNParEGO(
         objective=draws.objective, scalarization_weights=weights, **draws.options(context)
     )
@@ -214,9 +216,9 @@ def _require_several(context: Context, name: str) -> None:
 
 
 def expected_gain(context: Context, X: Tensor) -> Tensor:
-    """The latent hypervolume (``n``) that each of the rows ``X`` (``n x d``) by itself would add to the observed front.
+    """The latent hypervolume (``n``) that each row of ``X`` (``n x d``) alone is expected to add to the observed front.
 
-    Expected over draws of each objective's marginal posterior, times the probability of being feasible.
+    The expectation is over draws of each objective's marginal posterior, times the probability of being feasible.
     """
     mean, std = context.latent_marginals(X)
     known = context.latent_gains
@@ -255,8 +257,8 @@ def hypervolume_gain(
     shape = mean.shape[:-1]
     gains = []
     parts = zip(
-        mean.reshape(-1, goal.n_objectives).split(1024),
-        std.reshape(-1, goal.n_objectives).split(1024),
+        mean.reshape(-1, goal.n_objectives).split(CHUNK),
+        std.reshape(-1, goal.n_objectives).split(CHUNK),
         strict=True,
     )
     for part, spread in parts:

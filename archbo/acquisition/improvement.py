@@ -110,7 +110,8 @@ def _pending(context: Context) -> Tensor | None:
 
 
 def _rivals(context: Context, n_draws: int = 256) -> Tensor:
-    """The evaluated rows that are the best in some joint draw, as BoTorch prunes them, with a generator of our own."""
+    """The evaluated rows that are the best in some joint draw; BoTorch's own pruning uses the global generator."""
     X = context.X.unique(dim=0)
     draws = draw(context.model, X, n_draws, generator=generator(context.seed))
-    return X[draws.argmax(-1).unique()]
+    best: Tensor = X[draws.argmax(-1).unique()]
+    return best

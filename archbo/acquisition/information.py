@@ -17,9 +17,11 @@ from archbo.randomness import generator
 __all__ = ["JointEntropy", "MaxValueEntropy", "MaxValueLowerBound", "gibbon", "jes", "mes"]
 
 LEAST = 1e-8
-"""The least share of a variance that knowing the maximum leaves."""
+"""The smallest share of a variance that is left when the maximum is known; it keeps logarithms finite."""
 OWN_VARIANCE = 1e-4
-"""The noise with which an optimum is told to a model, as in BoTorch."""
+"""The noise variance of the optima that a model is conditioned on, as in BoTorch's qJointEntropySearch."""
+N_OPTIMA, N_ROWS = 64, 1000
+"""The number of draws of the optimum, and of the rows that each is drawn over; by choice, for time."""
 
 
 class _Entropy(AnalyticAcquisitionFunction, ABC):
@@ -43,7 +45,9 @@ class MaxValueEntropy(_Entropy):
         max_values: ``s``, draws of the maximum.
 
     Example:
-        >>> from archbo import GP, CategoricalSpace
+        >>> import torch
+        >>> from archbo.predictors import GP
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
         >>> X = space.enumerate()
         >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
@@ -65,7 +69,7 @@ class MaxValueEntropy(_Entropy):
 class MaxValueLowerBound(_Entropy):
     """A lower bound on what a noisy evaluation tells of the maximum (Moss et al. 2021, arXiv 2102.03324).
 
-    It adds how little of the row's value the pending rows tell already, as in that paper's batches.
+    With pending rows it takes off what they already tell of the row's value, as in that paper's batches.
 
     Args:
         model: Its joint posteriors are Gaussian.
@@ -104,7 +108,9 @@ class JointEntropy(_Entropy):
         max_values: ``s``, the latent value of each.
 
     Example:
-        >>> from archbo import GP, CategoricalSpace
+        >>> import torch
+        >>> from archbo.predictors import GP
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
         >>> X = space.enumerate()
         >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
@@ -141,7 +147,7 @@ def _truncation(max_values: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, 
 
 
 def _optima(
-    model: Model, context: Context, n_samples: int, n_rows: int = 1000
+    model: Model, context: Context, n_samples: int, n_rows: int = N_ROWS
 ) -> tuple[Tensor, Tensor]:
     """Rows (``s x d``) and values (``s``) of the maxima of joint draws over the most promising rows."""
     X = context.promising(n_rows)
@@ -150,7 +156,7 @@ def _optima(
     return X[top.indices], top.values
 
 
-def mes(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
+def mes(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
     """Max-value entropy search (Wang and Jegelka 2017, arXiv 1703.01968, section 3), by joint draws of the maximum.
 
     Pending rows are believed to give what is expected of them.
@@ -159,7 +165,7 @@ def mes(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
     return MaxValueEntropy(model, _optima(model, context, n_samples)[1])
 
 
-def gibbon(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
+def gibbon(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
     """Max-value entropy search of noisy evaluations, as a lower bound (GIBBON, arXiv 2102.03324).
 
     What pending rows tell already is taken off, as in that paper.
@@ -169,7 +175,7 @@ def gibbon(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
     return MaxValueLowerBound(model, max_values, context.X_pending)
 
 
-def jes(context: Context, *, n_samples: int = 64) -> AcquisitionFunction:
+def jes(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
     """Joint entropy search (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771), its lower bound.
 
     Pending rows are believed to give what is expected of them.

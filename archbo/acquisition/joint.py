@@ -1,21 +1,19 @@
 """Joint posteriors of many candidates with a few rows, for any model whose posterior is Gaussian."""
 
-from typing import Any
+from typing import Any, final
 
 import torch
-from botorch.acquisition.objective import PosteriorTransform
 from botorch.models.model import Model
-from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
-from gpytorch.distributions import MultivariateNormal
-from linear_operator import to_linear_operator
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
-from archbo.predictors.gaussian_model import cholesky
+from archbo.predictors import GaussianModel
+from archbo.predictors.gaussian_model import Covariance, cholesky
 
 __all__ = ["Believer", "cross_moments", "noise_variance"]
 
 LEAST = 1e-12
+"""The smallest variance that is left where pending rows explain everything; far above rounding errors' square."""
 
 
 def cross_moments(
@@ -23,8 +21,7 @@ def cross_moments(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Mean (``n``) and variance (``n``) at rows ``X`` (``n x d``), and the covariance (``n x k``) with rows ``Z`` (``k x d``).
 
-    Rows of ``X`` share joint posteriors with all of ``Z``: a joint posterior for each of them by itself
-    would factorise as many covariances.
+    Rows of ``X`` share joint posteriors with all of ``Z``; one for each row would take as many factorisations.
     """
     means, variances, covariances = [], [], []
     with torch.no_grad():
@@ -48,11 +45,12 @@ def noise_variance(model: Model, X: Tensor) -> Tensor:
     return noise
 
 
-class Believer(Model):
-    """A model after it was told, of rows that are pending, what it expects of them.
+@final
+class Believer(GaussianModel):
+    """A model conditioned on its own means at pending rows, which are believed to be their values.
 
-    Means stay as they are. Variances shrink to what they will be, whatever the values: a Gaussian's do not depend
-    on them. This is the kriging believer (Ginsbourger, Le Riche and Carraro 2010) without a refit, and the
+    Means stay as they are. Variances shrink to what they will be whatever the values, since the variances of a
+    Gaussian do not depend on them. This is the kriging believer (Ginsbourger, Le Riche and Carraro 2010) without a refit, and the
     hallucinated observations of GP-BUCB (Desautels, Krause and Burdick, arXiv 1206.6402), for any model whose
     joint posteriors are Gaussian.
 
@@ -61,8 +59,8 @@ class Believer(Model):
         X_pending: ``p x d``, rows whose values are on their way, with observation noise.
 
     Example:
-        >>> from archbo import GP, CategoricalSpace
-        >>> from archbo.predictors import marginals
+        >>> from archbo.predictors import GP, marginals
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
         >>> X = space.enumerate()
         >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent
@@ -79,45 +77,23 @@ class Believer(Model):
             posterior: Any = model.posterior(X_pending, observation_noise=True)
             self._root = cholesky(posterior.distribution.covariance_matrix)
 
-    @property
-    def num_outputs(self) -> int:
-        """The number of outputs: one."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape of the model: none."""
-        return torch.Size([])
-
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: PosteriorTransform | None = None,
-    ) -> GPyTorchPosterior | TransformedPosterior:
-        """The joint posterior at rows ``X`` (``b x q x d``), ``b x q x 1``."""
+    def _moments(self, X: Tensor) -> tuple[Tensor, Covariance]:
         q = X.shape[-2]
-        noise = X.new_zeros(X.shape[:-1])
-        if observation_noise is not False:
-            noise = noise_variance(self.model, X.reshape(-1, X.shape[-1])).reshape(noise.shape)
-        covariance: Any
         if q == 1:
             mean, variance, cross = cross_moments(self.model, X.flatten(0, -2), self.X_pending)
             variance = variance - self._explained(cross.mT).square().sum(-2)
             mean, variance = (values.reshape(X.shape[:-1]) for values in (mean, variance))
-            covariance = DiagLinearOperator(variance.clamp_min(LEAST) + noise)
-        else:
-            with torch.no_grad():
-                pending = self.X_pending.expand(*X.shape[:-2], *self.X_pending.shape)
-                joint: Any = self.model.posterior(torch.cat([X, pending], -2))
-                mean = joint.mean[..., :q, 0]
-                total = joint.distribution.covariance_matrix
-                half = self._explained(total[..., q:, :q])
-                own = torch.diag_embed(noise + LEAST)
-                covariance = to_linear_operator(total[..., :q, :q] - half.mT @ half + own)
-        posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
-        return posterior_transform(posterior) if posterior_transform else posterior
+            return mean, DiagLinearOperator(variance.clamp_min(LEAST))
+        with torch.no_grad():
+            pending = self.X_pending.expand(*X.shape[:-2], *self.X_pending.shape)
+            joint: Any = self.model.posterior(torch.cat([X, pending], -2))
+            total = joint.distribution.covariance_matrix
+            half = self._explained(total[..., q:, :q])
+            own = LEAST * torch.eye(q).to(X)
+            return joint.mean[..., :q, 0], total[..., :q, :q] - half.mT @ half + own
+
+    def _noise(self, X: Tensor) -> Tensor:
+        return noise_variance(self.model, X.reshape(-1, X.shape[-1])).reshape(X.shape[:-1])
 
     def _explained(self, cross: Tensor) -> Tensor:
         half: Tensor = torch.linalg.solve_triangular(self._root, cross, upper=False)

@@ -15,7 +15,7 @@ from archbo.predictors import marginals
 __all__ = ["KnowledgeGradient", "expected_rise", "kg"]
 
 CHUNK = 128
-"""Rows whose pairs of lines are held at a time; few enough for a processor's cache."""
+"""The number of rows whose pairs of lines are held at a time; measured, few enough for a processor's cache."""
 
 
 class KnowledgeGradient(AnalyticAcquisitionFunction):
@@ -29,7 +29,8 @@ class KnowledgeGradient(AnalyticAcquisitionFunction):
         alternatives: ``m x d``, the rows that might be chosen in the end, besides the one that is evaluated.
 
     Example:
-        >>> from archbo import GP, CategoricalSpace
+        >>> from archbo.predictors import GP
+        >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3]})
         >>> X = space.enumerate()
         >>> model = GP(space).fit(X[:4], [1.0, 3.0, 2.0, 4.0], seed=0).latent

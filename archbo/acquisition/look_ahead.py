@@ -1,4 +1,4 @@
-"""What an evaluation now makes of the best gain that the next one at the target may expect."""
+"""Look one step ahead: the best expected gain at the target after one evaluation more."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -16,11 +16,11 @@ from archbo.predictors import MultiTaskGP, marginals
 __all__ = ["Gain", "Outlook", "expected_improvement", "gain_ahead"]
 
 LEAST = 1e-12
-"""The least variance that an evaluation leaves."""
+"""The smallest variance that an evaluation leaves; it keeps divisions finite."""
 N_BEST = {True: 64, False: 24}
-"""The number of rows by whose gain an evaluation is weighed, with one outcome and with several."""
-N_NODES = 16
-"""The number of values that each evaluation is supposed to give."""
+"""The number of rows whose gain decides on an evaluation, with one outcome and with several; by choice, for time."""
+N_NODES, N_DRAWS = 16, 8
+"""The number of values considered for each evaluation, and of draws of its gain under each; by choice, for time."""
 
 Gain: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """From means and variances (``... x k`` each) of ``k`` outcomes to the gain (``...``) that may be expected."""
@@ -73,16 +73,17 @@ def gain_ahead(
 def normal_nodes(n: int, k: int, *, seed: int = 0) -> Tensor:
     """Values ``n x k`` of ``k`` independent standard normal variables, equally likely: middles of quantiles for one."""
     if k > 1:
-        return draw_sobol_normal_samples(k, n, dtype=torch.double, seed=seed)
+        sobol: Tensor = draw_sobol_normal_samples(k, n, dtype=torch.double, seed=seed)
+        return sobol
     middles = (torch.arange(n, dtype=torch.double) + 0.5) / n
-    nodes = torch.special.ndtri(middles)
+    nodes: Tensor = torch.special.ndtri(middles)
     return (nodes / nodes.square().mean().sqrt()).unsqueeze(-1)
 
 
 class Outlook:
-    """What is expected of evaluations of some rows at the target: now, and after a cheaper one of any of them.
+    """The expected gains of evaluating rows at the target: now, and after one at a cheaper fidelity.
 
-    Evaluations that are under way are believed to give what is expected of them.
+    Pending evaluations are believed to give their expected values.
 
     Args:
         context: Its predictors are fitted to the target; those that are ``MultiTaskGP``s have the fidelities below as
@@ -148,7 +149,9 @@ class Outlook:
 
         def gain(mean: Tensor, variance: Tensor) -> Tensor:
             std = variance.clamp_min(LEAST).sqrt()
-            return hypervolume_gain(goal, lower, upper, mean, std, seed=context.seed, n_draws=8)
+            return hypervolume_gain(
+                goal, lower, upper, mean, std, seed=context.seed, n_draws=N_DRAWS
+            )
 
         return gain
 

@@ -1,7 +1,7 @@
 """The rule that maximises an acquisition function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import final
 
@@ -38,7 +38,10 @@ from archbo.goals import Goal
 __all__ = ["Maximize", "default_rule", "promise"]
 
 ANALYTIC_CHUNK, CHUNK, JOINT_CHUNK = 4096, 128, 64
-"""Rows scored at a time: in closed form, by Monte Carlo, and by joint draws of several outcomes; they bound memory."""
+"""Rows scored at a time: in closed form, by Monte Carlo, and by joint draws; by choice, to bound memory."""
+
+SHORTLIST = {True: 256, False: 128}
+"""The number of candidates on a shortlist, with one outcome and with several; by choice, a few seconds' work at most."""
 
 SERVED: tuple[tuple[tuple[FunctionFactory, ...], Callable[[Goal], bool]], ...] = (
     (
@@ -51,7 +54,7 @@ SERVED: tuple[tuple[tuple[FunctionFactory, ...], Callable[[Goal], bool]], ...] =
 """The goals that the functions here serve."""
 
 
-def suited(goal: Goal) -> str:
+def _suited(goal: Goal) -> str:
     """The names of functions that serve a goal, the default first."""
     if goal.is_single:
         return "log_ei, qlog_nei or another function of one objective"
@@ -63,28 +66,31 @@ def suited(goal: Goal) -> str:
 class Maximize(Rule):
     """Take the candidates with the highest values of an acquisition function.
 
-    Three things meet here: candidates, where rows come from; the function that scores them; and the maximizer that
-    looks for the best. Functions in closed form look at every candidate. Monte Carlo ones, which cost a joint
-    posterior per candidate, look at a shortlist by analytic LogEI; with several objectives or bounds, functions see
-    joint draws at a shortlist by the hypervolume that each candidate by itself may be expected to add, if it is
-    feasible.
+    It joins three parts: candidates, where rows come from; the function, which scores them; and the maximizer, which
+    finds the best. Functions in closed form score every candidate. Monte Carlo functions need a joint posterior for
+    each candidate, so they score a shortlist, ranked by analytic LogEI. With several objectives or bounds, functions
+    score joint draws on a shortlist that is ranked by the expected gain in hypervolume of each candidate alone.
 
-    All is measured on the predictors' latent scales. Their warps keep the front and spread it evenly; in the
-    values' own units what little is known of bad architectures draws a search to where its uncertainty is
-    widest and not to the front. Ties are broken at random.
+    Functions see the predictors' latent models, whose values are monotonically warped. Warps keep the Pareto front and
+    spread it evenly. In the values' own units the few and widely spread values of bad architectures would dominate the
+    uncertainty, and draw the search away from the front. Ties are broken at random.
 
     Args:
         factory: Makes the acquisition function.
         shortlist: The number of candidates on a shortlist; 256 unless given, 128 with several outcomes.
-        maximizer: How the best rows are found; from the best candidates a local search climbs on unless given.
-        cost: What evaluating rows costs; then the candidates of the highest value per unit of it are taken
-            (Snoek, Larochelle and Adams 2012, arXiv 1206.2944, section 3.2). The function's value is a gain then,
+        maximizer: How the best rows are found; by local search from the best candidates unless given. With several
+            outcomes it makes the shortlist, whose best row is then taken.
+        cost: What evaluating a row costs; then the candidates with the highest value per unit of cost are taken
+            (Snoek, Larochelle and Adams 2012, arXiv 1206.2944, section 3.2). The function's value has to be a gain
             or the logarithm of one.
-        sequential: Whether rows are picked for a batch, each pending for the next; otherwise they are the highest
-            of one ranking, rivals that may be much alike.
+        sequential: Whether the rows of a batch are picked one after another, each pending for the next. Otherwise
+            they are the highest of one ranking, and may be much alike.
 
     Example:
-        Any BoTorch acquisition function serves:
+        A factory may use any function of BoTorch that takes ``b x 1 x d`` rows and needs no more of a model than
+        posteriors: those of improvement, confidence bounds, regret and means. Functions that train a model further,
+        such as ``qKnowledgeGradient``, or that condition it, such as ``qMaxValueEntropy``, do not work with every
+        predictor; take ``kg``, ``mes``, ``gibbon`` or ``jes`` from here.
 
         >>> from botorch.acquisition import qSimpleRegret
         >>> regret = Maximize(lambda context: qSimpleRegret(context.model, sampler=context.sampler))
@@ -92,7 +98,7 @@ class Maximize(Rule):
 
     factory: FunctionFactory
     shortlist: int | None = None
-    maximizer: Maximizer = Climb()
+    maximizer: Maximizer = field(default_factory=Climb)
     cost: Cost | None = None
     sequential: bool = True
 
@@ -105,14 +111,16 @@ class Maximize(Rule):
         function = self.factory.func if isinstance(self.factory, partial) else self.factory
         for functions, serves in SERVED:
             if function in functions and not serves(goal):
-                raise UsageError(f"{function.__name__} does not serve {goal}; take {suited(goal)}")
+                raise UsageError(f"{function.__name__} does not serve {goal}; take {_suited(goal)}")
 
     def select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
+        candidates = candidates.given(*context.merit)
         choices = shuffled_choices(context, candidates, generator)
         if not context.goal.is_single:
-            size = self.shortlist if self.shortlist is not None else 128
+            # Joint draws are made at the rows on the shortlist, and at no others.
+            size = self._size(context)
             if len(choices) > size or len(candidates.neighbours(choices[0])):
                 choices = self._shortlist(context, choices, size, candidates)
             context = context.with_choices(choices)
@@ -129,20 +137,24 @@ class Maximize(Rule):
     def promising(
         self, context: Context, candidates: Candidates, n: int, *, generator: Generator
     ) -> Tensor:
-        """The ``n`` candidates that promise the most by themselves, the best first, ``n x d``."""
+        """The ``n`` candidates that promise the most by themselves, the best first, ``n x d``; fewer where fewer are left.
+
+        Raises:
+            NothingLeftError: No candidate is left.
+        """
+        candidates = candidates.given(*context.merit)
         choices = shuffled_choices(context, candidates, generator)
         return self._shortlist(context, choices, n, candidates)
 
     def _best(self, context: Context, choices: Tensor, candidates: Candidates, n: int) -> Tensor:
         """The best ``n`` rows, found from ``choices``."""
         single = context.goal.is_single
-        # Joint draws are of the rows on the shortlist, and of no others.
         here = context.with_choices(choices) if single else context
         function = self.factory(here)
         pool = choices
         if single and not isinstance(function, AnalyticAcquisitionFunction):
-            size = self.shortlist if self.shortlist is not None else 256
-            pool = choices if len(choices) <= size else self._shortlist(here, choices, max(size, n))
+            size = max(self._size(here), n)
+            pool = choices if len(choices) <= size else self._shortlist(here, choices, size)
 
         def score(X: Tensor) -> Tensor:
             return self._values(function, X, single)
@@ -150,10 +162,13 @@ class Maximize(Rule):
         maximizer = self.maximizer if single else WholePool()
         return maximizer.maximize(score, pool, n, candidates=candidates, avoid=here.avoid)
 
+    def _size(self, context: Context) -> int:
+        return self.shortlist if self.shortlist is not None else SHORTLIST[context.goal.is_single]
+
     def _shortlist(
         self, context: Context, X: Tensor, size: int, candidates: Candidates | None = None
     ) -> Tensor:
-        """The ``size`` most promising rows of ``X``, or with candidates to climb in of what lies above them."""
+        """The ``size`` most promising rows of ``X``; with candidates, also of what a local search finds from there."""
 
         def score(rows: Tensor) -> Tensor:
             values = promise(context, rows)
@@ -177,7 +192,7 @@ class Maximize(Rule):
 
 
 def promise(context: Context, X: Tensor) -> Tensor:
-    """What each of the rows ``X`` (``n x d``) by itself promises: LogEI, or with several outcomes the expected gain."""
+    """What each of the rows ``X`` (``n x d``) promises by itself, ``n``: LogEI, or the gain in hypervolume."""
     if not context.goal.is_single:
         return expected_gain(context, X)
     function = LogExpectedImprovement(context.model, best_f=context.best_f)
@@ -186,7 +201,7 @@ def promise(context: Context, X: Tensor) -> Tensor:
 
 
 def default_rule(goal: Goal, cost: Cost | None = None) -> Maximize:
-    """What picks architectures unless told otherwise: LogEI, its noisy form under bounds, or qLogNEHVI."""
+    """The rule for a goal unless another is given: LogEI, noisy LogEI under bounds, or qLogNEHVI."""
     if goal.is_single:
         return Maximize(log_ei, cost=cost)
     return Maximize(constrained_log_nei if goal.n_objectives == 1 else qlog_nehvi, cost=cost)

@@ -1,4 +1,4 @@
-"""Rules: from what is known and candidates to the next ``q`` architectures."""
+"""Rules: which ``q`` candidates are evaluated next."""
 
 from abc import ABC, abstractmethod
 
@@ -14,7 +14,11 @@ __all__ = ["Rule"]
 
 
 class Rule(ABC):
-    """Picks rows."""
+    """Picks the next rows among candidates.
+
+    A subclass implements ``select``, and ``check`` if it serves several objectives or bounds. What it picks follows
+    from the arguments alone.
+    """
 
     def check(self, goal: Goal) -> None:
         """Raise unless the rule serves a goal: by default one objective without bounds.
@@ -32,15 +36,22 @@ class Rule(ABC):
     def select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
-        """The next rows, ``q x d``; fewer where fewer candidates are left.
+        """The next rows, ``q x d``, none of them in ``context.avoid``; fewer where fewer candidates are left.
+
+        Args:
+            context: What is known; something has been told at its fidelity.
+            candidates: Where the rows come from.
+            q: The number of rows.
+            generator: The source of randomness; its state is moved on.
 
         Raises:
             NothingLeftError: No candidate is left.
+            UsageError: The rule does not serve the goal, or the predictors' posteriors.
         """
 
 
 def shuffled_choices(context: Context, candidates: Candidates, generator: Generator) -> Tensor:
-    """What the candidates propose, in random order: the first of equals must not be the table's first."""
+    """What the candidates propose, in random order, so that ties are not broken by the order of a table."""
     X, merit = context.merit
     choices = candidates.propose(X, merit, avoid=context.avoid, generator=generator)
     return choices[torch.randperm(len(choices), generator=generator)]

@@ -15,7 +15,7 @@ from archbo.randomness import generator as new_generator
 __all__ = ["IndependentThompsonSampling", "ThompsonSampling", "TopSampling"]
 
 CHUNK = 4096
-"""Rows whose marginal posterior is asked for at a time; it bounds memory."""
+"""The number of rows whose marginal posterior is computed at a time; by choice, to bound memory."""
 
 
 @final
@@ -23,9 +23,9 @@ CHUNK = 4096
 class ThompsonSampling(Rule):
     """Take the maximum of one draw from the joint posterior for each of the ``q`` rows (arXiv 1705.09236).
 
-    A draw over ``m`` rows costs ``m^3``, so it is made on part of the candidates: half of them the most
-    promising by upper confidence bound, half at random. Pending rows change nothing but that they are not taken
-    again: draws differ by themselves.
+    A draw over ``m`` rows costs ``m^3``, so it covers part of the candidates: half of them have the highest upper
+    confidence bounds, the others are random. Pending rows are not taken again, and change nothing else: the draws of
+    a batch differ by themselves.
 
     Args:
         size: The number of candidates in a draw.
@@ -59,8 +59,8 @@ class ThompsonSampling(Rule):
 class IndependentThompsonSampling(Rule):
     """Take the ``q`` highest of one draw for each candidate by itself (BANANAS, arXiv 1910.11858).
 
-    A draw is Gaussian with the mean and the standard deviation that the predictor has of the candidate, so that every
-    candidate is drawn for in one pass. Pending rows change nothing but that they are not taken again.
+    A draw is Gaussian with the mean and the standard deviation of the candidate's marginal posterior, so that one pass
+    serves all candidates. Pending rows are not taken again, and change nothing else.
     """
 
     def select(

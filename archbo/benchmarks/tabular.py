@@ -47,10 +47,10 @@ class Tabular:
     _values: dict[str, Tensor] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        names = list(self.goal.fidelities) or [None]
-        targets = self._split(names[-1]) if names[-1] is not None else []
+        names: list[str | None] = [*self.goal.fidelities] or [None]
+        targets = self._split(self.goal.target) if self.goal.target is not None else []
         for name in names:
-            columns = {metric: metric for metric in self.goal.metrics}
+            columns: dict[str, str] = {metric: metric for metric in self.goal.metrics}
             if name is not None:
                 given = self._split(name)
                 if len(given) != len(targets) or not set(targets) <= set(columns):
@@ -66,10 +66,9 @@ class Tabular:
                 f"the fidelities give no {', '.join(sorted(strange))}; name a metric that is the same at each "
                 "fidelity independent"
             )
-        for columns in self._columns.values():
-            for column in columns.values():
-                # A bad column is refused here, not in the middle of a search.
-                self._values[column] = self.benchmark.values(column)
+        # A bad column is refused here, not in the middle of a search.
+        for column in {column for known in self._columns.values() for column in known.values()}:
+            self._values[column] = self.benchmark.values(column)
         if not bool(self.goal.feasible(self.gains).any()):
             raise UsageError(
                 f"no architecture of {self.benchmark.name} keeps {self._unmet}; loosen it"

@@ -89,7 +89,8 @@ class _Purse:
         self._before, self._ended = optimizer.log.spent, self._n_ended
         self._n_queries = n_queries
         costs = list(optimizer.goal.fidelities.values()) or [1.0]
-        self._dearest, self._below = costs[-1], costs[-2] if len(costs) > 1 else 0.0
+        self._cheapest, self._dearest = costs[0], costs[-1]
+        self._below = costs[-2] if len(costs) > 1 else 0.0
         if budget is not None and not budget >= self._dearest:
             raise UsageError(
                 f"the budget of {budget:g} does not pay for one evaluation at the target, which costs "
@@ -105,7 +106,11 @@ class _Purse:
         """The number of evaluations that are left at the most."""
         if self._n_queries is not None:
             return self._n_queries - (self._n_ended - self._ended)
-        return len(self.optimizer.log) + 2**31
+        return int(self._unspent / self._cheapest)
+
+    @property
+    def _unspent(self) -> float:
+        return self.budget - (self.optimizer.log.spent - self._before) if self.budget else 0.0
 
     def ask(self, q: int) -> list[Trial]:
         """The next trials that are paid for; none where nothing is left."""
@@ -113,7 +118,7 @@ class _Purse:
             return []
         if self.budget is None:
             return self.optimizer.ask_trials(q)
-        left = self.budget - (self.optimizer.log.spent - self._before)
+        left = self._unspent
         goal, log = self.optimizer.goal, self.optimizer.log
         none_yet = not log.select(State.TOLD, fidelity=goal.target)
         if goal.fidelities and none_yet and left < self._below + self._dearest:

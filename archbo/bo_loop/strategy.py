@@ -99,7 +99,7 @@ class Strategy(ABC):
             NothingLeftError: Every architecture has been asked for.
         """
         self.check(log)
-        if not isinstance(q, int) or q < 1:
+        if isinstance(q, bool) or not isinstance(q, int) or q < 1:
             raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q!r}")
         wanted = len(log) + q
         start = len(log)

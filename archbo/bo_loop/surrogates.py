@@ -97,7 +97,7 @@ class Surrogates:
 
     def fitted(self, log: Log, *, fidelity: str | None, seed: int) -> tuple[Predictor, ...]:
         """The predictors, fitted to what a log tells of a fidelity; those below it and other tasks are sources."""
-        names = list(self.goal.fidelities) or [None]
+        names: list[str | None] = [*self.goal.fidelities] or [None]
         place = names.index(fidelity)
         below = [log.observed(name) for name in names[:place]]
         for output, predictor in enumerate(self.predictors):

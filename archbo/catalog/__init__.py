@@ -60,7 +60,7 @@ def space(name: str) -> SearchSpace:
     """
     if Path(name).suffix == ".toml":
         return CategoricalSpace.from_toml(name)
-    return SPACES.make(name)
+    return SPACES[name]()
 
 
 def benchmark(name: str) -> Benchmark:
@@ -70,7 +70,7 @@ def benchmark(name: str) -> Benchmark:
         UsageError: There is no such benchmark.
         DataError: The package that holds it is not installed, or its file is not what it should be.
     """
-    return BENCHMARKS.make(name)
+    return BENCHMARKS[name]()
 
 
 def encoding(names: str, space: SearchSpace, proxies: Proxies | None = None) -> Encoding:
@@ -86,7 +86,7 @@ def encoding(names: str, space: SearchSpace, proxies: Proxies | None = None) -> 
         UsageError: There is no such encoding, or there are no proxies for it.
     """
     parts = [ENCODINGS[name] for name in names.split("+")]
-    first, *others = [entry.make(space, **_proxies_for(entry, proxies)) for entry in parts]
+    first, *others = [entry(space, **_proxies_for(entry, proxies)) for entry in parts]
     for other in others:
         first = first + other
     return first
@@ -110,7 +110,7 @@ def predictor(
         UsageError: There is no such predictor, or there are no proxies for it.
     """
     entry = PREDICTORS[name]
-    return entry.make(space, encoding, **_proxies_for(entry, proxies))
+    return entry(space, encoding, **_proxies_for(entry, proxies))
 
 
 def predictors(
@@ -150,7 +150,8 @@ def acquisition(name: str, cost: Cost | None = None) -> Rule:
     Raises:
         UsageError: There is no such rule, or it has no value per cost.
     """
-    return ACQUISITIONS.make(name) if cost is None else ACQUISITIONS.make(name, cost)
+    rule = ACQUISITIONS[name]
+    return rule() if cost is None else rule(cost)
 
 
 def candidates(name: str, space: SearchSpace, within: Candidates | None = None) -> Candidates:
@@ -164,7 +165,7 @@ def candidates(name: str, space: SearchSpace, within: Candidates | None = None) 
     Raises:
         UsageError: There is no such rule, or it lists a space that has too many architectures.
     """
-    return CANDIDATES.make(name, space, within)
+    return CANDIDATES[name](space, within)
 
 
 def strategy(
@@ -194,7 +195,7 @@ def strategy(
     """
     entry = STRATEGIES[name]
     options |= _proxies_for(entry, proxies)
-    return entry.make(space, goal, candidates=candidates, seed=seed, **options)
+    return entry(space, goal, candidates=candidates, seed=seed, **options)
 
 
 def bayesian(

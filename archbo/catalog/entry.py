@@ -34,6 +34,10 @@ class Entry(Generic[T]):
     paper: str = ""
     needs: frozenset[str] = frozenset()
 
+    def __call__(self, *arguments: Any, **options: Any) -> T:  # noqa: ANN401 - those of make
+        """What it makes."""
+        return self.make(*arguments, **options)
+
 
 @final
 class Registry(Mapping[str, Entry[T]]):
@@ -107,15 +111,12 @@ class Registry(Mapping[str, Entry[T]]):
         summary = (inspect.getdoc(made) or point.value).splitlines()[0]
         return Entry(point.name, made, summary)
 
-    def make(self, name: str, *arguments: Any, **options: Any) -> T:  # noqa: ANN401 - the entry's own
-        """What the entry of that name makes.
-
-        Raises:
-            UsageError: There is no such entry, or it does not take the arguments.
-        """
-        return self[name].make(*arguments, **options)
+    @property
+    def own(self) -> tuple[Entry[T], ...]:
+        """The entries of archbo itself, without those of other packages."""
+        return tuple(self._own.values())
 
     def markdown(self) -> str:
-        """archbo's own entries as a Markdown table."""
-        rows = [f"| `{e.name}` | {e.summary} | {e.paper} |" for e in self._own.values()]
+        """The entries of archbo itself as a Markdown table."""
+        rows = [f"| `{e.name}` | {e.summary} | {e.paper} |" for e in self.own]
         return "\n".join([f"| {self.kind} | | source |", "| --- | --- | --- |", *rows])

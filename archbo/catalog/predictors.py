@@ -33,7 +33,7 @@ PREDICTORS: Registry[Predictor] = Registry(
     "predictor",
     "archbo.predictors",
     [
-        Entry("auto", AutoGP, "gp up to 1,500 observations, sparse-gp beyond"),
+        Entry("auto", AutoGP, "gp up to 3,000 observations, sparse-gp beyond"),
         Entry("gp", GP, "Gaussian process, a Matern kernel with a weight for each kind of feature"),
         Entry(
             "gp-matern-ard",

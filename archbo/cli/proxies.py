@@ -302,7 +302,7 @@ def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
 
 
 def _shown(progress: Progress, task: TaskID) -> Callable[[int, int], None]:
-    """A callback that shows how many architectures of a space are measured."""
+    """A callback that shows the number of architectures of a space that are measured."""
 
     def show(done: int, total: int) -> None:
         if progress.tasks[task].completed:

@@ -12,6 +12,8 @@ __all__ = ["CategoricalEncoding", "OneHotEncoding"]
 class CategoricalEncoding(Encoding):
     """One number per decision, scaled to [0, 1]: for kernels and trees that split by equality.
 
+    Unless it is canonical, it is differentiable: rows may lie between the choices.
+
     Args:
         space: The space that the rows belong to.
         canonical: Take the canonical row, in which unreachable operations are gone.
@@ -28,10 +30,15 @@ class CategoricalEncoding(Encoding):
         self.canonical = canonical
         self.feature_names = space.columns
         self.groups = tuple(range(space.n_columns))
+        self.differentiable = not canonical  # a canonical row jumps
 
     def _encode(self, X: Tensor) -> Tensor:
         rows = self.space.canonical(X) if self.canonical else X
-        return rows / (torch.tensor(self.space.cardinalities, dtype=X.dtype) - 1).clamp(min=1)
+        steps = [max(1, cardinality - 1) for cardinality in self.space.cardinalities]
+        return rows / torch.tensor(steps, dtype=X.dtype, device=X.device)
+
+    def _same_options(self, other: "CategoricalEncoding") -> bool:
+        return self.canonical == other.canonical
 
     def __repr__(self) -> str:
         return f"CategoricalEncoding({self.space.name}, canonical={self.canonical})"
@@ -65,12 +72,15 @@ class OneHotEncoding(Encoding):
         self.groups = tuple(
             column for column, choices in enumerate(space.choice_names) for _ in choices
         )
-        self._offsets = torch.tensor([0, *space.cardinalities[:-1]]).cumsum(0)
+        self._offsets = torch.tensor([0, *space.cardinalities[:-1]], device="cpu").cumsum(0)
 
     def _encode(self, X: Tensor) -> Tensor:
         rows = self.space.canonical(X) if self.canonical else X
         features = X.new_zeros(len(X), self.n_features)
-        return features.scatter_(1, rows.long() + self._offsets, 1.0)
+        return features.scatter_(1, rows.long() + self._offsets.to(X.device), 1.0)
+
+    def _same_options(self, other: "OneHotEncoding") -> bool:
+        return self.canonical == other.canonical
 
     def __repr__(self) -> str:
         return f"OneHotEncoding({self.space.name}, canonical={self.canonical})"

@@ -8,18 +8,25 @@ import torch
 from torch import Tensor
 
 from archbo.encodings.base import Encoding
+from archbo.randomness import generator
 from archbo.spaces import GraphBatch, SearchSpace
 
 __all__ = ["GraphFeatureEncoding"]
 
 ALL_SUBSETS = 5
-"""Up to so many operations every set of them is looked at."""
+"""The most operations of which every set is looked at, as GRAF does (arXiv 2404.16551)."""
 
-ROWS = 4096  # worked on at once
-LISTED, MANY = 20_000, 256
-"""Up to so many rows in the space, and from so many to encode on, a list of all is made and kept."""
+ROWS = 4096
+"""The number of rows that are worked on at once."""
 
-SAMPLE = 1000  # architectures that tell which features vary
+LISTED = 20_000
+"""The most rows of a space of which a list of all features is made and kept."""
+
+MANY = 256
+"""The number of rows to encode from which on it is made."""
+
+SAMPLE = 1000
+"""The number of sampled architectures that tell which features vary."""
 
 PATH_KINDS = (
     "shortest path",
@@ -30,7 +37,10 @@ PATH_KINDS = (
     "fewest on a path",
     "most on a path",
 )
+"""What is measured on the paths between an input and an output."""
+
 DEGREE_KINDS = ("in-degree", "mean in-degree", "mean out-degree")
+"""What is counted around the operations that lead to an output."""
 
 
 class GraphFeatureEncoding(Encoding):
@@ -71,14 +81,18 @@ class GraphFeatureEncoding(Encoding):
         ops = [op for op in space.op_names if op not in space.zero_ops]
         self._sets = [frozenset(chosen) for chosen in _sets(ops)]
         self._labels = [template.op_names.index(op) for op in ops]
-        self._allowed = torch.tensor([[op in s for s in self._sets] for op in template.op_names])
-        self._identity = torch.tensor([op in space.identity_ops for op in template.op_names])
+        self._allowed = torch.tensor(
+            [[op in s for s in self._sets] for op in template.op_names], device="cpu"
+        )
+        self._identity = torch.tensor(
+            [op in space.identity_ops for op in template.op_names], device="cpu"
+        )
         self._longest = max(len(path) - 2 for path in template.paths())
         self._reached = {node: _reached(template.successors, node) for node in template.inputs}
         names, groups = zip(*self._describe(ops), strict=True)
-        sample = self._all(space.sample(SAMPLE, generator=torch.Generator().manual_seed(0)))
-        kept = _informative(sample)
-        self._kept = torch.tensor(kept)
+        sample = self._all(space.sample(SAMPLE, generator=generator(0)))
+        kept = _informative(sample) or [0]  # something, where all architectures are alike
+        self._kept = torch.tensor(kept, device="cpu")
         self.feature_names = tuple(names[index] for index in kept)
         kinds = sorted({groups[index] for index in kept})
         self.groups = tuple(kinds.index(groups[index]) for index in kept)
@@ -86,7 +100,7 @@ class GraphFeatureEncoding(Encoding):
     def _describe(self, ops: Sequence[str]) -> Iterator[tuple[str, int]]:
         """Name and group of each row that ``_all`` makes."""
         template = self.space.template
-        label = self.space.graphs(torch.zeros(1, self.space.n_columns)).ops[0]
+        label = self.space.graphs(torch.zeros(1, self.space.n_columns, device="cpu")).ops[0]
         names = {node: template.op_names[label[node]] for node in self._ends}
         sets = [", ".join(op for op in ops if op in s) or "nothing" for s in self._sets]
         for op in ops:
@@ -110,17 +124,17 @@ class GraphFeatureEncoding(Encoding):
     @cached_property
     def _table(self) -> Tensor:
         """The features of each row of a small space, in the order of the rows' keys."""
-        axes = [torch.arange(c, dtype=torch.double) for c in self.space.cardinalities]
+        axes = [torch.arange(c, dtype=torch.double, device="cpu") for c in self.space.cardinalities]
         return self._all(torch.cartesian_prod(*axes).reshape(-1, len(axes)))[
             self._kept
         ].T.contiguous()
 
     def _encode(self, X: Tensor) -> Tensor:
         if self.space.size <= LISTED and ("_table" in vars(self) or len(X) >= MANY):
-            return self._table[self.space.row_keys(X)].to(X.dtype)
+            return self._table[self.space.row_keys(X).cpu()].to(X)
         features = X.new_empty(len(X), self.n_features)
         for rows, out in zip(X.split(ROWS), features.split(ROWS), strict=True):
-            out.copy_(self._all(rows)[self._kept].T)
+            out.copy_(self._all(rows)[self._kept.to(X.device)].T)
         return features
 
     def _all(self, X: Tensor) -> Tensor:
@@ -129,7 +143,9 @@ class GraphFeatureEncoding(Encoding):
         live = graphs.connected()
         edges = (graphs.adjacency & live.unsqueeze(1) & live.unsqueeze(2)).permute(1, 2, 0).float()
         # Per node and set: is it there, and its operation allowed?  V x S x n.
-        allowed = (self._allowed[graphs.ops] & live.unsqueeze(-1)).permute(1, 2, 0).float()
+        allowed = (
+            (self._allowed.to(X.device)[graphs.ops] & live.unsqueeze(-1)).permute(1, 2, 0).float()
+        )
         template = self.space.template
         uses = torch.where(live, graphs.ops, -1).T
         rows = [torch.stack([(uses == label).sum(0) for label in self._labels]).float()]
@@ -146,7 +162,7 @@ class GraphFeatureEncoding(Encoding):
         """The features of the paths from an input to each output, ``S x n`` each, in the order of their kinds."""
         template, far = self.space.template, float("inf")
         blocked = torch.where(edges > 0, 0.0, far)
-        free = self._identity[graphs.ops].T.float()
+        free = self._identity.to(graphs.ops.device)[graphs.ops].T.float()
         zero = torch.zeros_like(allowed[0])
         state = {start: torch.stack([zero, zero, zero, zero, zero + 1, zero, zero])}
         for node in self._reached[start]:

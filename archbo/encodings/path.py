@@ -13,7 +13,10 @@ from archbo.spaces import SearchSpace
 __all__ = ["PathEncoding"]
 
 MAX_FEATURES = 100_000
-CHUNK_BYTES = 2**24  # features written at a time
+"""The most features of an encoding; far beyond it a pool of a few thousand rows fills the memory."""
+
+CHUNK_BYTES = 2**24
+"""How much is written at a time: what fits into the caches of a processor."""
 
 
 class PathEncoding(Encoding):
@@ -72,7 +75,7 @@ class PathEncoding(Encoding):
             k for _ in template.inputs for k in range(length + 1) for _ in range(len(ops) ** k)
         )
         letter = {op: number for number, op in enumerate(ops, 1)}
-        self._digit = torch.tensor([letter.get(op, 0) for op in template.op_names])
+        self._digit = torch.tensor([letter.get(op, 0) for op in template.op_names], device="cpu")
         self._factor = torch.where(self._digit > 0, len(ops), 1)
         self._paths = len(list(template.paths()))
 
@@ -97,7 +100,9 @@ class PathEncoding(Encoding):
 
     def _label(self, node: int) -> int:
         """The label of an input node, the same in every architecture of the space."""
-        return int(self.space.graphs(torch.zeros(1, self.space.n_columns)).ops[0, node])
+        return int(
+            self.space.graphs(torch.zeros(1, self.space.n_columns, device="cpu")).ops[0, node]
+        )
 
     def _encode(self, X: Tensor) -> Tensor:
         features = X.new_empty(len(X), self.n_features)
@@ -116,9 +121,9 @@ class PathEncoding(Encoding):
         """For each path of the template: its feature (``n x P`` int64), and whether it is there (bool)."""
         graphs = self.space.graphs(X)
         adjacency = graphs.adjacency.permute(1, 2, 0)
-        factor, digit = self._factor[graphs.ops.T], self._digit[graphs.ops.T]
-        index = torch.empty(self._paths, len(X), dtype=torch.int64)
-        alive = torch.empty(self._paths, len(X), dtype=torch.bool)
+        factor, digit = (table.to(X.device)[graphs.ops.T] for table in (self._factor, self._digit))
+        index = torch.empty(self._paths, len(X), dtype=torch.int64, device=X.device)
+        alive = torch.empty(self._paths, len(X), dtype=torch.bool, device=X.device)
         template = self.space.template
 
         def walk(node: int, code: Tensor, there: Tensor, offset: int) -> None:
@@ -136,11 +141,14 @@ class PathEncoding(Encoding):
         for block, node in enumerate(template.inputs):
             walk(
                 node,
-                torch.zeros(len(X), dtype=torch.int64),
+                torch.zeros(len(X), dtype=torch.int64, device=X.device),
                 graphs.mask[:, node],
                 block * self._block,
             )
         return index.T, alive.T
+
+    def _same_options(self, other: "PathEncoding") -> bool:
+        return (self.counts, self.semantic) == (other.counts, other.semantic)
 
     def __repr__(self) -> str:
         options = f"counts={self.counts}, semantic={self.semantic}, max_length={self.max_length}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
+from archbo.randomness import generator
 from archbo.spaces import SearchSpace
 from archbo.spaces.graph import GraphBatch
 
@@ -19,7 +20,7 @@ NodeFeatures: TypeAlias = Callable[[GraphBatch], Tensor]
 """Numbers about each node, ``n x V x F``, of graphs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SemanticGraphs:
     """What ``n`` architectures compute: nodes on no path are gone, identities are edges.
 
@@ -36,9 +37,10 @@ class SemanticGraphs:
     def codes(self) -> Tensor:
         """``n`` int64 hashes: equal for equal graphs, and for different ones with a probability of about 2^-62."""
         numbers = torch.cat([self.edges.flatten(1), (self.ops + 1) * self.mask], -1)
-        generator = torch.Generator().manual_seed(0)
-        weights = torch.randint(-(2**62), 2**62, numbers.shape[1:], generator=generator)
-        return (numbers * weights).sum(-1)
+        weights = torch.randint(
+            -(2**62), 2**62, numbers.shape[1:], generator=generator(0), device="cpu"
+        )
+        return (numbers * weights.to(numbers.device)).sum(-1)
 
 
 def semantic_graphs(space: SearchSpace, X: Tensor) -> SemanticGraphs:
@@ -53,7 +55,9 @@ def semantic_graphs(space: SearchSpace, X: Tensor) -> SemanticGraphs:
         ([[0, 6], [6, 7]], 2)
     """
     graphs = space.graphs(X)
-    identity = torch.tensor([op in space.identity_ops for op in space.template.op_names])
+    identity = torch.tensor(
+        [op in space.identity_ops for op in space.template.op_names], device=X.device
+    )
     edges, mask = graphs.contracted(identity)
     return SemanticGraphs(edges.permute(2, 0, 1).contiguous(), graphs.ops, mask.T)
 
@@ -111,7 +115,9 @@ def to_pyg(
     batch._num_graphs = n
     batch._slice_dict = {key: edges if "edge" in key else nodes for key in content}
     batch._inc_dict = {
-        key: nodes[:-1] if key == "edge_index" else torch.zeros(n, dtype=torch.int64)
+        key: nodes[:-1]
+        if key == "edge_index"
+        else torch.zeros(n, dtype=torch.int64, device=X.device)
         for key in content
     }
     return batch
@@ -125,7 +131,9 @@ def cell_costs(graphs: GraphBatch) -> Tensor:
         channels of the first stage. A 3x3 convolution has nine of each.
     """
     costs = {"nor_conv_3x3": (9.0, 9.0), "nor_conv_1x1": (1.0, 1.0), "avg_pool_3x3": (9 / 16, 0.0)}
-    table = torch.tensor([costs.get(op, (0.0, 0.0)) for op in graphs.template.op_names])
+    table = torch.tensor(
+        [costs.get(op, (0.0, 0.0)) for op in graphs.template.op_names], device=graphs.ops.device
+    )
     return table[graphs.ops] * graphs.mask.unsqueeze(-1)
 
 

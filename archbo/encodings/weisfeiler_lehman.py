@@ -8,17 +8,19 @@ from torch import Tensor
 
 from archbo.encodings.base import Encoding
 from archbo.errors import UsageError
+from archbo.randomness import generator
 from archbo.spaces import GraphBatch, SearchSpace
 
 __all__ = ["WLEncoding"]
 
 LISTED = 20_000
-"""Spaces of at most so many rows are listed for their labels."""
+"""The most rows of a space that are listed for its labels; larger ones are sampled."""
 
 SAMPLE = 5000
-"""So many rows of a larger space are sampled for its labels."""
+"""The number of rows of a larger space that are sampled for its labels."""
 
-CHUNK_BYTES = 2**24  # features written at a time
+CHUNK_BYTES = 2**24
+"""How much is written at a time: what fits into the caches of a processor."""
 
 
 class WLEncoding(Encoding):
@@ -32,7 +34,8 @@ class WLEncoding(Encoding):
 
     The labels are those of the space's architectures, or of 5,000 of them drawn with a fixed seed where
     there are more than 20,000. Labels that are the same number of times in all of them are left out, so are those
-    of a single architecture, and of the others the most frequent are kept. A label that is not kept counts nowhere: what it has in common with
+    of a single architecture, and of the others the most frequent are kept; if nothing tells architectures apart,
+    their operations are counted all the same. A label that is not kept counts nowhere: what it has in common with
     others is in the labels of the iterations before.
 
     Args:
@@ -72,12 +75,13 @@ class WLEncoding(Encoding):
         self.iterations, self.semantic, self.successors = iterations, semantic, successors
         self.max_labels = max_labels
         self._identity = torch.tensor(
-            [semantic and op in space.identity_ops for op in space.template.op_names]
+            [semantic and op in space.identity_ops for op in space.template.op_names],
+            device="cpu",
         )
         X = (
             space.enumerate()
             if space.size <= LISTED
-            else space.sample(SAMPLE, generator=torch.Generator().manual_seed(0))
+            else space.sample(SAMPLE, generator=generator(0))
         )
         graph = self._graph(space.graphs(X))
         names = _Names(space.template.op_names, graph, list(self._labels(graph)), successors)
@@ -85,6 +89,8 @@ class WLEncoding(Encoding):
             _frequent(labels, graph.live, max_labels, at_least=2 if iteration else 1)
             for iteration, labels in enumerate(names.labels)
         ]
+        if not any(len(codes) for codes, _ in kept):
+            kept[0] = _frequent(names.labels[0], graph.live, max_labels, at_least=0)
         self._codes = [codes.sort() for codes, _ in kept]
         self.feature_names = tuple(
             f"{iteration}:{names(iteration, node, arch)}"
@@ -98,7 +104,9 @@ class WLEncoding(Encoding):
         )
 
     def _graph(self, graphs: GraphBatch) -> "_Graph":
-        return _Graph(*graphs.contracted(self._identity), graphs.ops.T.contiguous())
+        return _Graph(
+            *graphs.contracted(self._identity.to(graphs.ops.device)), graphs.ops.T.contiguous()
+        )
 
     def _labels(self, graph: "_Graph") -> Iterator[Tensor]:
         """For each iteration the nodes' labels, ``V x n`` int64 hashes of 64 bits."""
@@ -120,11 +128,19 @@ class WLEncoding(Encoding):
             offset = 0
             for labels, (codes, order) in zip(self._labels(graph), self._codes, strict=True):
                 if len(codes):
+                    codes, order = codes.to(X.device), order.to(X.device)
                     place = torch.searchsorted(codes, labels).clamp_max(len(codes) - 1)
                     known = (codes[place] == labels) & graph.live
                     out.scatter_add_(1, (order[place] + offset).T, known.T.to(X.dtype))
                     offset += len(codes)
         return features
+
+    def _same_options(self, other: "WLEncoding") -> bool:
+        mine, theirs = (
+            (side.iterations, side.semantic, side.successors, side.max_labels)
+            for side in (self, other)
+        )
+        return mine == theirs
 
     def __repr__(self) -> str:
         options = (
@@ -184,7 +200,8 @@ def _frequent(labels: Tensor, live: Tensor, limit: int, *, at_least: int) -> tup
         labels: ``V x n``.
         live: ``V x n``, the nodes that count.
         limit: How many labels to return at most.
-        at_least: The number of architectures that a label must be found in.
+        at_least: The number of architectures that a label must be found in; with 0 those that are the same in
+            all count too.
 
     Returns:
         The labels (``k``), the most frequent first, and a place ``(node, arch)`` of each (``k x 2``).
@@ -198,9 +215,10 @@ def _frequent(labels: Tensor, live: Tensor, limit: int, *, at_least: int) -> tup
     low = torch.full_like(codes, n).scatter_reduce_(0, owner, number, "amin")
     high = torch.zeros_like(codes).scatter_reduce_(0, owner, number, "amax")
     first = torch.full_like(codes, len(where)).scatter_reduce_(
-        0, index, torch.arange(len(where)), "amin"
+        0, index, torch.arange(len(where), device=index.device), "amin"
     )
-    telling = ((archs < n) | (low < high)) & (archs >= at_least)
+    telling = (archs < n) | (low < high) | (at_least == 0)
+    telling &= archs >= at_least
     order = torch.argsort(-archs, stable=True)
     order = order[telling[order]][:limit]
     return codes[order], where[first[order]]

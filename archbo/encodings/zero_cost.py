@@ -33,7 +33,7 @@ class ZeroCostEncoding(Encoding):
     """
 
     def __init__(self, space: SearchSpace, proxies: Proxies | None = None) -> None:
-        proxies = proxies_for(space, proxies)
+        proxies = _proxies_of(space, proxies)
         super().__init__(space)
         self.proxies = proxies
         self.feature_names = proxies.names
@@ -41,6 +41,9 @@ class ZeroCostEncoding(Encoding):
 
     def _encode(self, X: Tensor) -> Tensor:
         return self.proxies.ranks(X).to(X)
+
+    def _same_options(self, other: "ZeroCostEncoding") -> bool:
+        return self.proxies.same_as(other.proxies)
 
     def __repr__(self) -> str:
         return f"ZeroCostEncoding({self.space.name}, {', '.join(self.feature_names)})"
@@ -73,7 +76,7 @@ class NodewiseEncoding(Encoding):
     """
 
     def __init__(self, space: SearchSpace, proxies: Proxies | None = None) -> None:
-        proxies = proxies_for(space, proxies)
+        proxies = _proxies_of(space, proxies)
         if not proxies.node_names:
             raise UsageError(
                 f"these proxies of {space.name} have no parts by decision; compute some with nodes, or leave "
@@ -89,5 +92,18 @@ class NodewiseEncoding(Encoding):
     def _encode(self, X: Tensor) -> Tensor:
         return self.proxies.node_ranks(X).flatten(1).to(X)
 
+    def _same_options(self, other: "NodewiseEncoding") -> bool:
+        return self.proxies.same_as(other.proxies)
+
     def __repr__(self) -> str:
         return f"NodewiseEncoding({self.space.name}, {', '.join(self.proxies.node_names)})"
+
+
+def _proxies_of(space: SearchSpace, proxies: Proxies | None) -> Proxies:
+    found = proxies_for(space, proxies)
+    if found.space != space:
+        raise UsageError(
+            f"the proxies are of another space that is named {space.name!r} too, but differs: "
+            f"{space.unlike(found.space)}"
+        )
+    return found

@@ -147,7 +147,7 @@ class Goal:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def __str__(self) -> str:
-        return ", ".join(map(str, (*self.objectives, *self.bounds)))
+        return ", ".join(map(str, self.outcomes))
 
     @classmethod
     def parse(
@@ -186,8 +186,12 @@ class Goal:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """The ``k`` metrics that are told of each architecture: of objectives, then of bounds, each once."""
-        parts = (*self.objectives, *self.bounds)
-        return tuple(dict.fromkeys(part.metric for part in parts))
+        return tuple(dict.fromkeys(part.metric for part in self.outcomes))
+
+    @property
+    def outcomes(self) -> tuple[Objective | Bound, ...]:
+        """What the ``m + c`` columns of gains are: objectives, then bounds."""
+        return (*self.objectives, *self.bounds)
 
     @property
     def n_objectives(self) -> int:
@@ -207,7 +211,7 @@ class Goal:
     @property
     def target(self) -> str | None:
         """The name of the fidelity that counts; None where there are none."""
-        return next(reversed(self.fidelities), None)
+        return list(self.fidelities)[-1] if self.fidelities else None
 
     @cached_property
     def signs(self) -> Tensor:
@@ -242,7 +246,7 @@ class Goal:
 
     def depends_on_fidelity(self, outcome: int) -> bool:
         """Whether an outcome's values differ from one fidelity to the next."""
-        return (*self.objectives, *self.bounds)[outcome].metric not in self.independent
+        return self.outcomes[outcome].metric not in self.independent
 
     # Who is better than whom, in gains.
 
@@ -308,17 +312,18 @@ def _number(value: object) -> float:
 
 
 def _objective(text: str, whole: str) -> Objective:
-    sign, name = re.fullmatch(r"\s*([+-]?)(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    sign, name = re.fullmatch(r"\s*([+-]?)\s*(.*?)\s*", text, re.DOTALL).groups()  # type: ignore[union-attr]
     if not name:
         raise UsageError(f"objectives are names joined with commas, such as 'a,-b'; got {whole!r}")
     return Objective(name, minimize=sign == "-")
 
 
 def _bound(text: str) -> Bound:
-    name, sign, number = re.fullmatch(r"(.*?)(<=|>=|)([^<>=]*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    match = re.fullmatch(r"\s*([^<>]*?)\s*(<=|>=)([^<>]*)", text, re.DOTALL)
+    name, sign, number = match.groups() if match else ("", "", "")
     limit = _number(number)
-    if not (name.strip() and sign and math.isfinite(limit)):
+    if not (name and math.isfinite(limit)):
         raise UsageError(
             f"a bound is a metric and its limit, such as 'latency<=5' or 'accuracy>=90'; got {text!r}"
         )
-    return Bound(name.strip(), limit, at_least=sign == ">=")
+    return Bound(name, limit, at_least=sign == ">=")

@@ -109,6 +109,6 @@ def network(
             f"{type(skeleton).__name__} is for a {skeleton.space_type.__name__}; "
             f"{space.name} is a {type(space).__name__}"
         )
-    # On another default device a seed would draw other weights.
-    with torch.device("cpu"), global_seed(seed):
+    # On another default device a seed would draw other weights; those made in inference mode cannot be trained.
+    with torch.device("cpu"), torch.inference_mode(False), global_seed(seed):
         return skeleton.build(space, space.arch(arch).row)

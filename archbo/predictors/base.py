@@ -90,9 +90,9 @@ class Predictor(Model, ABC):
         self, space: SearchSpace, encoding: Encoding | None = None, *, warp: Warp | None = None
     ) -> None:
         super().__init__()
-        if encoding is not None and encoding.space.name != space.name:
+        if encoding is not None and encoding.space != space:
             raise UsageError(
-                f"the encoding is of {encoding.space.name!r}, the predictor of {space.name!r}; give one of the same space"
+                f"the encoding is of another space than the predictor: {space.unlike(encoding.space)}"
             )
         self.space = space
         self.warp = warp if warp is not None else RankWarp()
@@ -387,9 +387,7 @@ class Predictor(Model, ABC):
         return {
             "predictor": type(self).__name__,
             "version": VERSION,
-            "space": self.space.name,
-            "columns": list(self.space.columns),
-            "choices": [list(names) for names in self.space.choice_names],
+            "space": self.space.content,
         }
 
     @final
@@ -407,16 +405,17 @@ class Predictor(Model, ABC):
         mine = self._identity()
         if not isinstance(state, Mapping) or mine.keys() - state.keys():
             raise UsageError("this is no state of a predictor; give what state_dict() returned")
-        for key in ("predictor", "version", "space"):
+        for key in ("predictor", "version"):
             if state[key] != mine[key]:
                 raise UsageError(
                     f"the state is of {key} {state[key]!r}, this is {mine[key]!r}; load it into one of the same"
                 )
-        if state != mine:
-            raise UsageError(
-                f"the state is of another space named {mine['space']!r}, with {_decisions(state)}; "
-                f"this one has {_decisions(mine)}"
+        if state["space"] != mine["space"]:
+            # Rows of the state number the choices as they were.
+            change = (
+                self.space.difference(state["space"]) or "choices were added or have another order"
             )
+            raise UsageError(f"the state is of another space than {self.space.name!r}: {change}")
 
     @final
     def load_state_dict(
@@ -523,8 +522,3 @@ def _moments(
             posterior: Any = model.posterior(part, observation_noise=observation_noise)
             parts.append((posterior.mean.flatten(), posterior.variance.flatten()))
     return parts
-
-
-def _decisions(state: Mapping[str, Any]) -> str:
-    pairs = zip(state["columns"], state["choices"], strict=False)
-    return "; ".join(f"{column}: {', '.join(names)}" for column, names in pairs)

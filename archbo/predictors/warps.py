@@ -3,12 +3,13 @@
 import math
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Literal, Self, TypeAlias, final
+from typing import Literal, NoReturn, Self, TypeAlias, final
 
 import torch
 from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
 from torch import Tensor
 
+from archbo.errors import UsageError
 from archbo.predictors.options import one_of
 
 __all__ = ["RankWarp", "Standardize", "Targets", "Warp", "WarpedPosterior", "on_grid", "warp_for"]
@@ -182,6 +183,18 @@ class WarpedPosterior(TransformedPosterior):
     def __init__(self, posterior: GPyTorchPosterior, warp: Warp) -> None:
         super().__init__(posterior, warp.inverse)
         self._gaussian, self._warp = posterior, warp
+
+    @property
+    def distribution(self) -> NoReturn:
+        """Refused: what a warp makes of a Gaussian is none.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(
+            "in the unit of the values the posterior is no Gaussian; give this acquisition function predictor.latent, "
+            "and best values by predictor.to_latent(Y)"
+        )
 
     @cached_property
     def _both(self) -> tuple[Tensor, Tensor]:

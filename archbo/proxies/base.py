@@ -11,7 +11,7 @@ from torch import Tensor
 from archbo.proxies.measures import measures_named
 from archbo.spaces import SearchSpace
 
-__all__ = ["Proxies", "is_same_space"]
+__all__ = ["Proxies"]
 
 
 class Proxies(ABC):
@@ -69,7 +69,7 @@ class Proxies(ABC):
         return (
             isinstance(other, type(self))
             and type(other) is type(self)
-            and is_same_space(self.space, other.space)
+            and self.space == other.space
             and tuple(self.names) == tuple(other.names)
             and tuple(self.node_names) == tuple(other.node_names)
             and self._same_scores(other)
@@ -125,16 +125,6 @@ class Proxies(ABC):
         worst = [-torch.inf if higher else torch.inf for higher in higher_is_better]
         failed = torch.tensor(worst, dtype=torch.double, device=scores.device)
         return torch.where(scores.isfinite(), scores.double(), failed)
-
-
-def is_same_space(a: SearchSpace, b: SearchSpace) -> bool:
-    """Whether two spaces have the same rows with the same meaning."""
-    return type(a) is type(b) and (a.name, a.columns, a.choice_names, a.op_names) == (
-        b.name,
-        b.columns,
-        b.choice_names,
-        b.op_names,
-    )
 
 
 def _finite(parts: Tensor) -> Tensor:

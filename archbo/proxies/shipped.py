@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 
 from archbo.errors import NoProxiesError, UsageError
 from archbo.networks import has_networks
-from archbo.proxies.base import Proxies, is_same_space
+from archbo.proxies.base import Proxies
 from archbo.proxies.table import ProxyTable
 from archbo.spaces import EdgeCellSpace, SearchSpace
 
@@ -30,7 +30,7 @@ def shipped(space: SearchSpace) -> ProxyTable:
         >>> len(table), table.names[:3]
         (9445, ('grad_norm', 'snip', 'grasp'))
     """
-    if space.name in SHIPPED and is_same_space(space, SHIPPED[space.name]()):
+    if space.name in SHIPPED and space == SHIPPED[space.name]():
         return _read(space.name)
     computable = has_networks(space)
     others = "ProxyTable.from_benchmark(benchmark, columns) or ProxyTable.read(file, space)"
@@ -51,10 +51,10 @@ def proxies_for(space: SearchSpace, proxies: Proxies | None = None) -> Proxies:
     """
     if proxies is None:
         return shipped(space)
-    if not is_same_space(proxies.space, space):
-        raise UsageError(
-            f"the proxies are of {proxies.space!r}, not of {space!r}; give proxies of that space"
-        )
+    if proxies.space != space:
+        name = proxies.space.name
+        what = f"of {name}" if name != space.name else f"of another space named {name}"
+        raise UsageError(f"the proxies are {what}, not of {space.name}; give proxies of that space")
     return proxies
 
 

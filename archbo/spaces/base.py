@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, ClassVar, TypeAlias
 
@@ -16,7 +17,7 @@ from torch import Generator, Tensor
 
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.spaces.choices import ColumnChoices, changes, other_changes, text_of, type_of
-from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.graph import GraphBatch, GraphTemplate, without_caches
 
 __all__ = ["Arch", "ArchLike", "Row", "SearchSpace"]
 
@@ -25,6 +26,7 @@ ENUMERABLE = 2_000_000
 
 ATTEMPTS = 20
 """How often ``mutate`` and ``crossover`` draw before they keep a parent; few rows of a real space need as many."""
+
 
 class Row(tuple[int, ...]):
     """The row of an ``Arch``: a tuple that is known to be a row, and not the digits of another library."""
@@ -187,13 +189,7 @@ class SearchSpace(ABC):
         return hash(self._identity)
 
     def __getstate__(self) -> dict[str, object]:
-        """What is not worth sending or cannot be sent is made again where it is needed."""
-        kind = type(self)
-        return {
-            key: value
-            for key, value in vars(self).items()
-            if not isinstance(getattr(kind, key, None), cached_property)
-        }
+        return without_caches(self)
 
     def difference(self, content: Mapping[str, object]) -> str:
         """What has changed since ``content`` was kept, such that texts of then do not mean the same now.
@@ -215,6 +211,13 @@ class SearchSpace(ABC):
             "choices of column 'width' are gone: 8"
         """
         return "; ".join(changes(content, self.content))
+
+    def unlike(self, other: "SearchSpace") -> str:
+        """What makes this space unequal to another one, on one line; empty if they are equal."""
+        if self == other:
+            return ""
+        before, after = other.content, self.content
+        return next(chain(changes(before, after), other_changes(before, after)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, d={self.n_columns}, size={self.size:,})"
@@ -269,10 +272,9 @@ class SearchSpace(ABC):
             return InvalidArchitectureError(
                 f"{arch} belongs to the space {other.name!r}; give architectures of {self.name!r}"
             )
-        found = [*changes(other.content, self.content), *other_changes(other.content, self.content)]
         return InvalidArchitectureError(
-            f"{arch} belongs to another space that is named {self.name!r} too, but differs: {found[0]}; "
-            "give architectures of this one, or their text"
+            f"{arch} belongs to another space that is named {self.name!r} too, but differs: "
+            f"{self.unlike(other)}; give architectures of this one, or their text"
         )
 
     def _parse_object(self, value: object) -> tuple[int, ...]:

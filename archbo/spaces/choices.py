@@ -26,7 +26,7 @@ class ColumnChoices:
         self.choices = tuple(choices)
         self.by_text = {text_of(choice): index for index, choice in enumerate(choices)}
         # Equal numbers of different types are one key.
-        self.by_number = {
+        self.by_number: dict[Any, int] = {
             choice: index for index, choice in enumerate(choices) if isinstance(choice, Real)
         }
 

@@ -1,6 +1,7 @@
 """Architectures in the rows of a data frame."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 import torch
@@ -8,7 +9,6 @@ from torch import Tensor
 
 from archbo.errors import DataError, InvalidArchitectureError
 from archbo.spaces.base import SearchSpace
-from archbo.spaces.categorical import CategoricalSpace
 
 __all__ = ["few", "rows_of_frame"]
 
@@ -21,8 +21,7 @@ def rows_of_frame(
     Args:
         frame: ``n`` rows.
         space: The space of the architectures.
-        arch_column: The column that holds their text; where it is missing, a categorical space finds the choices in
-            its own columns.
+        arch_column: The column that holds their text; where it is missing, the columns of the space hold the choices.
         source: What the frame is called in errors.
 
     Raises:
@@ -30,31 +29,41 @@ def rows_of_frame(
             file and how many are bad.
     """
     if arch_column in frame:
-        return _parse(map(space.parse, frame[arch_column].map(str)), frame, space, source)
-    if not isinstance(space, CategoricalSpace):
-        raise DataError(
-            f"{source} has no column {arch_column!r} of architectures; it has {few(frame.columns)}"
-        )
+        return _rows(space.parse, frame[arch_column].map(str), space, source)
     missing = [column for column in space.columns if column not in frame]
     if missing:
         raise DataError(
-            f"{source} has no column {missing[0]!r} of space {space.name}; it has {few(frame.columns)}"
+            f"{source} has no column {arch_column!r} of architectures, nor {missing[0]!r} of the columns of space "
+            f"{space.name}; it has {few(frame.columns)}"
         )
     records = frame[list(space.columns)].to_dict("records")
-    return _parse((space.row_of(record) for record in records), frame, space, source)
+    texts = ({str(column): choice for column, choice in record.items()} for record in records)
+    return _rows(space.row_of, pd.Series(list(texts), index=frame.index), space, source)
 
 
-def _parse(
-    rows: Iterator[tuple[int, ...]], frame: pd.DataFrame, space: SearchSpace, source: str
+def _rows(
+    read: Callable[[Any], tuple[int, ...]], cells: "pd.Series[Any]", space: SearchSpace, source: str
 ) -> Tensor:
-    parsed: list[tuple[int, ...]] = []
-    try:
-        parsed.extend(rows)
-    except InvalidArchitectureError as error:
+    """What each cell reads as; one error for all that cannot be read."""
+    rows: list[tuple[int, ...]] = []
+    bad: list[tuple[int, InvalidArchitectureError]] = []
+    for place, cell in enumerate(cells):
+        try:
+            rows.append(read(cell))
+        except InvalidArchitectureError as error:
+            bad.append((place, error))
+    if bad:
+        place, error = bad[0]
+        label = cells.index[place]
+        # Where rows of a file were left out, their labels still count them.
+        number = label + 1 if isinstance(label, int) else place + 1
+        more = f" ({len(bad) - 1:,} more such rows)" if len(bad) > 1 else ""
         raise DataError(
-            f"{source}, row {len(parsed) + 1}: {error}; is {space.name} its space?"
+            f"{source}, row {number}: {error}; is {space.name} its space?{more}"
         ) from error
-    return torch.tensor(parsed, dtype=torch.double).reshape(len(frame), space.n_columns)
+    X = torch.tensor(rows, dtype=torch.double).reshape(len(rows), space.n_columns)
+    space.check(X)
+    return X
 
 
 def few(names: Iterable[object], most: int = 12) -> str:

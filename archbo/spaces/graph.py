@@ -8,7 +8,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
-__all__ = ["GraphBatch", "GraphTemplate"]
+__all__ = ["GraphBatch", "GraphTemplate", "without_caches"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,9 @@ class GraphTemplate:
     def __post_init__(self) -> None:
         if bool(self.support.tril().any()):
             raise ValueError("a graph template's nodes must be in topological order")
+
+    def __getstate__(self) -> dict[str, object]:
+        return without_caches(self)
 
     @property
     def n_nodes(self) -> int:
@@ -127,3 +130,13 @@ class GraphBatch:
             edges[node] *= ~gone[node]
             edges[:, node] *= ~gone[node]
         return edges, live & ~gone
+
+
+def without_caches(value: object) -> dict[str, object]:
+    """The attributes of an object that are worth pickling: all but its cached properties."""
+    kind = type(value)
+    return {
+        key: kept
+        for key, kept in vars(value).items()
+        if not isinstance(getattr(kind, key, None), cached_property)
+    }

@@ -5,22 +5,24 @@ from functools import partial
 import pytest
 import torch
 
-from archbo import catalog
 from archbo.acquisition import (
+    Context,
     FixedCandidates,
     KnownCost,
     LearnedCost,
     LocalCandidates,
     Maximize,
-    Observations,
     kg,
     log_ei,
     qlog_ei,
+    qlog_nehvi,
     ucb,
 )
 from archbo.errors import UsageError
+from archbo.goals import Goal
 from archbo.predictors import GP
 from archbo.spaces import CategoricalSpace
+from archbo.testing.acquisitions import log_of
 
 SPACE = CategoricalSpace("s", {"a": range(4), "b": range(4), "c": range(3)})
 X = SPACE.enumerate()[torch.randperm(48, generator=torch.Generator().manual_seed(0))]
@@ -28,18 +30,19 @@ Y = (X @ torch.tensor([[1.0], [-0.5], [0.7]], dtype=torch.double)).sin()
 COSTS = torch.rand(48, generator=torch.Generator().manual_seed(1), dtype=torch.double) + 0.05
 
 
-def observations():
-    return Observations(GP(SPACE).fit(X[:10], Y[:10], seed=0), X[:10], Y[:10], X[:0], 0, X[10:])
+def context():
+    log = log_of(SPACE, Goal(), X[:10], Y[:10])
+    return Context(log, (GP(SPACE).fit(X[:10], Y[:10], seed=0),), choices=X[10:])
 
 
 def pick(factory, cost=None, candidates=None, q=1):
     candidates = candidates or FixedCandidates(SPACE, X)
     generator = torch.Generator().manual_seed(0)
-    return Maximize(factory, cost=cost).select(observations(), candidates, q, generator=generator)
+    return Maximize(factory, cost=cost).select(context(), candidates, q, generator=generator)
 
 
 def best_ratio(factory):
-    function = factory(observations())
+    function = factory(context())
     values = function(X[10:].unsqueeze(-2))
     values = values.exp() if factory is not kg else values
     return X[10:][(values / COSTS[10:]).argmax()].unsqueeze(0)
@@ -59,7 +62,7 @@ def test_equal_costs_change_nothing(factory):
 
 def test_of_negative_values_the_dear_are_the_worse():
     below = partial(ucb, beta=0.0)
-    function = below(observations())
+    function = below(context())
     with torch.no_grad():
         values = function(X[10:].unsqueeze(-2))
     negative = X[10:][values < 0]
@@ -76,7 +79,7 @@ def test_monte_carlo_functions_see_the_cheap():
     cost = KnownCost(SPACE, X, torch.ones(48).index_fill(0, torch.tensor([40]), 1e-9))
     rule = Maximize(qlog_ei, shortlist=2, cost=cost)
     generator = torch.Generator().manual_seed(0)
-    picked = rule.select(observations(), FixedCandidates(SPACE, X), 1, generator=generator)
+    picked = rule.select(context(), FixedCandidates(SPACE, X), 1, generator=generator)
     assert picked.equal(cheap)
 
 
@@ -107,12 +110,17 @@ def test_costs_can_be_learned():
     assert pick(log_ei, learned).shape == (1, 3)
 
 
-@pytest.mark.parametrize("name", catalog.ACQUISITIONS)
-def test_the_catalog_gives_value_per_cost_of_gains(name):
-    cost = KnownCost(SPACE, X, COSTS)
-    if name in catalog.GAINS:
-        assert catalog.acquisition(name, cost).cost is cost
-        assert catalog.acquisition(name).cost is None
-        return
-    with pytest.raises(UsageError, match=f"{name} picks no gain .* log_ei"):
-        catalog.acquisition(name, cost)
+def test_several_outcomes_are_had_per_cost():
+    """The shortlist is by expected gain per cost, and so is the choice from it."""
+    goal = Goal.parse("a,b")
+    values = torch.cat([Y, -Y + 0.1 * X[:, :1]], -1)
+    predictors = [GP(SPACE).fit(X[:10], column, seed=0) for column in values[:10].T]
+    here = Context(log_of(SPACE, goal, X[:10], values[:10]), tuple(predictors))
+    cheap = X[40:41]
+    cost = KnownCost(SPACE, X, torch.ones(48).index_fill(0, torch.tensor([40]), 1e-12))
+    for size in (2, 128):
+        rule = Maximize(qlog_nehvi, shortlist=size, cost=cost)
+        picked = rule.select(
+            here, FixedCandidates(SPACE, X), 1, generator=torch.Generator().manual_seed(0)
+        )
+        assert picked.equal(cheap)

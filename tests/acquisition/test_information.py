@@ -7,10 +7,12 @@ from botorch.acquisition.max_value_entropy_search import qLowerBoundMaxValueEntr
 from botorch.models import SingleTaskGP
 from scipy.stats import norm, truncnorm
 
-from archbo.acquisition import FixedCandidates, Maximize, Observations, gibbon, jes, mes
+from archbo.acquisition import Context, FixedCandidates, Maximize, gibbon, jes, mes
 from archbo.acquisition.information import JointEntropy, MaxValueEntropy, MaxValueLowerBound
+from archbo.goals import Goal
 from archbo.predictors import GP, RandomForest, marginals
 from archbo.spaces import CategoricalSpace
+from archbo.testing.acquisitions import log_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::botorch.exceptions.warnings.InputDataWarning")
 
@@ -19,6 +21,11 @@ X = SPACE.enumerate()[torch.randperm(48, generator=torch.Generator().manual_seed
 Y = (X @ torch.tensor([[1.0], [-0.5], [0.7]], dtype=torch.double)).sin()
 MAX_VALUES = torch.tensor([1.1, 1.3, 2.0, 1.2], dtype=torch.double)
 ROWS = X[10:].unsqueeze(-2)
+
+
+def context(predictor, seed=0, pending=None, choices=None):
+    log = log_of(SPACE, Goal(), X[:10], Y[:10], pending)
+    return Context(log, (predictor,), seed, choices=choices)
 
 
 def plain_gp():
@@ -73,13 +80,13 @@ def test_joint_entropy_is_that_of_botorch():
 def test_rows_that_tell_most_are_uncertain_or_good(factory, make):
     """Pending rows tell less than before, and rows that cannot be the best little."""
     predictor = make(SPACE).fit(X[:10], Y[:10], seed=0)
-    seen = Observations(predictor, X[:10], Y[:10], X[:0], 0, choices=X[10:])
+    seen = context(predictor, choices=X[10:])
     value = factory(seen)(ROWS)
     assert value.isfinite().all()
     best = value.argmax()
     mean, std = marginals(predictor.latent, X[10:])
     assert (mean + 2 * std).argsort(descending=True).tolist().index(int(best)) < 12
-    assert factory(seen.with_pending(X[10:][best].unsqueeze(0)))(ROWS)[best] < 0.8 * value[best]
+    assert factory(seen.with_picked(X[10:][best].unsqueeze(0)))(ROWS)[best] < 0.8 * value[best]
     assert value.equal(factory(seen)(ROWS))
 
 
@@ -88,7 +95,7 @@ def test_optima_are_drawn_by_the_seed_alone(factory):
     predictor, values = GP(SPACE).fit(X[:10], Y[:10], seed=0), []
     for seed in (0, 0, 1):
         torch.manual_seed(len(values))
-        seen = Observations(predictor, X[:10], Y[:10], X[:0], seed, choices=X[10:])
+        seen = context(predictor, seed, choices=X[10:])
         values.append(factory(seen)(ROWS))
     assert values[0].equal(values[1])
     assert not values[0].equal(values[2])
@@ -97,11 +104,11 @@ def test_optima_are_drawn_by_the_seed_alone(factory):
 @pytest.mark.parametrize("factory", [mes, gibbon, jes])
 def test_the_best_of_all_choices_is_taken(factory):
     predictor = GP(SPACE).fit(X[:10], Y[:10], seed=0)
-    seen = Observations(predictor, X[:10], Y[:10], X[10:12], 0)
+    seen = context(predictor, pending=X[10:12])
     made = []
 
-    def watched(observations):
-        made.append((factory(observations), observations.choices))
+    def watched(here):
+        made.append((factory(here), here.choices))
         return made[-1][0]
 
     candidates = FixedCandidates(SPACE, X)

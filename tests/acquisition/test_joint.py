@@ -5,6 +5,7 @@ import torch
 from botorch.models import SingleTaskGP
 
 from archbo.acquisition.joint import Believer, cross_moments, noise_variance
+from archbo.errors import UsageError
 from archbo.predictors import GP, RandomForest, marginals
 from archbo.spaces import CategoricalSpace
 
@@ -84,3 +85,17 @@ def test_belief_keeps_means_and_takes_variance(kind):
     with torch.no_grad():
         draws = believer.posterior(REST).rsample(torch.Size([20_000])).squeeze(-1)
     torch.testing.assert_close(draws.std(0), new_std[13:], rtol=0.05, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [REST.unsqueeze(-2), REST[:12].reshape(4, 3, -1), REST[:5]])
+@pytest.mark.filterwarnings("ignore::botorch.exceptions.warnings.InputDataWarning")
+def test_belief_takes_variances_of_noise_and_one_output(rows):
+    believer = Believer(plain_gp(), PENDING)
+    noise = torch.rand(*rows.shape[:-1], 1, generator=torch.Generator().manual_seed(0)).double()
+    with torch.no_grad():
+        clean, noisy = believer.posterior(rows, [0]), believer.posterior(rows, None, noise)
+    torch.testing.assert_close(noisy.mean, clean.mean)
+    torch.testing.assert_close(noisy.variance, clean.variance + noise, rtol=1e-6, atol=1e-9)
+    for wrong in ([1], [0, 0], []):
+        with pytest.raises(UsageError, match="the model has one output, number 0"):
+            believer.posterior(rows, wrong)

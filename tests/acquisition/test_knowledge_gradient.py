@@ -7,10 +7,12 @@ import torch
 from botorch.models import SingleTaskGP
 from torch.distributions import Normal
 
-from archbo.acquisition import Observations, kg
+from archbo.acquisition import Context, kg
 from archbo.acquisition.knowledge_gradient import KnowledgeGradient, expected_rise
+from archbo.goals import Goal
 from archbo.predictors import RandomForest
 from archbo.spaces import CategoricalSpace
+from archbo.testing.acquisitions import log_of
 
 SPACE = CategoricalSpace("s", {"a": range(4), "b": range(4), "c": range(3)})
 STANDARD = Normal(torch.zeros((), dtype=torch.double), torch.ones((), dtype=torch.double))
@@ -94,13 +96,13 @@ def test_alternatives_are_the_most_promising_and_pending_rows_are_worth_little()
     X = SPACE.enumerate()[torch.randperm(48, generator=seeded())]
     Y = X.sum(-1, keepdim=True) + torch.randn(48, 1, generator=seeded())
     predictor = RandomForest(SPACE, n_trees=50).fit(X[:15], Y[:15], seed=0)
-    seen = Observations(predictor, X[:15], Y[:15], X[:0], 0, choices=X[15:])
+    seen = Context(log_of(SPACE, Goal(), X[:15], Y[:15]), (predictor,), choices=X[15:])
     rows = X[15:].unsqueeze(-2)
     value = kg(seen)(rows)
     assert (value >= 0).all()
     assert kg(seen).alternatives.shape == (32, 3)
     best = value.argmax()
-    pending = seen.with_pending(rows[best])
+    pending = seen.with_picked(rows[best])
     assert kg(pending)(rows)[best] < 0.7 * value[best]
     wider = kg(seen, n_alternatives=48)(rows)
     assert (value - wider).abs().max() < 0.1 * math.sqrt(value.max() * wider.max())

@@ -10,7 +10,7 @@ from pyro.infer.mcmc.util import initialize_model
 from pyro.ops import stats
 from scipy.stats import norm
 
-from archbo.errors import FitError, NumericalWarning
+from archbo.errors import FitError, NumericalWarning, UsageError
 from archbo.predictors.bayesian_networks.bnn_hmc import BNNHMC, MarginalPotential
 from archbo.predictors.bayesian_networks.hmc import (
     Diagnostics,
@@ -248,7 +248,9 @@ def test_pyros_samplers_find_the_same_posterior(sampler):
     """On four observations of one decision, where both are quick; by Monte Carlo's own error."""
     space = CategoricalSpace("one", {"a": [1, 2, 3, 4]})
     X, Y = space.enumerate(), torch.tensor([1.0, 2.0, 2.5, 4.0])
-    options = {"hidden": (3,), "chains": 2, "warmup": 40, "samples": 50, "max_steps": 16}
+    options = {"hidden": (3,), "chains": 2, "warmup": 40, "samples": 50}
+    if sampler == "nuts":
+        options["max_steps"] = 16
     torch.manual_seed(1)
     before = torch.get_rng_state()
     theirs = BNNHMC(space, sampler=sampler, **options).fit(X, Y, seed=0)
@@ -258,6 +260,15 @@ def test_pyros_samplers_find_the_same_posterior(sampler):
     assert (mean - their_mean).abs().max() < 0.5 * std.max()
     assert ((std / their_std).log().abs() < 0.5).all()
     assert theirs.diagnostics.leapfrogs > 180
+
+
+def test_options_that_would_not_take_effect_are_refused():
+    with pytest.raises(UsageError, match="leave max_steps out"):
+        BNNHMC(TOY, sampler="hmc", max_steps=16)
+    with pytest.raises(UsageError, match="sampler is 'gibbs'; give 'batched' or 'nuts' or 'hmc'"):
+        BNNHMC(TOY, sampler="gibbs")
+    with pytest.raises(UsageError, match="samples is at least 4"):
+        BNNHMC(TOY, samples=2)
 
 
 def test_members_are_pairs_around_the_conditional_mean():

@@ -125,6 +125,80 @@ def test_moves_are_what_one_more_observation_does_to_the_target():
         )
 
 
+def told_what_is_expected(gp, pending):
+    """The exact model after observations of what it expects of them, one after the other."""
+    model = gp.latent
+    for X, task in pending:
+        rows_ = tasked(X, task)
+        model = model.condition_on_observations(rows_, model.posterior(rows_).mean.detach())
+    return model
+
+
+PENDING = [
+    pytest.param([], id="nothing"),
+    pytest.param([([2, 40], 0)], id="of-the-source"),
+    pytest.param([([55], 1)], id="of-the-target"),
+    pytest.param([([2, 40], 0), ([41, 55], 1), ([2], 0)], id="of-both"),
+]
+
+
+@pytest.mark.parametrize("pending", PENDING)
+def test_what_is_believed_is_what_the_model_would_be_told(pending):
+    X, gp = two_tasks()
+    waiting = [(X[index], task) for index, task in pending]
+    mean, variance = gp.believed(X, waiting)
+    told_mean, told_std = marginals(told_what_is_expected(gp, waiting), X)
+    before, std = marginals(gp.latent, X)
+    torch.testing.assert_close(mean, before, rtol=0, atol=1e-5)
+    torch.testing.assert_close(mean, told_mean, rtol=0, atol=1e-3)
+    torch.testing.assert_close(variance, told_std.square(), rtol=0.01, atol=1e-4)
+    shrunk = (variance < std.square() - 1e-3).any()
+    assert bool(shrunk) == bool(pending)
+
+
+@pytest.mark.parametrize("task", [0, 1])
+@pytest.mark.parametrize("pending", PENDING)
+def test_moves_given_what_is_pending_are_those_of_the_model_that_was_told(pending, task):
+    X, gp = two_tasks()
+    waiting = [(X[index], number) for index, number in pending]
+    some = X[[2, 27, 41]]
+    mean, variance, slopes = gp.moves(some, task, waiting)
+    believed = gp.believed(some, waiting)
+    torch.testing.assert_close(torch.stack((mean, variance)), torch.stack(believed))
+    model = told_what_is_expected(gp, waiting)
+    noise = gp.model.likelihood.noise[task].item()
+    for row, slope in zip(some, slopes, strict=True):
+        here = model.posterior(tasked(row[None], task))
+        deviation = (here.variance.item() + noise) ** 0.5
+        told = model.condition_on_observations(tasked(row[None], task), here.mean + deviation)
+        moved = marginals(told, some)[0] - marginals(model, some)[0]
+        torch.testing.assert_close(moved, slope, rtol=0.01, atol=2e-3)
+
+
+def test_where_there_is_no_fit_only_the_target_is_believed():
+    X = TOY.enumerate()
+    gp = MultiTaskGP(TOY, sources=[(X[:0], [])]).fit(X[:1], [1.0], seed=0)
+    assert gp.fell_back
+    std = marginals(gp.latent, X)[1]
+    for pending, shrinks in [([(X[8:9], 0)], False), ([(X[8:9], 1)], True)]:
+        mean, variance = gp.believed(X, pending)
+        assert mean.allclose(marginals(gp.latent, X)[0], atol=1e-6)
+        assert bool(variance[8] < 0.5 * std[8] ** 2) == shrinks
+        slopes = gp.moves(X, 0, pending)[2]
+        assert slopes.equal(torch.zeros(len(X), len(X)).double())
+
+
+def test_tasks_that_there_are_not_are_refused():
+    X, gp = two_tasks()
+    for call in (
+        lambda: gp.moves(X, 2),
+        lambda: gp.explained(X, -1),
+        lambda: gp.believed(X, [(X, 2)]),
+    ):
+        with pytest.raises(UsageError, match=r"there is no task -?\d; .* the target is 1"):
+            call()
+
+
 def test_the_same_task_once_more_is_told_at_once():
     X, gp = two_tasks()
     Y = value(X[30:]).flatten()

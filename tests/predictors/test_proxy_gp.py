@@ -38,7 +38,7 @@ def test_posterior_is_that_of_dense_algebra():
     """Prior mean slope times consensus plus a standard normal constant, to whose mean the constant is set."""
     gp = ProxyGP(SPACE, proxies=PROXIES, slope=0.7, combination=1.5, structure=0.4)
     gp.fit(X[SOME], Y[SOME], seed=0)
-    kernel, encoding = gp.model.covar_module, gp.encoding
+    kernel, encoding = gp.model.covar_module, gp.features
     with torch.no_grad():
         K = kernel(encoding(X)).to_dense()
     known = K[SOME][:, SOME] + 0.1 * torch.eye(len(SOME)).double()
@@ -60,7 +60,7 @@ def test_the_linear_part_is_a_priori_as_large_as_it_is_said_to_be():
     gp = ProxyGP(SPACE, proxies=PROXIES, combination=1.5, structure=0.0)
     gp.fit(X[SOME], Y[SOME], seed=0)
     with torch.no_grad():
-        variance = gp.model.covar_module(gp.encoding(X), diag=True)
+        variance = gp.model.covar_module(gp.features(X), diag=True)
     assert 1.4 < variance.mean() < 1.6
     ranks = ZeroCostEncoding(SPACE, PROXIES)(X)
     torch.testing.assert_close(

@@ -39,7 +39,7 @@ def test_the_mean_is_the_weighted_ranks_and_the_structure(n):
     rows = torch.randperm(len(X), generator=torch.Generator().manual_seed(2))[:n]
     gp = fitted(RANKS[:, 2], rows)
     weights = torch.tensor(list(gp.weights().values()), dtype=torch.double)
-    features = gp.encoding(X)
+    features = gp.features(X)
     moved = features.clone()
     change = torch.randn(len(X), 3, generator=torch.Generator().manual_seed(3), dtype=torch.double)
     moved[:, -3:] += change

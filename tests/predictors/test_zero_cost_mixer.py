@@ -204,7 +204,8 @@ def test_a_member_never_sees_what_is_held_out(task):
 @pytest.mark.parametrize("pooled", [False, True])
 def test_inputs_are_parts_operations_and_scores(alone, pooled):
     table, (X, Y) = toy_table(), toy_data()
-    options = {"encoding": OneHotEncoding(TOY), "alone": alone, "pooled": pooled, "n_epochs": 1}
+    encoding = None if alone else OneHotEncoding(TOY)
+    options = {"encoding": encoding, "alone": alone, "pooled": pooled, "n_epochs": 1}
     mixer = quick(TOY, table, **options).fit(X, Y, seed=0)
     nodes, flat = mixer.model.inputs(X)
     parts = [table.node_ranks(X), torch.ones(len(X), 3, 1)]
@@ -214,6 +215,11 @@ def test_inputs_are_parts_operations_and_scores(alone, pooled):
     beside = torch.cat([OneHotEncoding(TOY)(X), table.ranks(X)], -1)
     standard = (beside - beside.mean(0)) / beside.std(0, correction=0)
     torch.testing.assert_close(flat, torch.zeros(len(X), 0).double() if alone else standard)
+
+
+def test_an_encoding_that_would_not_be_seen_is_refused():
+    with pytest.raises(UsageError, match=r"alone .* give no encoding"):
+        quick(TOY, toy_table(), alone=True, encoding=OneHotEncoding(TOY))
 
 
 def test_scores_that_are_left_out_are_not_seen():

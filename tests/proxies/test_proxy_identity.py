@@ -155,6 +155,20 @@ def test_a_default_device_changes_nothing(elsewhere, tmp_path):
     assert wanted.equals(frame)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_are_switched_off_are_switched_on(mode):
+    images, labels = random_images(8, resolution=8)
+    skeleton = EdgeCellSkeleton(4, 1)
+    wanted = compute(network(NB201, X[0], skeleton), images, labels, tuple(MEASURES))
+    with mode():
+        net = network(NB201, X[0], skeleton)
+        found = compute(net, images, labels, tuple(MEASURES))
+        lazy = computed(measures=["snip"]).scores(X)
+    assert found == wanted
+    assert lazy.equal(computed(measures=["snip"]).scores(X))
+    assert lazy.min() > 0
+
+
 def test_no_other_devices_generator_is_seeded(monkeypatch):
     def refuse(*arguments):
         raise AssertionError

@@ -187,6 +187,15 @@ def test_a_save_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["scores.parquet"]
 
 
+def test_a_run_that_fails_at_once_leaves_no_file(tmp_path):
+    path = tmp_path / "scores.parquet"
+    with pytest.raises(UsageError, match="a label is 10"):
+        score(
+            NB201, rows(1), IMAGES, torch.full_like(LABELS, 10), ["snip"], skeleton=SMALL, path=path
+        )
+    assert not path.exists()
+
+
 def test_a_measure_that_fails_is_nan_in_the_table():
     with pytest.warns(NumericalWarning, match="grasp cannot be computed for this Frail"):
         table = scored(

@@ -113,7 +113,7 @@ def test_a_space_that_shares_a_name_has_none():
     impostor = CategoricalSpace("nb201", {f"op_{n}": range(5) for n in range(6)})
     with pytest.raises(NoProxiesError, match="no proxies of nb201"):
         shipped(impostor)
-    with pytest.raises(UsageError, match="give proxies of that space"):
+    with pytest.raises(UsageError, match="of another space named nb201, not of nb201; give"):
         proxies_for(impostor, shipped(NB201))
     assert proxies_for(catalog.space("nb201"), shipped(NB201)) is shipped(NB201)
 

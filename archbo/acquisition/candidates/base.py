@@ -13,14 +13,20 @@ from archbo.spaces import SearchSpace
 __all__ = ["Candidates", "FixedCandidates", "exhaustive"]
 
 LEAST = 10
-"""A rule that proposes fewer rows than this gets random ones beside them."""
+"""Random rows join the proposals of a rule that has fewer than this; by choice, enough to compare and quick to score."""
 
 
 class Candidates(ABC):
     """A rule that proposes rows to choose from, never one of those to avoid.
 
-    Where a rule has fewer than ten, random rows join them: a search goes on until nothing is left at all. A batch
-    of more than ten may come out short of a rule that has few.
+    Where a rule has fewer than ten, random rows join them: a search goes on until nothing is left at all. A rule
+    with few rows may fill only part of a batch of more than ten.
+
+    Proposals follow from the arguments alone. An object keeps nothing between calls that they depend on.
+
+    A subclass implements ``_propose``, ``_random`` and ``contains``. It overrides ``restrict`` where rows are proposed
+    in another form than they are given, ``neighbours`` where a local search may move on from what is proposed, and
+    ``given`` where such moves depend on the observations.
 
     Args:
         space: The space that the rows belong to.
@@ -35,7 +41,7 @@ class Candidates(ABC):
 
     @abstractmethod
     def _random(self, n: int, generator: Generator) -> Tensor:
-        """At least ``n`` rows at random, fewer where there are fewer."""
+        """About ``n`` distinct rows or more at random; fewer where there are fewer."""
 
     @abstractmethod
     def contains(self, X: Tensor) -> Tensor:
@@ -49,9 +55,16 @@ class Candidates(ABC):
         """Rows ``m x d`` next to ``row`` (``d``) that a local search may move to."""
         return row.new_empty(0, len(row))
 
+    def given(self, X: Tensor, Y: Tensor) -> "Candidates":
+        """The candidates after observations ``X`` (``n x d``), ``Y`` (``n x 1``), ``n > 0``: by default the same.
+
+        What they propose for these observations stays as it was; their ``neighbours`` may be others.
+        """
+        return self
+
     @property
     def pool(self) -> Tensor | None:
-        """The rows ``m x d`` that are all that is ever proposed; nothing where there is no such list."""
+        """All rows that are ever proposed, ``m x d``; None where they are not listed."""
         return None
 
     @final
@@ -104,12 +117,22 @@ class FixedCandidates(Candidates):
 
     Args:
         space: The space that the rows belong to.
-        X: ``m x d``, distinct architectures.
+        X: ``m x d``; of rows that stand for the same architecture the first is kept.
+
+    Raises:
+        InvalidArchitectureError: A row is no architecture of the space.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32]})
+        >>> FixedCandidates(space, space.rows(["width=32", "width=8", "width=32"])).X.tolist()
+        [[2.0], [0.0]]
     """
 
     def __init__(self, space: SearchSpace, X: Tensor) -> None:
         super().__init__(space)
-        self.X = X
+        space.check(X)
+        self.X = space.distinct(X)
 
     @cached_property
     def _ids(self) -> dict[object, int]:

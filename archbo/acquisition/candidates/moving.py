@@ -20,23 +20,25 @@ __all__ = [
 ]
 
 WHOLE_SPACE = 50_000
-"""Up to this many architectures the acquisition function looks at every one."""
+"""Up to this many architectures the acquisition function scores every one; by choice, about a second's work."""
+SIZE = 2048
+"""The number of rows that a rule makes at a time; by choice, well above any shortlist."""
 
 
 class MovingCandidates(Candidates, ABC):
     """Rows made from what has been observed, in the whole space or among other candidates.
 
-    A subclass implements ``_make``. Of a table with few rows of its space it may hit none: then random rows
-    are all that is proposed, and ``exhaustive`` is the better rule.
+    A subclass implements ``_make``. In a table with few rows of its space, moves may hit none of them: then all that
+    is proposed are random rows, and ``exhaustive`` is the better rule.
 
     Args:
         space: The space to move in.
         within: What rows are restricted to, such as the rows of a table; every valid row unless given.
-        size: About how many rows are made at a time, of which the distinct ones are proposed.
+        size: The number of rows made at a time, more or less; the distinct ones are proposed.
     """
 
     def __init__(
-        self, space: SearchSpace, within: Candidates | None = None, *, size: int = 2048
+        self, space: SearchSpace, within: Candidates | None = None, *, size: int = SIZE
     ) -> None:
         super().__init__(space)
         self.within, self.size = within, size
@@ -109,7 +111,7 @@ class MutationCandidates(MovingCandidates):
         space: SearchSpace,
         within: Candidates | None = None,
         *,
-        size: int = 2048,
+        size: int = SIZE,
         parents: int = 10,
         steps: int = 3,
         fresh: float = 0.0,
@@ -149,7 +151,7 @@ class CrossoverCandidates(MovingCandidates):
         space: SearchSpace,
         within: Candidates | None = None,
         *,
-        size: int = 2048,
+        size: int = SIZE,
         parents: int = 20,
     ) -> None:
         super().__init__(space, within, size=size)
@@ -166,10 +168,10 @@ class CrossoverCandidates(MovingCandidates):
 
 @final
 class HillClimbingCandidates(MovingCandidates):
-    """The neighbours of the best observations, from which the acquisition function is climbed on.
+    """The neighbours of the best observations, where a local search of the acquisition function starts.
 
-    From the most promising neighbours ``Maximize`` goes on to whichever of their neighbours promises more, as
-    long as one does, so that what is asked for may lie many decisions away.
+    ``Maximize`` moves on from the most promising neighbours to better neighbours of theirs as long as there are any,
+    so that the rows it takes may be many decisions away.
 
     Args:
         space: The space to move in.
@@ -177,12 +179,14 @@ class HillClimbingCandidates(MovingCandidates):
         parents: The number of best observations whose neighbours are proposed.
 
     Example:
-        >>> from archbo.bo_loop import Optimizer, run
         >>> from archbo.spaces import CategoricalSpace
-        >>> space = CategoricalSpace("s", {name: range(4) for name in "abcd"})
-        >>> optimizer = Optimizer(space, candidates=HillClimbingCandidates(space), seed=0)
-        >>> print(*run(optimizer, lambda arch: sum(arch.row), 20).best)
-        a=3,b=3,c=3,d=3 12.0
+        >>> space = CategoricalSpace("s", {name: range(3) for name in "abcdefgh"})
+        >>> X = space.rows([[0] * 8, [1] * 8])
+        >>> rule = HillClimbingCandidates(space, parents=1)
+        >>> Y, generator = torch.tensor([[1.0], [2.0]]), torch.Generator().manual_seed(0)
+        >>> rows = rule.propose(X, Y, avoid=X, generator=generator)
+        >>> len(rows), (rows != X[1]).sum(-1).unique().tolist()
+        (16, [1])
     """
 
     def __init__(
@@ -215,7 +219,7 @@ class LocalCandidates(MovingCandidates):
         space: SearchSpace,
         within: Candidates | None = None,
         *,
-        size: int = 2048,
+        size: int = SIZE,
         parents: int = 10,
     ) -> None:
         super().__init__(space, within, size=size)
@@ -232,8 +236,8 @@ class LocalCandidates(MovingCandidates):
 
 
 def candidates_for(space: SearchSpace) -> Candidates:
-    """The whole space when it is small enough, else mutations of the best and random rows."""
-    # A space that merges isomorphs may have many rows for each architecture.
+    """All of a space with up to 50,000 architectures, else mutations of the best observations and random rows."""
+    # Several rows may stand for one architecture.
     if space.is_enumerable and space.size <= 10 * WHOLE_SPACE:
         X = space.enumerate()
         if len(X) <= WHOLE_SPACE:
@@ -242,7 +246,7 @@ def candidates_for(space: SearchSpace) -> Candidates:
 
 
 def mutations(space: SearchSpace, X: Tensor, n: int, steps: int, generator: Generator) -> Tensor:
-    """About ``n`` rows, each of ``X`` (``m x d``) equally often with 1 to ``steps`` mutations of one decision."""
+    """At least ``n`` rows: each row of ``X`` (``m x d``) equally often, with 1 to ``steps`` mutations of one decision."""
     rows = X.repeat(-(-n // len(X)), 1)
     wanted = torch.randint(1, steps + 1, (len(rows),), generator=generator)
     for step in range(steps):

@@ -1,36 +1,102 @@
 """Candidates without the choices that the observations speak against."""
 
+from typing import final
+
 import torch
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates.base import Candidates
 from archbo.encodings import OneHotEncoding
-from archbo.predictors.trees.gbdt import GBDT
+from archbo.predictors import GBDT
+from archbo.randomness import generator as new_generator
 
 __all__ = ["PrunedCandidates", "bad_choices"]
 
-
 LEAST = 100
+"""The number of candidates that pruning leaves in any case; by choice, enough for an acquisition function to rank."""
 
 
-class PrunedCandidates(Candidates):
-    """Other candidates, less those that make a choice which lowers values (GBDT-NAS, arXiv 2007.04785).
+class _Derived(Candidates):
+    """Other candidates, as they are unless overridden."""
 
-    Boosted trees are fitted to the observations on one-hot rows. A choice, an operation on an edge say, is as
-    good as the mean SHAP value of its indicator over the observations that make it. The worst choices are
-    dropped, more of them the more has been observed, but none of the best architecture observed and none
-    whose mean is positive.
+    def __init__(self, candidates: Candidates) -> None:
+        super().__init__(candidates.space)
+        self.candidates = candidates
 
-    What is dropped is found anew in each proposal, so that a choice may come back. Random rows are not pruned.
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        return self.candidates._propose(X, Y, generator)
+
+    def _random(self, n: int, generator: Generator) -> Tensor:
+        return self.candidates._random(n, generator)
+
+    @property
+    def pool(self) -> Tensor | None:
+        """The candidates' own list."""
+        return self.candidates.pool
+
+    def contains(self, X: Tensor) -> Tensor:
+        """Which rows of ``X`` (``n x d``) the candidates could propose."""
+        return self.candidates.contains(X)
+
+    def restrict(self, X: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.restrict(X)
+
+    def neighbours(self, row: Tensor) -> Tensor:
+        """The candidates' own."""
+        return self.candidates.neighbours(row)
+
+    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.without(X, avoid)
+
+
+@final
+class _Less(_Derived):
+    """Other candidates, less those that make a dropped choice.
 
     Args:
         candidates: Where the rows come from.
-        warm_up: How many observations there are before the first choice is dropped.
-        per_choice: How many more it takes to drop another.
-        keep: The least share of the fresh candidates that stays; a hundred of them stay in any case.
+        encoding: One-hot rows, ``D`` features.
+        dropped: ``D`` bool, the choices.
+    """
 
-    Attributes:
-        dropped: ``D`` bool, the choices dropped in the last proposal, as in the one-hot row.
+    def __init__(self, candidates: Candidates, encoding: OneHotEncoding, dropped: Tensor) -> None:
+        super().__init__(candidates)
+        self.encoding, self.dropped = encoding, dropped
+
+    def kept(self, X: Tensor) -> Tensor:
+        """``n`` bool: which rows of ``X`` (``n x d``) make no dropped choice."""
+        features: Tensor = self.encoding(X)
+        return ~(features[:, self.dropped] > 0).any(-1)
+
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        rows = self.candidates._propose(X, Y, generator)
+        return rows[self.kept(rows)] if bool(self.dropped.any()) else rows
+
+    def neighbours(self, row: Tensor) -> Tensor:
+        """The candidates' neighbours that make no dropped choice."""
+        rows = self.candidates.neighbours(row)
+        return rows[self.kept(rows)]
+
+
+@final
+class PrunedCandidates(_Derived):
+    """Other candidates, less those that make a choice which lowers values (GBDT-NAS, arXiv 2007.04785).
+
+    Boosted trees are fitted to the observations on one-hot rows. The worth of a choice, such as an operation on an
+    edge, is the mean SHAP value of its indicator over the observations that make it. The worst choices are dropped,
+    more of them the more has been observed, but none of the best architecture observed and none whose mean is
+    positive.
+
+    What is dropped follows from the observations, so that a choice may come back. Random rows are not pruned.
+
+    Args:
+        candidates: Where the rows come from.
+        warm_up: The number of observations at which the first choice is dropped.
+        per_choice: The number of further observations for each further choice.
+        keep: The smallest share of the fresh candidates that stays; a hundred of them stay in any case. Where there
+            is no list of candidates, it is measured on those that they propose from a fixed seed.
 
     Example:
         >>> from archbo.acquisition import candidates_for
@@ -40,7 +106,7 @@ class PrunedCandidates(Candidates):
         >>> X = space.sample(20, generator=torch.Generator().manual_seed(0))
         >>> Y = -(X[:, :1] == 1).double()
         >>> left = candidates.propose(X, Y, avoid=X, generator=torch.Generator())
-        >>> candidates.dropped_names, left[:, 0].unique().tolist()
+        >>> candidates.dropped(X, Y), left[:, 0].unique().tolist()
         (('width=1',), [0.0, 2.0])
     """
 
@@ -52,66 +118,40 @@ class PrunedCandidates(Candidates):
         per_choice: int = 10,
         keep: float = 0.1,
     ) -> None:
-        super().__init__(candidates.space)
-        self.candidates = candidates
+        super().__init__(candidates)
         self.warm_up, self.per_choice, self.keep = warm_up, per_choice, keep
         self._encoding = OneHotEncoding(self.space)
-        self.dropped = torch.zeros(self._encoding.n_features, dtype=torch.bool)
 
-    @property
-    def dropped_names(self) -> tuple[str, ...]:
-        """The choices dropped in the last proposal."""
-        names = self._encoding.feature_names
-        return tuple(name for name, gone in zip(names, self.dropped.tolist(), strict=True) if gone)
+    def dropped(self, X: Tensor, Y: Tensor) -> tuple[str, ...]:
+        """The choices dropped after observations ``X`` (``n x d``), ``Y`` (``n x 1``), by name."""
+        dropped, names = self._dropped(X, Y).tolist(), self._encoding.feature_names
+        return tuple(name for name, gone in zip(names, dropped, strict=True) if gone)
+
+    def given(self, X: Tensor, Y: Tensor) -> Candidates:
+        """The candidates less those that make a choice dropped after these observations."""
+        return _Less(self.candidates.given(X, Y), self._encoding, self._dropped(X, Y))
 
     def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
-        rows = self.candidates._propose(X, Y, generator)
-        self.dropped = torch.zeros_like(self.dropped)
-        if len(X) >= self.warm_up and not bool((Y[0] == Y).all()):
-            self._drop(X, Y, self.candidates.without(rows, X))
-        return rows[self._kept(rows)] if bool(self.dropped.any()) else rows
+        return self.given(X, Y)._propose(X, Y, generator)
 
-    def _drop(self, X: Tensor, Y: Tensor, fresh: Tensor) -> None:
-        """Choose what to drop, as much as the observations and the ``fresh`` rows (``m x d``) allow."""
+    def _dropped(self, X: Tensor, Y: Tensor) -> Tensor:
+        """``D`` bool: what to drop, as much as the observations and the fresh candidates allow."""
+        dropped = torch.zeros(self._encoding.n_features, dtype=torch.bool)
+        least = max(self.warm_up, GBDT.min_observations)
+        if len(X) < least or bool((Y[0] == Y).all()):
+            return dropped
+        proposed = self.candidates._propose(X, Y, new_generator(0))
+        fresh = self._encoding(self.candidates.without(proposed, X)) > 0
         quota = 1 + (len(X) - self.warm_up) // self.per_choice
         needed = max(self.keep * len(fresh), LEAST)
         best = self._encoding(X[Y.argmax()].unsqueeze(0)).flatten() > 0
         for choice in bad_choices(X, Y, self._encoding).tolist():
-            if int(self.dropped.sum()) == quota:
+            if int(dropped.sum()) == quota:
                 break
             if not best[choice]:
-                self.dropped[choice] = True
-                self.dropped[choice] = bool(self._kept(fresh).sum() >= needed)
-
-    def _kept(self, X: Tensor) -> Tensor:
-        """``n`` bool: which rows of ``X`` (``n x d``) make no dropped choice."""
-        features: Tensor = self._encoding(X)
-        return ~(features[:, self.dropped] > 0).any(-1)
-
-    def _random(self, n: int, generator: Generator) -> Tensor:
-        return self.candidates._random(n, generator)
-
-    @property
-    def pool(self) -> Tensor | None:
-        """The candidates' list, pruned or not."""
-        return self.candidates.pool
-
-    def contains(self, X: Tensor) -> Tensor:
-        """Whatever the candidates could propose."""
-        return self.candidates.contains(X)
-
-    def restrict(self, X: Tensor) -> Tensor:
-        """As the candidates do."""
-        return self.candidates.restrict(X)
-
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The candidates' neighbours that make no dropped choice."""
-        rows = self.candidates.neighbours(row)
-        return rows[self._kept(rows)]
-
-    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
-        """As the candidates do."""
-        return self.candidates.without(X, avoid)
+                dropped[choice] = True
+                dropped[choice] = bool((~fresh[:, dropped].any(-1)).sum() >= needed)
+        return dropped
 
 
 def bad_choices(X: Tensor, Y: Tensor, encoding: OneHotEncoding) -> Tensor:
@@ -123,7 +163,7 @@ def bad_choices(X: Tensor, Y: Tensor, encoding: OneHotEncoding) -> Tensor:
         encoding: One-hot rows, ``D`` features.
 
     Returns:
-        Indices of features, as many as are bad.
+        The numbers of the bad features.
     """
     gbdt = GBDT(encoding.space, encoding, ensemble="virtual", n_members=2, params={}).fit(
         X, Y, seed=0

@@ -7,13 +7,14 @@ import torch
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates.base import Candidates
-from archbo.acquisition.candidates.moving import MovingCandidates, mutations
+from archbo.acquisition.candidates.moving import SIZE, MovingCandidates, mutations
 from archbo.errors import UsageError
 from archbo.spaces import SearchSpace
 
 __all__ = ["TrustRegion", "TrustRegionCandidates"]
 
 FACTOR = 1.5
+"""What a radius is multiplied with after successes, and divided by after failures, as in CASMOPOLITAN's code."""
 
 
 class TrustRegion(NamedTuple):
@@ -33,12 +34,12 @@ class TrustRegionCandidates(MovingCandidates):
     """Rows that differ from the best architecture in few decisions: more after successes, fewer after failures.
 
     This is TuRBO's trust region (arXiv 1910.01739) in Hamming distance, as in CASMOPOLITAN (arXiv 2102.07188).
-    The radius grows by half after so many improvements in a row, and shrinks by a third after so many
-    observations without one. When it falls below one decision, the search restarts: the next candidates are random
-    rows of the whole space, and what is asked for first is the centre of a new region. The surrogate keeps all
-    observations.
+    The radius grows by half after ``successes`` improvements in a row, and shrinks by a third after ``failures``
+    observations in a row without one. When it falls below one decision, the search restarts: the next candidates are
+    random rows of the whole space, and the first of them that is observed is the centre of a new region. The surrogate
+    keeps all observations.
 
-    Region and radius follow from the order of the observations alone, so there is no state to save.
+    Centre and radius follow from the observations in their order, so there is no state to save.
 
     Args:
         space: The space to move in.
@@ -67,7 +68,7 @@ class TrustRegionCandidates(MovingCandidates):
         space: SearchSpace,
         within: Candidates | None = None,
         *,
-        size: int = 2048,
+        size: int = SIZE,
         radius: int | None = None,
         successes: int = 3,
         failures: int | None = None,

@@ -15,13 +15,12 @@ __all__ = ["Climb"]
 @final
 @dataclass(frozen=True)
 class Climb(Maximizer):
-    """Looks at the pool, and climbs on from its best rows where candidates have neighbours.
+    """Scores the whole pool, then searches on from its best rows: to the best neighbour as long as that is better.
 
-    From each start it goes to the best neighbour as long as that is better. Where there are no neighbours, as in a
-    list, it finds the best of the pool.
+    Where candidates have no neighbours, as in a list, the best rows of the pool are found.
 
     Args:
-        starts: The number of rows that are climbed from.
+        starts: The number of rows to search on from.
     """
 
     starts: int = 5
@@ -32,8 +31,6 @@ class Climb(Maximizer):
         values = score(pool)
         order = values.topk(min(max(n, self.starts), len(pool)))
         ranked, heights = pool[order.indices], order.values
-        if len(candidates.neighbours(ranked[0])) == 0:
-            return ranked[:n]
         ends = [
             self._climbed(score, row, height, candidates, avoid)
             for row, height in zip(ranked[: self.starts], heights.tolist(), strict=False)

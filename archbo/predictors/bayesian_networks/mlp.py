@@ -57,7 +57,9 @@ class StandardFeatures:
     def __call__(self, X: Tensor) -> FloatArray:
         """Features ``n x D`` of rows ``X`` (``n x d``), in the dtype of ``X``."""
         standard = (self.encoding(X.double()) - self._mean) * self._scale
-        features: FloatArray = torch.nn.functional.pad(standard, (0, 1), value=1.0).to(X).numpy()
+        features: FloatArray = (
+            torch.nn.functional.pad(standard, (0, 1), value=1.0).to(X).detach().numpy()
+        )
         return features
 
 

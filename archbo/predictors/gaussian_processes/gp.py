@@ -201,7 +201,9 @@ def relative(
     """A Gaussian process with another kernel, and with the encoding that suits it unless one is given."""
 
     def make(space: SearchSpace, given: Encoding | None = None) -> GP:
-        return GP(space, given if given is not None else encoding(space), kernel=kernel)
+        with ordinary():
+            seen = given if given is not None else encoding(space)
+        return GP(space, seen, kernel=kernel)
 
     return make
 

@@ -16,6 +16,7 @@ from archbo.errors import UsageError
 from archbo.predictors.gaussian_model import Covariance, GaussianModel
 from archbo.predictors.gaussian_processes.gp import GaussianProcess, fit_or_keep
 from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, LinearKernel, scaled
+from archbo.predictors.ordinary import ordinary
 from archbo.proxies import Consensus, Proxies
 from archbo.spaces import SearchSpace
 
@@ -84,10 +85,12 @@ class ProxyGP(GaussianProcess):
             )
         if learn_after < 0:
             raise UsageError(f"learn_after is a number of observations; got {learn_after}")
-        shown = ZeroCostEncoding(space, proxies)
+        with ordinary():
+            shown = ZeroCostEncoding(space, proxies)
         kernel = partial(_kernel, shown=shown, combination=combination, structure=structure)
         super().__init__(space, encoding, kernel=kernel, beside=shown)
-        self.consensus = Consensus(shown.proxies, signs)
+        with ordinary():
+            self.consensus = Consensus(shown.proxies, signs)
         self.slope, self.trust, self.learn_after = slope, trust, learn_after
 
     @property

@@ -114,7 +114,9 @@ class Forest(GaussianEnsemble):
 
     def _trees(self, inputs: Tensor) -> Tensor:
         """What each tree predicts, ``s x n``, for features ``n x D``."""
-        values = [tree.tree_.predict(inputs.numpy())[:, 0] for tree in self._forest().estimators_]
+        values = [
+            tree.tree_.predict(inputs.detach().numpy())[:, 0] for tree in self._forest().estimators_
+        ]
         return torch.from_numpy(np.stack(values))
 
     def _forest(self) -> "RandomForestRegressor":

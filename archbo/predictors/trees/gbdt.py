@@ -330,7 +330,7 @@ def _check(params: Mapping[str, Any], objective: str) -> None:
 
 def _features(encoding: Encoding, X: Tensor) -> NDArray[Any]:
     """Features ``n x D`` of rows ``X`` (``n x d``), in XGBoost's own precision."""
-    inputs: NDArray[Any] = encoding(X).to(torch.float32).numpy()
+    inputs: NDArray[Any] = encoding(X).to(torch.float32).detach().numpy()
     return inputs
 
 

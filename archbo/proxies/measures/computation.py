@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -143,7 +144,9 @@ def parts_of(name: str, evidence: Evidence) -> dict[str, float]:
 
 def _or_nan(name: str, look: Callable[[Evidence], T], evidence: Evidence, failed: T) -> T:
     try:
-        return look(evidence)
+        # The caller may have switched gradients off, and would get zeros.
+        with torch.inference_mode(False), torch.enable_grad():
+            return look(evidence)
     except ArchboError:  # wrong use, which is no failure of a measure
         raise
     except COMPUTATION_ERRORS as error:

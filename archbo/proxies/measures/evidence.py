@@ -118,9 +118,9 @@ class Evidence:
         curvature: bool = False,
     ) -> None:
         self.network = network
-        self.inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+        self.inputs = tuple(map(_ordinary, inputs if isinstance(inputs, tuple) else (inputs,)))
         self.one_input = isinstance(inputs, Tensor)
-        self.targets = targets
+        self.targets = _ordinary(targets)
         self.loss = loss
         self.seed = seed
         self.curvature = curvature
@@ -467,6 +467,12 @@ def _check_labels(output: Tensor, targets: Tensor) -> None:
             f"the network has {classes} outputs, but a label is {int(bad.flatten()[0])}; "
             f"give labels from 0 to {classes - 1}, or a network with more outputs"
         )
+
+
+def _ordinary(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of one made in inference mode, which no gradient could pass."""
+    with torch.inference_mode(False):
+        return tensor.clone() if tensor.is_inference() else tensor
 
 
 def _described(tensor: Tensor) -> str:

@@ -6,7 +6,7 @@ import multiprocessing
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -179,21 +179,7 @@ def score(
     names = [str(arch) for arch in wanted]
     rows = {name: arch.row for name, arch in zip(names, wanted, strict=True)}
     file = _File(Path(path), task) if path is not None else None
-    done = file.read() if file else {}
-    left = [(name, row) for name, row in rows.items() if name not in done]
-    count = len(rows) - len(left)
-    try:
-        with _results(task, left, min(workers, len(left))) as results:
-            for name, values in results:
-                done[name] = values
-                count += 1
-                if progress:
-                    progress(count, len(rows))
-                if file:
-                    file.write(done, rarely=True)
-    finally:
-        if file and left:
-            file.write(done)
+    done = _measured(task, rows, file, workers, progress)
     return _frame(names, [done[name] for name in names], task)
 
 
@@ -211,6 +197,33 @@ def nodes_of(table: pd.DataFrame, space: SearchSpace, nodes: Sequence[str]) -> T
     columns = [f"{column}.{name}" for column in space.columns for name in nodes]
     values = torch.from_numpy(table[columns].to_numpy(dtype=np.float64, copy=True))
     return values.reshape(len(table), space.n_columns, len(nodes))
+
+
+def _measured(
+    task: _Task,
+    rows: Mapping[str, tuple[int, ...]],
+    file: "_File | None",
+    workers: int,
+    progress: Progress | None,
+) -> dict[str, list[float]]:
+    """The numbers of all architectures by text: those of the file, and those that are measured now."""
+    done = file.read() if file else {}
+    known = len(done)
+    left = [(name, row) for name, row in rows.items() if name not in done]
+    count = len(rows) - len(left)
+    try:
+        with _results(task, left, min(workers, len(left))) as results:
+            for name, values in results:
+                done[name] = values
+                count += 1
+                if progress:
+                    progress(count, len(rows))
+                if file:
+                    file.write(done, rarely=True)
+    finally:
+        if file and len(done) > known:
+            file.write(done)
+    return done
 
 
 def _frame(names: Sequence[str], values: Sequence[Sequence[float]], task: _Task) -> pd.DataFrame:

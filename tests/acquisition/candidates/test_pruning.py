@@ -3,12 +3,20 @@
 import pytest
 import torch
 
-from archbo.acquisition import FixedCandidates, LocalCandidates
-from archbo.acquisition.pruning import PrunedCandidates, bad_choices
-from archbo.bo_loop import Optimizer
+from archbo.acquisition import (
+    Context,
+    FixedCandidates,
+    LocalCandidates,
+    Maximize,
+    PrunedCandidates,
+    log_ei,
+)
+from archbo.acquisition.candidates import bad_choices
 from archbo.encodings import OneHotEncoding
+from archbo.goals import Goal
 from archbo.predictors import GP
 from archbo.spaces import CategoricalSpace
+from archbo.testing.acquisitions import log_of
 
 SPACE = CategoricalSpace("s", {name: ["good", "fine", "bad"] for name in "abcdef"})
 WORTH = torch.tensor([1.0, 0.5, -4.0], dtype=torch.double)
@@ -28,6 +36,13 @@ def pruned(**options):
     return PrunedCandidates(FixedCandidates(SPACE, SPACE.enumerate()), **options)
 
 
+def makes(names, rows):
+    """Which of the rows make a choice of these names."""
+    encoding = OneHotEncoding(SPACE)
+    columns = [encoding.feature_names.index(name) for name in names]
+    return (encoding(rows)[:, columns] > 0).any(-1)
+
+
 def propose(candidates, n, seed=0):
     X = SPACE.distinct(SPACE.sample(3 * n, generator=seeded(seed)))[:n]
     return X, candidates.propose(X, value(X), avoid=X, generator=seeded())
@@ -44,11 +59,11 @@ def test_bad_choices_are_bad_and_the_worst_comes_first():
 def test_more_is_dropped_the_more_is_observed():
     candidates, numbers = pruned(warm_up=20, per_choice=20, keep=0.02), []
     for n in (10, 19, 20, 40, 60, 120):
-        _, rows = propose(candidates, n)
-        numbers.append(len(candidates.dropped_names))
-        assert set(candidates.dropped_names) <= BAD
-        made = OneHotEncoding(SPACE)(rows) > 0
-        assert not (made & candidates.dropped).any()
+        X, rows = propose(candidates, n)
+        dropped = candidates.dropped(X, value(X))
+        numbers.append(len(dropped))
+        assert set(dropped) <= BAD
+        assert not makes(dropped, rows).any()
     assert numbers == [0, 0, 1, 2, 3, 4]  # a fifth would leave fewer than a hundred
 
 
@@ -70,8 +85,9 @@ def test_no_choice_of_the_best_observed_is_dropped():
     Y[has_it.nonzero()[0]] = 100.0
     candidates = pruned(per_choice=2)
     rows = candidates.propose(X, Y, avoid=X, generator=seeded())
-    assert candidates.dropped_names
-    assert "f=bad" not in candidates.dropped_names
+    dropped = candidates.dropped(X, Y)
+    assert dropped
+    assert "f=bad" not in dropped
     assert (rows[:, 5] == 2).any()
 
 
@@ -79,7 +95,7 @@ def test_no_choice_of_the_best_observed_is_dropped():
 def test_a_share_of_the_fresh_candidates_stays(keep):
     candidates = pruned(per_choice=1, keep=keep)
     X, rows = propose(candidates, 100)
-    assert candidates.dropped_names
+    assert candidates.dropped(X, value(X))
     assert len(rows) >= keep * (len(SPACE.enumerate()) - len(X))
 
 
@@ -94,29 +110,53 @@ def test_where_little_is_left_nothing_is_dropped():
 def test_equal_values_speak_against_nothing():
     candidates = pruned()
     X = SPACE.sample(50, generator=seeded())
-    candidates.propose(X, torch.ones(50, 1), avoid=X, generator=seeded())
-    assert candidates.dropped_names == ()
+    assert candidates.dropped(X, torch.ones(50, 1)) == ()
 
 
 def test_neighbours_are_pruned_and_the_rest_is_as_before():
     candidates = PrunedCandidates(LocalCandidates(SPACE, size=400), per_choice=10)
     X, _ = propose(candidates, 100)
-    names = candidates.dropped_names
+    names = candidates.dropped(X, value(X))
     assert names
-    around = candidates.neighbours(X[0])
-    made = OneHotEncoding(SPACE)(around) > 0
-    assert not (made & candidates.dropped).any()
+    around = candidates.given(X, value(X)).neighbours(X[0])
+    assert not makes(names, around).any()
     assert 0 < len(around) < len(SPACE.neighbours(X[0]))
+    assert candidates.neighbours(X[0]).equal(SPACE.neighbours(X[0]))
     assert candidates.contains(SPACE.enumerate()).all()
     random = candidates.random(50, avoid=X, generator=seeded())
     assert random.equal(candidates.candidates.random(50, avoid=X, generator=seeded()))
 
 
-def test_a_search_runs_on_pruned_candidates():
-    candidates = pruned(warm_up=10, per_choice=5)
-    optimizer = Optimizer(SPACE, GP(SPACE), candidates=candidates, seed=0)
-    for _ in range(16):
-        archs = optimizer.ask()
-        optimizer.tell(archs, [value(torch.tensor([arch.row]).double()).item() for arch in archs])
-    assert candidates.dropped_names
-    assert set(candidates.dropped_names) <= BAD
+def test_what_is_dropped_follows_from_the_observations_alone():
+    for rows in (FixedCandidates(SPACE, SPACE.enumerate()), LocalCandidates(SPACE, size=400)):
+        candidates = PrunedCandidates(rows, per_choice=5)
+        X, _ = propose(candidates, 60)
+        first = candidates.dropped(X, value(X))
+        assert candidates.dropped(X[:20], value(X[:20])) != first
+        assert candidates.dropped(X, -value(X)) != first
+        for seed in range(3):
+            candidates.propose(X[:30], value(X[:30]), avoid=X, generator=seeded(seed))
+            assert candidates.dropped(X, value(X)) == first
+
+
+def test_few_observations_are_enough_to_ask():
+    """Trees take three observations, whatever the warm-up."""
+    candidates = pruned(warm_up=1)
+    for n in (1, 2, 3):
+        X, rows = propose(candidates, n)
+        assert len(rows) >= 100
+        assert len(candidates.dropped(X, value(X))) <= 1
+
+
+def test_a_rule_picks_nothing_that_is_dropped():
+    """From a list, and where it climbs."""
+    X = SPACE.distinct(SPACE.sample(200, generator=seeded()))[:60]
+    context = Context(log_of(SPACE, Goal(), X, value(X)), (GP(SPACE).fit(X, value(X), seed=0),))
+    worst_first = Maximize(lambda here: log_ei(here), cost=lambda rows: value(rows).exp().flatten())
+    for rows in (FixedCandidates(SPACE, SPACE.enumerate()), LocalCandidates(SPACE, size=400)):
+        candidates = PrunedCandidates(rows, per_choice=5, keep=0.01)
+        dropped = candidates.dropped(X, value(X))
+        assert dropped
+        picked = worst_first.select(context, candidates, 5, generator=seeded())
+        assert not makes(dropped, picked).any()
+        assert makes(dropped, worst_first.select(context, rows, 5, generator=seeded())).any()

@@ -1,26 +1,19 @@
 """Rules that move from the best observations, against their definitions."""
 
-from functools import partial
-
 import pytest
 import torch
-from botorch.acquisition.analytic import AnalyticAcquisitionFunction
 
-from archbo import catalog
 from archbo.acquisition import (
     CrossoverCandidates,
     FixedCandidates,
     HillClimbingCandidates,
     LocalCandidates,
-    Maximize,
     MutationCandidates,
-    Observations,
+    TrustRegionCandidates,
     candidates_for,
     exhaustive,
 )
-from archbo.bo_loop import Optimizer
 from archbo.errors import UsageError
-from archbo.predictors import GP
 from archbo.spaces import CategoricalSpace, DartsSpace, EdgeCellSpace, NodeCellSpace
 
 WIDE = CategoricalSpace("wide", {name: range(6) for name in "abcdefgh"})
@@ -99,37 +92,16 @@ def test_hill_climbing_proposes_the_neighbours_of_the_best():
     }
 
 
-class Additive(AnalyticAcquisitionFunction):
-    """Acquisition with one optimum, the row of the highest choices, however far from the observations."""
-
-    def forward(self, X):
-        return X.sum((-1, -2))
+MOVING = (MutationCandidates, CrossoverCandidates, HillClimbingCandidates)
 
 
-@pytest.mark.parametrize(
-    ("rule", "reaches_it"),
-    [
-        (HillClimbingCandidates, True),
-        (LocalCandidates, True),
-        (partial(MutationCandidates, steps=1), False),
-    ],
-)
-def test_rules_with_neighbours_climb_to_the_optimum_of_the_acquisition(rule, reaches_it):
-    X, Y = observed(WIDE, n=5)
-    predictor = GP(WIDE).fit(X, Y, seed=0)
-    seen = Observations(predictor, X, Y, X[:0], seed=0)
-    acquisition = Maximize(lambda observations: Additive(observations.model))
-    row = acquisition.select(seen, rule(WIDE), 1, generator=seeded())
-    assert bool((row == 5).all()) == reaches_it
-
-
-@pytest.mark.parametrize("name", ["mutation", "crossover", "hill-climbing", "trust-region"])
-def test_isomorphic_rows_are_proposed_as_the_table_has_them(name):
+@pytest.mark.parametrize("make", [*MOVING, LocalCandidates, TrustRegionCandidates])
+def test_isomorphic_rows_are_proposed_as_the_table_has_them(make):
     """A mutation of a cell may be another row for a cell of the table."""
     X = NB101.distinct(NB101.sample(40, generator=seeded()))
     X = torch.cat([X, *(NB101.neighbours(row) for row in X[:5])])
     table = FixedCandidates(NB101, NB101.distinct(NB101.canonical(X)))
-    rule = catalog.candidates(name, NB101, table)
+    rule = make(NB101, table)
     seen, Y = table.X[:10], torch.arange(10.0).double().unsqueeze(-1)
     rows = rule.propose(seen, Y, avoid=seen, generator=seeded())
     assert {*map(tuple, rows.tolist())} <= {*map(tuple, table.X.tolist())}
@@ -138,8 +110,8 @@ def test_isomorphic_rows_are_proposed_as_the_table_has_them(name):
 
 def test_random_rows_come_where_no_move_stays_in_the_table():
     table = FixedCandidates(WIDE, WIDE.rows([[i] * 8 for i in range(6)]))
-    for name in ("mutation", "crossover", "hill-climbing"):
-        rule = catalog.candidates(name, WIDE, table)
+    for make in MOVING:
+        rule = make(WIDE, table)
         X = table.X[:2]
         rows = rule.propose(X, X[:, :1], avoid=X, generator=seeded())
         assert sorted(rows[:, 0].tolist()) == [2, 3, 4, 5]
@@ -154,18 +126,3 @@ def test_exhaustive_is_everything_or_what_it_is_restricted_to():
     with pytest.raises(UsageError, match=r"too many to list"):
         exhaustive(DartsSpace())
     assert isinstance(candidates_for(NB101), LocalCandidates)
-
-
-def test_unknown_candidates_are_refused():
-    with pytest.raises(UsageError, match="unknown candidates 'mutatoin', did you mean 'mutation'"):
-        catalog.candidates("mutatoin", WIDE)
-
-
-@pytest.mark.parametrize("name", catalog.CANDIDATES)
-def test_a_search_with_each_rule_climbs_an_additive_objective(name):
-    space = CategoricalSpace("sum", {column: range(5) for column in "abcd"})
-    optimizer = Optimizer(space, candidates=catalog.candidates(name, space), seed=0)
-    for _ in range(35):
-        archs = optimizer.ask()
-        optimizer.tell(archs, [float(sum(arch.row)) for arch in archs])
-    assert optimizer.history.best[1] == 16

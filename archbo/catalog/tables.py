@@ -1,0 +1,82 @@
+"""The tables of what is there, which the README and the documents hold."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from archbo.catalog import (
+    ACQUISITIONS,
+    BENCHMARKS,
+    CANDIDATES,
+    ENCODINGS,
+    EVALUATORS,
+    PREDICTORS,
+    SPACES,
+    STRATEGIES,
+    Registry,
+)
+from archbo.errors import DataError
+
+__all__ = ["DOCUMENTS", "compact", "full", "renew"]
+
+KINDS: tuple[tuple[str, Registry[Any]], ...] = (
+    ("benchmarks", BENCHMARKS),
+    ("spaces", SPACES),
+    ("encodings", ENCODINGS),
+    ("predictors", PREDICTORS),
+    ("acquisitions", ACQUISITIONS),
+    ("candidates", CANDIDATES),
+    ("strategies", STRATEGIES),
+    ("evaluators", EVALUATORS),
+)
+"""Each kind and its registry, in the order of the tables."""
+MARKS = re.compile(r"(<!-- catalog -->\n).*?(<!-- end -->)", re.DOTALL)
+"""What stands between the marks in a document is generated."""
+
+
+def compact() -> str:
+    """One row for each kind with the names of archbo's own entries, as Markdown."""
+    rows = [f"| {kind} | {_names(registry)} |" for kind, registry in KINDS]
+    return "\n".join(["| | names |", "| --- | --- |", *rows])
+
+
+def _names(registry: Registry[Any]) -> str:
+    """The names joined with commas; those with a common folder are one, as a shell would write it."""
+    folders: dict[str, list[str]] = {}
+    for entry in registry.own:
+        folder, slash, name = entry.name.rpartition("/")
+        folders.setdefault(folder + slash, []).append(name)
+    shown = []
+    for folder, names in folders.items():
+        shown += [f"`{folder}{{{','.join(names)}}}`"] if folder else [f"`{n}`" for n in names]
+    return ", ".join(shown)
+
+
+def full() -> str:
+    """A section for each kind with all entries, as Markdown."""
+    return "\n\n".join(
+        f"## {kind.capitalize()}\n\n{registry.markdown()}" for kind, registry in KINDS
+    )
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {"README.md": compact, "docs/catalog.md": full}
+"""The documents that hold a table, and what makes it."""
+
+
+def renew(text: str, table: str) -> str:
+    r"""A document with the table between its marks.
+
+    Raises:
+        DataError: It has no marks.
+
+    Example:
+        >>> print(renew("before\n<!-- catalog -->\nold\n<!-- end -->\nafter", "new"))
+        before
+        <!-- catalog -->
+        new
+        <!-- end -->
+        after
+    """
+    if not MARKS.search(text):
+        raise DataError("the document has no lines <!-- catalog --> and <!-- end -->")
+    return MARKS.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)

@@ -1,0 +1,36 @@
+"""The table of NAS-Bench-201 that most measurements look values up in."""
+
+from functools import cache
+from pathlib import Path
+
+from archbo import catalog
+from archbo.acquisition import FixedCandidates
+from archbo.benchmarks import Benchmark, read_table
+
+__all__ = ["EMBEDDED", "TABLE", "TASKS", "VALID", "everything", "load"]
+
+TABLE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nb201.parquet"
+"""Where the table is unless another path is given: beside the repository."""
+EMBEDDED = Path("nb201")
+"""In place of a path: the benchmark of that name in the catalog, which needs no file."""
+TASKS = {"c10": "CIFAR-10", "c100": "CIFAR-100", "in16": "ImageNet16-120"}
+"""What the columns of each task begin with, and its name."""
+VALID = "is_valid_net"
+"""The column that tells which networks have no unreachable operations; published proxies are of these."""
+
+
+@cache
+def load(table: Path, where: str | None = None) -> Benchmark:
+    """The table, or its rows in which a boolean column is true; read once by each process.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if table == EMBEDDED:
+        return catalog.benchmark(str(table))
+    return read_table(table, catalog.space("nb201"), where=where)
+
+
+def everything(benchmark: Benchmark) -> FixedCandidates:
+    """All architectures of a table."""
+    return FixedCandidates(benchmark.space, benchmark.X)

@@ -1,0 +1,32 @@
+"""Every encoding of the catalog keeps the contract on every space of it."""
+
+import pytest
+from on_every_space import ENCODINGS, SOME_SPACES, SPACES
+
+from archbo import catalog
+from archbo.errors import UsageError
+from archbo.testing.encodings import EncodingContract
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+class TestEncodings(EncodingContract):
+    @pytest.fixture(autouse=True)
+    def pick(self, name, space):
+        self.name, self.of = name, space
+
+    def make(self):
+        return ENCODINGS[self.name](self.of)
+
+    def others(self):
+        if self.of not in SOME_SPACES.values():
+            return []
+        others = [make(self.of) for name, make in ENCODINGS.items() if name != self.name]
+        elsewhere = SPACES["tnb101-micro"]
+        return [*others, ENCODINGS[self.name](elsewhere)]
+
+
+def test_encodings_of_two_spaces_do_not_add():
+    first, second = (catalog.encoding("one-hot", SPACES[name]) for name in ("nb201", "nb101"))
+    with pytest.raises(UsageError, match=r"nb101.*nb201"):
+        first + second

@@ -1,0 +1,97 @@
+"""The documents hold: their examples run, their commands parse, their links lead somewhere, their tables are new."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer import TyperException
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from archbo.catalog.tables import DOCUMENTS, renew
+from archbo.cli import app
+from archbo.spaces import CategoricalSpace
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = re.compile(r"archbo (?:benchmarks|search|robot|compare|proxies)\b[^`]*")
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+def commands(page):
+    """The lines of console blocks and the code spans that call archbo."""
+    text = page.read_text()
+    console = [
+        line.removeprefix("$ ")
+        for block in blocks(page, "console")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith("$ archbo ")
+    ]
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    spans = [span for span in re.findall(r"`([^`\n]+)`", prose) if COMMANDS.fullmatch(span)]
+    return [line for line in [*console, *spans] if "..." not in line]
+
+
+def parse(words):
+    """The parameters of a command line, which is not run."""
+    command = get_command(app)
+    while isinstance(command, TyperGroup):
+        name, *words = words
+        command = command.commands[name]
+    return command.make_context(name, words).params
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_python_examples_run_in_order(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": page.stem}
+    for number, block in enumerate(blocks(page, "python")):
+        exec(compile(block, f"{page.name}, block {number + 1}", "exec"), names)
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [(page, line) for page in PAGES for line in commands(page)],
+    ids=lambda value: value.stem if isinstance(value, Path) else value,
+)
+def test_command_lines_parse(page, line):
+    assert parse(shlex.split(line, comments=True)[1:])
+
+
+def test_a_wrong_option_is_noticed():
+    with pytest.raises(TyperException, match="--prediktor"):
+        parse(["search", "nb201", "--prediktor", "gp"])
+
+
+def test_the_space_file_is_read(tmp_path):
+    (block,) = blocks(ROOT / "docs" / "spaces.md", "toml")
+    path = tmp_path / "space.toml"
+    path.write_text(block)
+    assert CategoricalSpace.from_toml(path).size == 9
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_tables_are_up_to_date(name):
+    text = (ROOT / name).read_text()
+    assert renew(text, DOCUMENTS[name]()) == text, "run: python -m archbo.catalog --write"
+
+
+def test_every_page_is_linked_from_the_readme():
+    text = (ROOT / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"docs/{page.name}" in text
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) <= 7000
