@@ -182,7 +182,7 @@ def _front_of(score: _Score, tabular: "Tabular", repeats: "Sequence[Run]") -> di
     sizes = median(len(run.log.winners) for run in repeats)
     return {
         name: f"{score.text(min(ends))} to {score.text(max(ends))}",
-        "front": f"{sizes:g} architectures, of {len(tabular.front)} in the table",
+        "front": f"{sizes:g} architecture{'' if sizes == 1 else 's'}, of {len(tabular.front)} in the table",
     }
 
 
