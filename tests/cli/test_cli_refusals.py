@@ -55,7 +55,10 @@ BAD = [
     (toy("nan.csv"), r"nan: column 'accuracy' is nan in 1 rows, .*row 5 .*where"),
     (toy("twice.csv"), r"twice: rows 3 and 25 are the same .*; keep one"),
     (toy("unknown.csv"), r"row 9: unknown choice '17' in column 'width'; toy has 8, 16, 32"),
-    (toy("narrow.csv"), r"narrow\.csv has no column 'depth' of space toy; it has width"),
+    (
+        toy("narrow.csv"),
+        r"narrow\.csv has no column 'arch_str' .*, nor 'depth' of the columns of space toy; it has width",
+    ),
     (toy("absent.csv"), r"no table at absent\.csv; give the path"),
     (toy("binary.parquet"), r"cannot read table binary\.parquet"),
     (toy("toy.toml"), r"cannot tell the format of toy\.toml; give a \.parquet or \.csv"),
