@@ -61,7 +61,15 @@ def test_compare_writes_these_keys(archbo, folder):
     result = json.loads((folder / "c.json").read_text())
     assert result.keys() == {"benchmark", "objective", "results"}
     (scored,) = result["results"]
-    assert (
-        list(scored)
-        == ["predictor", "encoding", "train_size", "seed", "kendall", "spearman", "precision_at_10", "nll", "fit_seconds", "predict_seconds"]
-    )
+    assert list(scored) == [
+        "predictor",
+        "encoding",
+        "train_size",
+        "seed",
+        "kendall",
+        "spearman",
+        "precision_at_10",
+        "nll",
+        "fit_seconds",
+        "predict_seconds",
+    ]
