@@ -88,8 +88,7 @@ class ProxyGP(GaussianProcess):
         UsageError: There are no proxies of the space, or a sign or a variance is no such thing.
 
     Example:
-        >>> from archbo.predictors.ordinary import ordinary
-    from archbo.proxies import ProxyTable
+        >>> from archbo.proxies import ProxyTable
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": range(9)})
         >>> X = space.enumerate()
