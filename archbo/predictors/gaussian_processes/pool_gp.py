@@ -24,7 +24,7 @@ OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
 """What keeps a Cholesky factor from failing for rounding errors."""
 
 
-class PoolModel(SingleTaskGP, ABC):
+class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of its bases differ
     """A ``SingleTaskGP`` whose marginal posterior at a large pool of rows is closed-form.
 
     For ``b x 1 x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
