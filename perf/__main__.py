@@ -1,6 +1,7 @@
 """``python -m perf NAME [TABLE]``, where the name is that of a file beside this one."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -108,7 +109,9 @@ def _command(arguments: argparse.Namespace) -> str:
     """The command that gives the section, without the folder of the table."""
     table = [arguments.table.name] if arguments.table != TABLE else []
     given = {"repeats": arguments.repeats, "size": arguments.size, "only": arguments.only}
-    options = [f"--{name} {value}" for name, value in given.items() if value is not None]
+    options = [
+        f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None
+    ]
     workers = [f"--workers {arguments.workers}"] if arguments.workers > 1 else []
     return " ".join(["python -m perf", arguments.name, *table, *options, *workers])
 

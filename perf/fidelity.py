@@ -1,5 +1,6 @@
 """Trainings of 12 epochs beside full ones of 200, against full ones alone, on NAS-Bench-201."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def search(task: Task) -> Course:
     run = until_best(task.method, strategy, tabular, task.n_full)
     until = run.cost_to_rank(1)
     return Course(
-        float("inf") if until is None else until * unit,
+        math.inf if until is None else until * unit,
         tuple(run.regret(epochs / unit) for epochs in AT),
         run.seconds,
     )
@@ -108,7 +109,7 @@ def _combined(task: Task, strategy: Strategy, tabular: Tabular, unit: int) -> Co
     n_full = min(task.n_full, COMBINED_BUDGET)
     run = run_search(task.method, strategy, tabular, n_full, q=COMBINED_BATCH)
     shares = tuple(median_share([run], n * FULL / unit) for n in COMBINED_AT)
-    return Course(float("inf"), shares, run.seconds)
+    return Course(math.inf, shares, run.seconds)
 
 
 def measure(settings: Settings) -> Section:
@@ -147,9 +148,10 @@ def measure(settings: Settings) -> Section:
         [table for table in tables if table.rows],
         [
             f"NAS-Bench-201, validation accuracy after {FULL} epochs. `both` also asks for trainings of {SHORT} epochs, "
-            f"`full` does not. In the second table CIFAR-10 accuracy and `{LATENCY}` are the objectives, `{ENERGY}` is "
-            f"at most {MOST_ENERGY}, {COMBINED_BATCH} trainings are asked for at a time, and there are at most "
-            f"{COMBINED_REPEATS} repeats; the table's worst values are the reference, which the searches are not told."
+            "`full` does not. A dash stands where the best was not found, or nothing had been trained in full yet. In "
+            f"the second table CIFAR-10 accuracy and `{LATENCY}` are the objectives, `{ENERGY}` is at most "
+            f"{MOST_ENERGY}, {COMBINED_BATCH} trainings are asked for at a time, and there are at most "
+            f"{COMBINED_REPEATS} repeats; the table's worst values are the reference, which the searches are not told.",
         ],
     )
 
@@ -157,14 +159,18 @@ def measure(settings: Settings) -> Section:
 def _until_best(name: str, courses: list[Course]) -> list[str]:
     until = sorted(course.until_best for course in courses)
     quarter = len(until) // 4
-    found = sum(each < float("inf") for each in until)
+    found = sum(math.isfinite(each) for each in until)
     return [
         name,
-        f"{median(until):,.0f}",
-        f"{until[quarter]:,.0f} - {until[-1 - quarter]:,.0f}",
+        _finite(median(until), ",.0f"),
+        f"{_finite(until[quarter], ',.0f')} to {_finite(until[-1 - quarter], ',.0f')}",
         f"{found} of {len(until)}",
-        *(f"{regret:.2f}" for regret in _medians(courses)),
+        *(_finite(regret, ".2f") for regret in _medians(courses)),
     ]
+
+
+def _finite(number: float, form: str) -> str:
+    return format(number, form) if math.isfinite(number) else "-"
 
 
 def _shares(name: str, courses: list[Course]) -> list[str]:

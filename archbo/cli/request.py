@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archbo.cli.options import about, check_files, check_repeats, names_of, numbers_of
-from archbo.errors import UsageError
+from archbo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from archbo.acquisition import Candidates, KnownCost
@@ -71,7 +71,12 @@ class TableOptions:
             )
         with about("--space"):
             space = catalog.space(self.space)
-        return read_table(self.table, space, arch_column=self.arch_column, where=self.where)
+        try:
+            return read_table(self.table, space, arch_column=self.arch_column, where=self.where)
+        except DataError as error:
+            if f"no column {self.arch_column!r}" not in str(error):
+                raise
+            raise DataError(f"{error}; --arch-column names another") from error
 
     def load_proxies(self, benchmark: "Benchmark") -> "ProxyTable | None":
         """What ``--proxies`` names: columns of a benchmark's table, or a file of scores.

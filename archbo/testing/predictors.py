@@ -266,11 +266,12 @@ class PredictorContract(ABC):
     def test_numbers_of_any_type_are_taken(self, first_space: SearchSpace) -> None:
         X, Y = observed(first_space)
         wanted = torch.stack(self.fitted(first_space).predict(X))
-        for given, values in [
+        kinds: list[tuple[Any, Any]] = [
             (X.long(), Y.tolist()),
             (X.half(), Y.flatten().numpy()),
             (X.int().numpy(), Y),
-        ]:
+        ]
+        for given, values in kinds:
             predictor = self.make(first_space).fit(given, values, seed=5)
             assert predictor.train_X.dtype == predictor.train_Y.dtype == torch.double
             assert torch.stack(predictor.predict(given)).equal(wanted)
@@ -457,7 +458,7 @@ def untouched_generators() -> Iterator[None]:
         raise AssertionError(f"the generators of all devices are seeded, with {seed}")
 
     torch.default_generator.manual_seed(0)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # type: ignore[index, union-attr] # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # type: ignore[index] # noqa: NPY002
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cuda, "manual_seed_all", refuse)
         yield

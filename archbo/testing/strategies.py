@@ -61,7 +61,7 @@ class StrategyContract:
     def values(self, trial: Trial) -> list[float]:
         """What is told of a trial: metrics that pull apart, and at cheaper fidelities depart from the target's."""
         row = [float(choice) for choice in trial.arch.row]
-        names = list(self.goal.fidelities) or [None]
+        names: list[str | None] = [*self.goal.fidelities] or [None]
         off = 0.3 * (len(names) - 1 - names.index(trial.fidelity))
         return [
             math.sqrt(sum((place + k) % 3 * choice for place, choice in enumerate(row, 1)) + 1)

@@ -9,9 +9,12 @@ import pytest
 from archbo import catalog
 
 
-def test_benchmarks_are_listed(archbo, folder):
-    code, _, _ = archbo("benchmarks", "--json", "list.json")
+def test_benchmarks_and_spaces_are_listed(archbo, folder):
+    code, printed, _ = archbo("benchmarks", "--json", "list.json")
     assert code == 0
+    for name, entry in catalog.SPACES.items():
+        assert name in printed
+        assert entry.summary.split()[0] in printed
     listed = json.loads((folder / "list.json").read_text())
     assert listed.keys() == {"benchmarks"}
     assert [entry["benchmark"] for entry in listed["benchmarks"]] == list(catalog.BENCHMARKS)
@@ -25,13 +28,6 @@ def test_benchmarks_are_listed(archbo, folder):
             "objective": benchmark.default_objective,
             "source": benchmark.source,
         }
-
-
-def test_spaces_of_other_tables_are_listed_with_what_they_are(archbo, folder):
-    _, printed, _ = archbo("benchmarks")
-    for name, entry in catalog.SPACES.items():
-        assert name in printed
-        assert entry.summary.split()[0] in printed
 
 
 def test_help_names_the_commands_and_options(archbo):

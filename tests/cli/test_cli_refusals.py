@@ -6,10 +6,13 @@ import pandas as pd
 import pytest
 from cli_runs import TOY, as_shell
 
+from archbo.bo_loop import Strategy
+
 CELL = "|{}~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
 ROBOT = ("robot", *TOY[1:])
 COMPARE = ("compare", *TOY[1:], "--train-sizes", "8")
 PROXIES = ("proxies", "compute")
+TWO = (*TOY, "--objective", "accuracy,-latency", "--queries", "9")
 
 
 def bad(folder, name, change):
@@ -41,15 +44,15 @@ def nb201(name, *options):
 BAD = [
     (nb201("bad_cell.csv"), r"bad_cell\.csv, row 2: malformed cell .*: write \|op~0\|"),
     (nb201("bad_op.csv"), r"bad_op\.csv, row 2: unknown operation 'nor_conv_5x5' in column op_0_1"),
-    (nb201("toy.csv"), r"toy\.csv has no column 'arch_str'; .*--arch-column: width"),
+    (nb201("toy.csv"), r"toy\.csv has no column 'arch_str'; .*; --arch-column names another"),
     (nb201("cells.csv", "--queries", "3"), r"queries must be between 1 and 2, .*cells; got 3"),
-    (("search", "--table", "cells.csv", "--space", "nb101"), r"row 1: .*right --space\?"),
+    (("search", "--table", "cells.csv", "--space", "nb101"), r"row 1: .*is nb101 its space\?"),
     (
         ("search", "--table", "cells.csv", "--space", "nb20"),
         r"unknown space 'nb20', did you mean 'nb201'",
     ),
     (("search", "--table", "cells.csv"), r"cells\.csv needs --space: one of nb201"),
-    (toy("nan.csv"), r"nan: column 'accuracy' is nan in 1 rows, .*row 5 .*--where"),
+    (toy("nan.csv"), r"nan: column 'accuracy' is nan in 1 rows, .*row 5 .*where"),
     (toy("twice.csv"), r"twice: rows 3 and 25 are the same .*; keep one"),
     (toy("unknown.csv"), r"row 9: unknown choice '17' in column 'width'; toy has 8, 16, 32"),
     (toy("narrow.csv"), r"narrow\.csv has no column 'depth' of space toy; it has width"),
@@ -60,12 +63,15 @@ BAD = [
     (("search", "--table", "toy.csv", "--space", "no.toml"), r"no space file no\.toml; give"),
     (
         ("search", "--table", "toy.csv", "--space", "toy.toml"),
-        r"with --objective: accuracy, latency",
+        r"--objective: toy has several numeric columns; name an objective: accuracy, latency",
     ),
     ((*TOY, "--objective", "acc"), r"no numeric column 'acc'; it has accuracy, latency"),
-    ((*TOY, "--report", "acc"), r"no numeric column 'acc'; it has accuracy, latency"),
+    (
+        (*TOY, "--queries", "9", "--report", "acc"),
+        r"--report: toy has no numeric column 'acc'; it has accuracy, latency",
+    ),
     ((*TOY, "--where", "tiny"), r"no column 'tiny'; it has width"),
-    ((*TOY, "--where", "latency"), r"'latency' .* --where needs a boolean column"),
+    ((*TOY, "--where", "latency"), r"'latency' .* where takes a boolean column"),
     ((*TOY, "--queries", "0"), r"queries must be between 1 and 24, .*; got 0"),
     ((*TOY, "--queries", "25"), r"queries must be between 1 and 24, .*; got 25"),
     ((*TOY, "--queries", "many"), r"'--queries': .*valid integer"),
@@ -81,7 +87,7 @@ BAD = [
     ),
     (
         (*TOY, "--queries", "12", "--acquisition", "ucb", "--cost", "latency"),
-        r"ucb picks no gain that could be had per cost; take log_ei, .*kg",
+        r"ucb picks no gain that could be had per cost; take log_ei, qlog_nei or another gain",
     ),
     ((*TOY, "--queries", "12", "--cost", "price"), r"no numeric column 'price'"),
     ((*TOY, "--queries", "12", "--cost", "small"), r"cost of width=32,.* is 0; costs are positive"),
@@ -89,8 +95,11 @@ BAD = [
         (*TOY, "--queries", "12", "--encoding", "one-hot+pth"),
         r"unknown encoding 'pth', did you mean 'path'\? .*one-hot",
     ),
-    ((*TOY, "--queries", "12", "--baseline", "tpe"), r"unknown baseline 'tpe'.* There are random"),
-    ((*TOY, "--queries", "12", "--baseline", "random,tpe"), r"unknown baseline 'tpe'"),
+    (
+        (*TOY, "--queries", "12", "--baseline", "tpe"),
+        r"--baseline: unknown strategy 'tpe'.* There are bayesian, random",
+    ),
+    ((*TOY, "--queries", "12", "--baseline", "random,tpe"), r"unknown strategy 'tpe'"),
     ((*TOY, "--queries", "12", "--baseline", "random,random"), r"--baseline names random twice"),
     ((*TOY, "--queries", "12", "--candidates", "all"), r"unknown candidates 'all'.* exhaustive"),
     ((*TOY, "--json", "no/such/result.json"), r"there is no folder .*no/such; make it first"),
@@ -138,6 +147,19 @@ BAD = [
     ((*COMPARE, "--repeats", "0"), r"--repeats must be at least 1; got 0"),
     ((*COMPARE, "--json", "no/such/c.json"), r"there is no folder .*no/such; make it first"),
     ((*COMPARE, "--plot", "c.docx"), r"c\.docx.*png"),
+    ((*TOY, "--queries", "9", "--batch", "0"), r"--batch must be at least 1; got 0"),
+    ((*TOY, "--queries", "9", "--baseline", "gp"), r"--baseline: unknown strategy 'gp'"),
+    ((*TOY, "--reference", "accuracy=1"), r"one objective has none of; leave it out"),
+    (
+        (*TWO, "--reference", "accuracy=1"),
+        r"--reference takes a value of each .*, accuracy, latency",
+    ),
+    ((*TWO, "--reference", "accuracy=1,energy=2"), r"--reference takes a value of each objective"),
+    ((*TWO, "--reference", "accuracy=1,latency"), r"each name once with a number.*got 'latency'"),
+    ((*TWO, "--reference", "accuracy=1,latency=inf"), r"with a number.*got 'latency=inf'"),
+    ((*TWO, "--reference", ""), r"--reference takes names with numbers"),
+    ((*COMPARE, "--objective", "accuracy,-latency"), r"compare takes one objective"),
+    ((*COMPARE, "--objective", "power"), r"--objective: toy has no numeric column 'power'"),
     (("find",), r"No such command 'find'"),
 ]
 
@@ -155,7 +177,10 @@ def test_bad_input_is_one_line_that_helps(archbo, folder, arguments, message):
 
 @pytest.mark.parametrize(
     ("option", "file", "message"),
-    [("--json", ".", r"cannot write \.: Is a directory"), ("--plot", "p.docx", r"p\.docx.*png")],
+    [
+        ("--json", ".", r"cannot write \.: it is a folder; give --json a file"),
+        ("--plot", "p.docx", r"p\.docx.*png"),
+    ],
 )
 def test_files_that_cannot_be_written_are_named(archbo, folder, option, file, message):
     code, _, complaint = archbo(*TOY, "--queries", "1", option, file)
@@ -173,3 +198,52 @@ def test_bad_input_in_a_shell(arguments, tmp_path):
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("archbo: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--json", "toy.csv"], r"--json would write over toy\.csv, the file of --table"),
+        (["--json", "sub/../toy.csv"], r"--json would write over toy\.csv"),
+        (["--json", "toy.toml"], r"--json would write over toy\.toml, the file of --space"),
+        (
+            ["--plot", "a.svg", "--json", "a.svg"],
+            r"--plot would write over a\.svg, the file of --json",
+        ),
+        (["--proxies", "zc.csv", "--json", "zc.csv"], r"over zc\.csv, the file of --proxies"),
+    ],
+)
+@pytest.mark.parametrize("command", [(*TOY, "--queries", "9"), (*COMPARE,)])
+def test_no_file_is_read_and_written(archbo, folder, command, options, message):
+    (folder / "sub").mkdir()
+    before = (folder / "toy.csv").read_bytes()
+    code, _, complaint = archbo(*command, *options)
+    assert code == 2
+    assert re.search(message, complaint)
+    assert (folder / "toy.csv").read_bytes() == before
+
+
+def test_nothing_is_made_twice_to_check_a_name(archbo, folder, monkeypatch):
+    """Each strategy of the first seed is the one that searches."""
+    made = []
+    init = Strategy.__init__
+
+    def counted(self, *arguments, **options):
+        made.append((type(self).__name__, options["seed"]))
+        init(self, *arguments, **options)
+
+    monkeypatch.setattr(Strategy, "__init__", counted)
+    code, _, _ = archbo(*TOY, "--queries", "6", "--repeats", "2")
+    assert code == 0
+    assert sorted(made) == [(name, s) for name in ("Bayesian", "RandomSearch") for s in (0, 1)]
+
+
+@pytest.mark.parametrize("option", ["--baseline", "--predictor", "--acquisition", "--encoding"])
+def test_a_wrong_name_is_refused_before_any_search(archbo, folder, monkeypatch, option):
+    def search(*arguments, **options):
+        raise AssertionError("searched")
+
+    monkeypatch.setattr("archbo.comparison.run_search", search)
+    code, _, complaint = archbo(*TOY, "--queries", "6", option, "wrong-name")
+    assert code == 2
+    assert "unknown" in complaint

@@ -1,120 +1,44 @@
-"""Every acquisition rule, with every predictor, keeps the contract."""
+"""Every acquisition rule of the catalog, with every predictor, keeps the contract."""
 
-from functools import cache, partial
+from functools import cache
 
 import pytest
+from on_every_space import PREDICTORS, SPACES
 
-from archbo.acquisition import (
-    IndependentThompsonSampling,
-    Maximize,
-    ThompsonSampling,
-    TopSampling,
-    constrained_log_nei,
-    gibbon,
-    greedy,
-    jes,
-    kg,
-    log_ei,
-    mes,
-    pi,
-    qlog_ei,
-    qlog_nehvi,
-    qlog_nei,
-    qlog_nparego,
-    ucb,
-)
+from archbo import catalog
+from archbo.acquisition import Maximize, TopSampling, log_ei, qlog_ei
+from archbo.errors import UsageError
 from archbo.goals import Goal
-from archbo.predictors import (
-    BNNHMC,
-    GBDT,
-    GP,
-    SGHMC,
-    AutoGP,
-    DeepEnsemble,
-    DeepKernelGP,
-    LinearisedLaplace,
-    MultiTaskGP,
-    ProxyGP,
-    RandomForest,
-    RelativisticGNN,
-    SparseGP,
-    Stack,
-    ZeroCostMixer,
-)
-from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
-from archbo.spaces import EdgeCellSpace, NodeCellSpace
 from archbo.testing.acquisitions import RuleContract
-from archbo.testing.candidates import TOY
 
-NB201, NB101 = EdgeCellSpace.nas_bench_201(), NodeCellSpace.nas_bench_101()
-FUNCTIONS = (log_ei, qlog_ei, qlog_nei, pi, ucb, greedy, kg, mes, gibbon, jes)
-RULES = {
-    **{function.__name__: Maximize(function) for function in FUNCTIONS},
-    "thompson": ThompsonSampling(),
-    "independent_thompson": IndependentThompsonSampling(),
-}
-GOALS = {
-    "qlog_nehvi": Goal.parse("a,-b", subject_to=["c<=70"]),
-    "qlog_nparego": Goal.parse("a,-b", subject_to=["c<=70"]),
-    "constrained_log_nei": Goal.parse("a", subject_to=["b>=69.9"]),
-}
-OUTCOME_RULES = {
-    function.__name__: Maximize(function)
-    for function in (qlog_nehvi, qlog_nparego, constrained_log_nei)
-}
+NB201, NB101 = SPACES["nb201"], SPACES["nb101"]
+SERVED = (
+    Goal(),
+    Goal.parse("a,-b", subject_to=["c<=70"]),
+    Goal.parse("a", subject_to=["b>=69.9"]),
+)
+"""The first of these that a rule serves is what it is tested with."""
 
 
-@cache
-def proxies_of(space):
-    """Those that come with archbo, for other spaces scores of very small networks, or numbers from the rows."""
-    if space.name in SHIPPED:
-        return shipped(space)
-    if space is TOY:
-        X = space.enumerate()
-        return ProxyTable(
-            space, X, X.cumsum(-1), space.columns, nodes=X.unsqueeze(-1), node_names=["size"]
-        )
-    small = setup(space)
-    return ComputedProxies(
-        space,
-        small.inputs,
-        small.targets,
-        ["params", "l2_norm"],
-        nodes=["l2_norm"],
-        skeleton=small.skeleton,
-        n_reference=20,
-    )
+def served(rule):
+    for goal in SERVED:
+        try:
+            rule.check(goal)
+        except UsageError:
+            continue
+        return goal
+    raise AssertionError(f"{rule} serves none of the goals")
 
 
-# Smaller than their defaults, so that a fit takes a moment.
-PREDICTORS = {
-    "auto": AutoGP,
-    "gp": GP,
-    "dkl": DeepKernelGP,
-    "sparse-gp": SparseGP,
-    "multi-task-gp": MultiTaskGP,
-    "bnn-hmc": partial(BNNHMC, warmup=30, samples=25),
-    "sghmc": partial(SGHMC, burn_in=300, steps=300),
-    "laplace": partial(LinearisedLaplace, n_steps=100),
-    "deep-ensemble": partial(DeepEnsemble, n_steps=100),
-    "proxy-gp": lambda space: ProxyGP(space, proxies=proxies_of(space), learn_after=0),
-    "gbdt": GBDT,
-    "gbdt-rank": partial(GBDT, objective="rank"),
-    "gnn": partial(RelativisticGNN, n_members=6, n_epochs=20),
-    "mixer": lambda space: ZeroCostMixer(
-        space, proxies=proxies_of(space), n_members=6, n_epochs=100
-    ),
-    "stack": Stack,
-    "rank-average": partial(Stack, combine="rank"),
-    "random-forest": partial(RandomForest, n_trees=30),
-    "xgboost": GBDT.plain,
-}
+EVERY = {name: entry() for name, entry in catalog.ACQUISITIONS.items()}
+RULES = {name: rule for name, rule in EVERY.items() if served(rule).is_single}
+OUTCOME_RULES = {name: rule for name, rule in EVERY.items() if name not in RULES}
 
 
 @cache
 def fitted(name, space, X, Y):
     """One fit for all tests, of the same rows and values."""
-    return PREDICTORS[name](space).fit(*map(list, (X, Y)), seed=5)
+    return PREDICTORS[name](space, None).fit(*map(list, (X, Y)), seed=5)
 
 
 VARIANTS = {
@@ -126,14 +50,14 @@ VARIANTS = {
 every_predictor = pytest.mark.parametrize("predictor", PREDICTORS)
 
 
-@pytest.mark.parametrize("rule", RULES | OUTCOME_RULES | VARIANTS)
+@pytest.mark.parametrize("rule", EVERY | VARIANTS)
 class TestRules(RuleContract):
     n_pending = 1
 
     @pytest.fixture(autouse=True)
     def pick_rule(self, rule):
-        self.rule = (RULES | OUTCOME_RULES | VARIANTS)[rule]
-        self.goal = GOALS.get(rule, Goal())
+        self.rule = (EVERY | VARIANTS)[rule]
+        self.goal = served(self.rule)
 
     def make(self):
         return self.rule
@@ -144,8 +68,8 @@ class _OnPredictors(RuleContract):
 
     @pytest.fixture(autouse=True)
     def pick_both(self, rule, predictor):
-        self.rule, self.predictor = (RULES | OUTCOME_RULES)[rule], predictor
-        self.goal = GOALS.get(rule, Goal())
+        self.rule, self.predictor = EVERY[rule], predictor
+        self.goal = served(self.rule)
 
     def make(self):
         return self.rule

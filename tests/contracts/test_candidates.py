@@ -1,43 +1,22 @@
-"""All candidates, in every space, keep the contract."""
+"""All candidates of the catalog, in every space, keep the contract."""
 
 from functools import partial
 
 import pytest
+from on_every_space import SPACES as EVERY_SPACE
 
-from archbo.acquisition import (
-    CrossoverCandidates,
-    HillClimbingCandidates,
-    LocalCandidates,
-    MutationCandidates,
-    PrunedCandidates,
-    TrustRegionCandidates,
-    candidates_for,
-    exhaustive,
-)
-from archbo.spaces import DartsSpace, EdgeCellSpace, GnnMacroSpace, NodeCellSpace
+from archbo import catalog
+from archbo.acquisition import MutationCandidates, PrunedCandidates, candidates_for
 from archbo.testing.candidates import CandidatesContract, table_of
 
 CANDIDATES = {
-    "exhaustive": exhaustive,
-    "pruned": lambda space, within: PrunedCandidates(within or candidates_for(space)),
+    **catalog.CANDIDATES,
     "pruned-early": lambda space, within: PrunedCandidates(
         within or candidates_for(space), warm_up=1, per_choice=1
     ),
-    "mutation": MutationCandidates,
     "mutation-and-random": partial(MutationCandidates, fresh=0.5),
-    "crossover": CrossoverCandidates,
-    "hill-climbing": HillClimbingCandidates,
-    "local": LocalCandidates,
-    "trust-region": TrustRegionCandidates,
 }
-SPACES = {
-    "nb201": EdgeCellSpace.nas_bench_201(),
-    "tnb101-micro": EdgeCellSpace.trans_nas_micro(),
-    "nb101": NodeCellSpace.nas_bench_101(),
-    "darts": DartsSpace(),
-    "nas-bench-graph": GnnMacroSpace.nas_bench_graph(),
-    "nas-bench-graph-proteins": GnnMacroSpace.nas_bench_graph_proteins(),
-}
+SPACES = {name: space for name, space in EVERY_SPACE.items() if name != "toy"}
 # Of larger spaces a rule that lists is given a table.
 LISTED = 200_000
 

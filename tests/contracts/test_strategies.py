@@ -1,10 +1,10 @@
-"""Every strategy keeps to the contract."""
+"""Every strategy of the catalog keeps to the contract."""
 
 from functools import partial
 
 import pytest
 
-from archbo import bo_loop
+from archbo import bo_loop, catalog
 from archbo.acquisition import (
     FixedCandidates,
     ThompsonSampling,
@@ -35,45 +35,48 @@ class RowProxies(Proxies):
     def nodes(self, X):
         return X.new_zeros(*X.shape, 0)
 
+    def _same_scores(self, other):
+        return True
+
     @property
     def reference(self):
         X = self.space.sample(50, generator=generator(0))
         return self.scores(X), self.nodes(X)
 
 
-def robot(space, goal, **options):
-    return bo_loop.RoBoT(space, goal, proxies=RowProxies(space), n_initial=3, **options)
+SMALL = {
+    "bayesian": {"n_initial": 4},
+    "evolution": {"population": 4, "tournament": 2},
+    "nsga2": {"population": 4},
+    "guided-evolution": {"n_initial": 4, "batch": 3, "population": 8, "generations": 3},
+    "robot": {"n_initial": 3},
+    "robot-published": {"n_iterations": 8},
+    **{name: {"n_initial": 4} for name in ("bananas", "gbdt-nas", "nas-bowl", "weaknas")},
+}
+"""Options with which a strategy is beyond its start after a few trials."""
 
 
-def published_robot(space, goal, **options):
-    proxies = RowProxies(space)
-    return bo_loop.PublishedRoBoT(space, goal, proxies=proxies, n_iterations=8, **options)
+def of_catalog(name):
+    """What makes the strategy of that name, small, and on proxies where it takes some."""
+    entry = catalog.STRATEGIES[name]
+
+    def make(space, goal, **options):
+        proxies = {"proxies": RowProxies(space)} if "proxies" in entry.needs else {}
+        return entry(space, goal, **SMALL.get(name, {}), **proxies, **options)
+
+    return make
 
 
 def bayesian(rule=None, **options):
     return partial(bo_loop.Bayesian, acquisition=rule, n_initial=4, **options)
 
 
-MODEL_FREE = {
-    "random": bo_loop.RandomSearch,
-    "evolution": partial(bo_loop.RegularizedEvolution, population=4, tournament=2),
-    "local-search": bo_loop.LocalSearch,
-    "nsga2": partial(bo_loop.NSGA2, population=4),
-}
-GUIDED = partial(bo_loop.GuidedEvolution, n_initial=4, batch=3, population=8, generations=3)
+MODEL_FREE = ("random", "evolution", "local-search", "nsga2")
 FIDELITY = partial(bo_loop.FidelityBayesian, n_initial=3, n_cheap=5)
 CASES = {
-    **{name: (make, ONE) for name, make in MODEL_FREE.items()},
-    **{f"{name}-several": (make, SEVERAL) for name, make in MODEL_FREE.items()},
-    "guided": (GUIDED, LESS),
-    "guided-several": (GUIDED, SEVERAL),
-    "robot": (robot, ONE),
-    "robot-published": (published_robot, LESS),
-    **{
-        make.__name__: (partial(make, n_initial=4), ONE)
-        for make in (bo_loop.bananas, bo_loop.gbdt_nas, bo_loop.nas_bowl, bo_loop.weaknas)
-    },
-    "bayesian": (bayesian(), LESS),
+    **{name: (of_catalog(name), LESS) for name in catalog.STRATEGIES},
+    **{f"{name}-several": (of_catalog(name), SEVERAL) for name in MODEL_FREE},
+    "guided-several": (of_catalog("guided-evolution"), SEVERAL),
     "bayesian-rounds": (bayesian(refit_every=4), ONE),
     "bayesian-bound": (bayesian(), BOUND),
     "bayesian-several": (bayesian(), SEVERAL),

@@ -1,9 +1,12 @@
 """What every predictor inherits: a stand-in where there is no fit."""
 
+import numpy as np
 import pytest
 import torch
 from linear_operator.utils.errors import NanError, NotPSDError
 
+from archbo import GP
+from archbo.encodings import OneHotEncoding
 from archbo.errors import FitError, NumericalWarning, UsageError
 from archbo.predictors import Predictor
 from archbo.predictors.gaussian_processes.pool_gp import fixed_gp
@@ -45,6 +48,8 @@ def data(n=10):
         (NotPSDError("not positive"), "not positive"),
         (NanError("NaN in matrix"), "NaN in matrix"),
         (torch.linalg.LinAlgError("singular"), "singular"),
+        (np.linalg.LinAlgError("Singular matrix"), "Singular matrix"),
+        (FloatingPointError("overflow"), "overflow"),
         ("nan", "predictions are not finite"),
     ],
     ids=str,
@@ -98,5 +103,26 @@ def test_the_stand_in_is_the_gaussian_process_of_its_docstring():
 
 
 def test_loading_what_is_no_state_of_a_predictor_is_an_error():
-    with pytest.raises((KeyError, UsageError)):
+    with pytest.raises(UsageError, match="no state of a predictor"):
         Fragile().load_state_dict({})
+
+
+def test_an_encoding_of_another_space_is_refused():
+    other = CategoricalSpace("toy", {"width": [8, 16, 64], "depth": [1, 2, 3, 4], "skip": ["no"]})
+    with pytest.raises(UsageError, match=r"another space than the predictor: .*width"):
+        GP(TOY, OneHotEncoding(other))
+
+
+def test_a_state_of_a_space_with_another_order_of_choices_is_refused():
+    other = CategoricalSpace(
+        "toy", {"width": [16, 8, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]}
+    )
+    state = GP(TOY).fit(*data(), seed=0).state_dict()
+    with pytest.raises(UsageError, match="another order"):
+        GP(other).load_state_dict(state)
+
+
+@pytest.mark.parametrize("values", [["a", 1, 2], [1, None, 2], [[1], "x", [2]]], ids=str)
+def test_values_that_are_no_numbers_are_named(values):
+    with pytest.raises(UsageError, match=r"value \d is .*, of width=.*; give a number"):
+        Fragile().fit(TOY.enumerate()[:3], values, seed=0)

@@ -1,20 +1,23 @@
 """The Gaussian process against its textbook formulas and BoTorch's own fit."""
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from botorch.acquisition import qKnowledgeGradient, qMaxValueEntropy
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from linear_operator.utils.errors import NotPSDError
 from scipy.spatial.distance import cdist
 
-from archbo import GP, catalog
-from archbo.encodings import OneHotEncoding, PathEncoding
+from archbo import GBDT, GP, AutoGP, SparseGP, catalog
+from archbo.encodings import CategoricalEncoding, OneHotEncoding, PathEncoding
 from archbo.encodings.graph_features import GraphFeatureEncoding
-from archbo.errors import NumericalWarning
+from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.gaussian_model import cholesky
 from archbo.predictors.gaussian_processes import map_fit
 from archbo.predictors.gaussian_processes.kernels import TYPICAL, GroupedMaternKernel
@@ -240,6 +243,75 @@ def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
     with pytest.warns(NumericalWarning, match="could not be fitted .* keeps their prior modes"):
         gp = fitted(TOY, kernel=kernel)
     assert gp.predict(fresh(TOY))[0].isfinite().all()
+
+
+def history():
+    """A search of a smooth function on numbers whose fit meets a covariance without a factor on its way."""
+    content = json.loads(Path(__file__).with_name("bad_factor.json").read_text())
+    choices = {"lr": range(25), "units": range(1, 201), "opt": ["sgd", "adam"]}
+    space = CategoricalSpace("mixed", choices | {"momentum": [0, 0.5, 0.9, 0.99]})
+    return space, torch.tensor(content["X"]), torch.tensor(content["Y"], dtype=torch.double)
+
+
+def test_a_fit_that_meets_a_bad_factor_keeps_its_best_point():
+    space, X, Y = history()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gp = GP(space, CategoricalEncoding(space)).fit(X, Y, seed=0)
+    start = GP(space, CategoricalEncoding(space))
+    start._hold(gp.train_X, gp.train_Y)
+    start._prepare()
+    assert log_posterior(gp.model) > log_posterior(start.model) + 1
+
+
+@pytest.mark.parametrize("wall", [0.6, 2.5])
+def test_a_climb_ends_at_the_best_point_before_a_wall(wall):
+    """The minimum at 3 lies behind points where there is no factor."""
+    tried = []
+
+    def objective(x):
+        tried.append(x.item())
+        if x.item() > wall:
+            raise NotPSDError("no factor")
+        return (x.item() - 3) ** 2, 2 * (x - 3)
+
+    found = map_fit.climb(objective, torch.zeros(1, dtype=torch.double)).item()
+    inside = [x for x in tried if x <= wall]
+    assert 0 < found == max(inside)
+    with pytest.raises(NotPSDError):
+        map_fit.climb(objective, torch.full((1,), wall - 1e-9, dtype=torch.double))
+
+
+def test_the_noise_is_learned_from_repeated_observations():
+    X = NB201.distinct(fresh(NB201, 30))[:10]
+    Y = X @ torch.linspace(1, 2, 6, dtype=torch.double)
+    error = torch.randn(5, 10, generator=torch.Generator().manual_seed(0)).double()
+    found = []
+    for spread in (0.01, 0.3, 1.5):
+        repeated = (Y + spread * error).flatten()
+        gp = GP(NB201, targets="standardize").fit(X.repeat(5, 1), repeated, seed=0)
+        found.append(gp.model.noise.item() ** 0.5 * repeated.std().item())
+    assert found == sorted(found)
+    assert found[1] == pytest.approx(0.3, rel=0.4)
+    assert found[2] == pytest.approx(1.5, rel=0.4)
+
+
+def test_targets_that_there_are_not_are_refused():
+    for make in (GP, AutoGP, SparseGP, GBDT):
+        with pytest.raises(UsageError, match="targets is 'x'; give 'rank' or 'standardize'"):
+            make(TOY, targets="x")
+
+
+def test_botorchs_functions_that_want_the_latent_model_say_so():
+    gp, X = fitted(TOY), TOY.distinct(fresh(TOY, 12))
+    with pytest.raises(UsageError, match=r"predictor\.latent"):
+        qMaxValueEntropy(gp, X)(X[:3].unsqueeze(-2))
+    with pytest.raises(UsageError, match=r"predictor\.latent"):
+        qKnowledgeGradient(gp, num_fantasies=2)(X[:3].unsqueeze(0))
+    entropy = qMaxValueEntropy(gp.latent, X, train_inputs=gp.train_X)
+    gain = qKnowledgeGradient(gp.latent, num_fantasies=2)
+    assert entropy(X[:3].unsqueeze(-2)).isfinite().all()
+    assert gain(X[:3].unsqueeze(0)).isfinite().all()
 
 
 @pytest.mark.parametrize("part", [1000, 25])

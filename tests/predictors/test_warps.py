@@ -21,6 +21,29 @@ def values(steps, unit):
     return torch.tensor(steps, dtype=torch.double) * scale + shift
 
 
+SIZES = pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 1e30, 1e300, 1.7e308])
+
+
+@SIZES
+@pytest.mark.parametrize("make", [RankWarp, Standardize])
+def test_values_of_any_size_are_warped_alike(make, size):
+    Y = torch.tensor([0.1, 0.9, 0.3, 0.3, -0.7], dtype=torch.double)
+    plain, warp = make().fit(Y), make().fit(Y * size)
+    Z = plain.forward(Y)
+    torch.testing.assert_close(warp.forward(Y * size), Z)
+    torch.testing.assert_close(warp.inverse(Z) / size, plain.inverse(Z))
+    variance = torch.full_like(Z, 0.04)
+    for found, wanted in zip(
+        warp.marginals(Z, variance), plain.marginals(Z, variance), strict=True
+    ):
+        torch.testing.assert_close(found / size, wanted)
+    mean, var = warp.moments(Z, variance)
+    assert mean.isfinite().all()
+    assert var.isfinite().all()
+    assert (var > 0).all()
+    assert warp.inverse(100 * Z).isfinite().all()
+
+
 @every_warp
 @given(samples, units)
 def test_inverse_undoes_forward(warp, steps, unit):

@@ -104,11 +104,12 @@ class Bayesian(Strategy):
         self.initial = space.rows(initial)
 
     def _propose(self, log: Log, q: int, generator: Generator) -> Proposals:
-        waiting = self.candidates.without(self.initial, log.seen())
+        seen = log.seen(self.goal.target)
+        waiting = self.candidates.without(self.initial, seen)
         if len(waiting):
             return Proposals(waiting[:q])
-        left = self.n_initial - len(log.seen())
-        if left > 0 or not log.select(State.TOLD):
+        left = self.n_initial - len(seen)
+        if left > 0 or not log.select(State.TOLD, fidelity=self.goal.target):
             return self._start(log, min(q, max(left, 1)), generator)
         return self._round(log, q) or self._new_round(self._pick(log, q, generator), q)
 

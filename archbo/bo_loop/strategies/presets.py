@@ -36,10 +36,10 @@ def bananas(
     n_initial: int = 10,
     seed: int = 0,
 ) -> Bayesian:
-    """BANANAS: five perceptrons on paths, independent Thompson sampling among mutations (arXiv 1910.11858).
+    """BANANAS: perceptrons on paths, independent Thompson sampling among mutations (arXiv 1910.11858).
 
-    In rounds of ten, as published: a mutation changes one decision of one of the ten best. The perceptrons have
-    three hidden layers instead of ten.
+    In rounds of ten, as published: a mutation changes one decision of one of the ten best. There are ten
+    perceptrons instead of five, so that two have not seen each observation, with three hidden layers instead of ten.
 
     Args:
         space: The space to search.
@@ -58,7 +58,7 @@ def bananas(
     return Bayesian(
         space,
         goal,
-        DeepEnsemble(space, PathEncoding(space), hidden=(20, 20, 20), n_networks=5, n_folds=5),
+        DeepEnsemble(space, PathEncoding(space), hidden=(20, 20, 20), n_networks=10, n_folds=5),
         IndependentThompsonSampling(),
         candidates=MutationCandidates(space, candidates, size=200, steps=1),
         n_initial=n_initial,

@@ -27,7 +27,10 @@ MAX_ITERATIONS = 50
 """Of L-BFGS and BFGS; fits to a hundred observations take some 20."""
 
 ATTEMPTS = 4
-"""How often a climb starts again from its best point after a bad factor."""
+"""How often a climb starts, from its best point after a bad factor."""
+
+SHORTER = 0.1
+"""By how much steps are shorter after one that ended at a bad factor at once."""
 
 PART = 300
 """The number of observations used to locate the optimum of more than twice as many."""
@@ -122,16 +125,18 @@ def climb(objective: Objective, x: Tensor, *, max_iterations: int = MAX_ITERATIO
     """The minimum (``p``) of an objective next to ``x`` (``p``), by L-BFGS.
 
     A line search may try a point where the covariance has no factor. Then the climb starts again from the best point so
-    far, and ends there where that leads nowhere either.
+    far, or with shorter steps where there is none, and in the end leaves it at that.
 
     Raises:
         NanError, NotPSDError: No point was better than the first.
     """
+    rate, climbed = 1.0, False
     for attempt in range(ATTEMPTS):
         best = _Best(objective)
         moving = x.clone()
         optimizer = torch.optim.LBFGS(
             [moving],
+            lr=rate,
             max_iter=max_iterations,
             tolerance_grad=1e-3,
             tolerance_change=1e-5,
@@ -140,11 +145,12 @@ def climb(objective: Objective, x: Tensor, *, max_iterations: int = MAX_ITERATIO
         try:
             optimizer.step(partial(best.evaluate, moving))
         except BAD_FACTOR:
-            if not best.improved:
-                if attempt == 0:
-                    raise
-                return x
-            x = best.x
+            if best.improved:
+                x, climbed = best.x, True
+            elif attempt == ATTEMPTS - 1 and not climbed:
+                raise
+            else:
+                rate *= SHORTER
         else:
             return moving
     return x
