@@ -198,8 +198,8 @@ def test_trials_at_other_fidelities():
 
 
 def test_a_trial_at_a_cheaper_fidelity_may_be_dropped():
-    optimizer = Optimizer(FIDELITIES and Bayesian(TOY, FIDELITIES, seed=0))
-    optimizer.log = optimizer.log.asked(TOY.enumerate()[:1], ["short"])
+    log = Log(TOY, FIDELITIES).asked(TOY.enumerate()[:1], ["short"])
+    optimizer = Optimizer(TOY, FIDELITIES, log=log, seed=0)
     optimizer.drop(optimizer.log.trials)
     assert optimizer.log.trials[0].state == State.DROPPED
 

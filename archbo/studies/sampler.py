@@ -1,0 +1,211 @@
+"""archbo as a sampler of Optuna's."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.study import Study as OptunaStudy
+from optuna.trial import BaseTrial, FrozenTrial, TrialState
+
+from archbo.bo_loop import Strategy
+from archbo.bo_loop.strategies.fidelities import bayesian
+from archbo.errors import DataError, UsageError
+from archbo.goals import Goal
+from archbo.log import Log, Trial
+from archbo.spaces import Arch, SearchSpace
+from archbo.studies.storage import (
+    ENDED,
+    PLAN,
+    directions_of,
+    distributions_of,
+    log_of,
+    params_of,
+)
+
+__all__ = ["ArchSampler", "arch_of"]
+
+POLL = 0.02
+"""Seconds between two looks at a trial that another worker is proposing for."""
+GRACE = 60.0
+"""Seconds after which a worker that began a trial and proposed nothing is given up."""
+
+
+class ArchSampler(BaseSampler):
+    """Proposes architectures in an Optuna study: any strategy, several objectives, bounds, fidelities.
+
+    What was proposed for earlier trials and not told yet is pending. Several workers propose one after the other, in
+    the order of their trials' numbers, so that no architecture is proposed twice. Parameters that are no decisions of
+    the space are drawn at random.
+
+    Args:
+        space: The space to search.
+        goal: What is wanted; its directions must be the study's. One metric called ``value`` is maximised unless given.
+        strategy: What to propose; ``Bayesian``, or ``FidelityBayesian`` where the goal has fidelities, unless given.
+        seed: Of the default strategy. A strategy has its own.
+
+    Raises:
+        UsageError: The strategy is of another space or goal, or a seed comes with a strategy.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> def objective(trial):
+        ...     return trial.suggest_categorical("width", [8, 16, 32]) * trial.suggest_categorical("depth", [1, 2, 3, 4])
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(direction="maximize", sampler=ArchSampler(space, seed=0))
+        >>> study.optimize(objective, n_trials=12)
+        >>> study.best_params
+        {'width': 32, 'depth': 4}
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        goal: Goal | None = None,
+        strategy: Strategy | None = None,
+        *,
+        seed: int | None = None,
+    ) -> None:
+        if strategy is None:
+            strategy = bayesian(space, goal, seed=seed if seed is not None else 0)
+        elif seed is not None:
+            raise UsageError("the strategy has its own seed; leave the seed out")
+        if strategy.space != space or (goal is not None and strategy.goal != goal):
+            raise UsageError(
+                f"the strategy is of {strategy.goal} in {strategy.space.name!r}; give it the space and goal of the study"
+            )
+        self.strategy = strategy
+        self._distributions = distributions_of(space)
+        self._independent = RandomSampler(seed=strategy.seed % 2**32)
+
+    def infer_relative_search_space(
+        self, study: OptunaStudy, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """The decisions of the space."""
+        return dict(self._distributions)
+
+    def sample_relative(
+        self, study: OptunaStudy, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The parameters of the architecture that the strategy proposes after all earlier trials.
+
+        Raises:
+            UsageError: The directions of the study are not those of the goal.
+            NothingLeftError: Every architecture has been asked for.
+        """
+        if not search_space:
+            return {}
+        return params_of(self.proposed(study, trial).arch)
+
+    def proposed(self, study: OptunaStudy, trial: FrozenTrial) -> Trial:
+        """What is proposed for a trial; it is written on the trial.
+
+        Raises:
+            UsageError: The directions of the study are not those of the goal.
+            NothingLeftError: Every architecture has been asked for.
+        """
+        wanted = directions_of(self.strategy.goal)
+        directions = [direction.name.lower() for direction in study.directions]
+        if directions != wanted:
+            raise UsageError(
+                f"the study has the directions {directions}, the goal {self.strategy.goal} wants {wanted}"
+            )
+        log = self.log_before(study, trial.number)
+        proposal = self.strategy.propose(log, 1).trials[-1]
+        plan = {
+            "arch": str(proposal.arch),
+            "fidelity": proposal.fidelity,
+            "notes": dict(proposal.notes),
+        }
+        study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan)
+        return proposal
+
+    def log_before(self, study: OptunaStudy, number: int) -> Log:
+        """The log of all trials before one, once each of them has an architecture.
+
+        A trial that was begun and given none for a minute, by a worker that died, is ended.
+        """
+        patience: dict[int, float] = {}
+        while True:
+            trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+            earlier = [trial for trial in trials if trial.number < number]
+            empty = [trial for trial in earlier if _is_empty(trial)]
+            for trial in empty:
+                begun = patience.setdefault(trial.number, time.monotonic())
+                if time.monotonic() - begun > GRACE:
+                    _give_up(study, trial)
+            if not empty:
+                return log_of(earlier, self.strategy.space, self.strategy.goal)
+            time.sleep(POLL)
+
+    def sample_independent(
+        self,
+        study: OptunaStudy,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:  # noqa: ANN401 - as Optuna has it
+        """A random value of a parameter that is no decision of the space."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: OptunaStudy,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Nothing: all that a proposal depends on is in the study."""
+
+    def reseed_rng(self) -> None:
+        """Reseed what draws parameters beside the space; proposals follow from the study alone."""
+        self._independent.reseed_rng()
+
+
+def arch_of(trial: BaseTrial, space: SearchSpace) -> Arch:
+    """The architecture of a trial, in an objective function of Optuna's.
+
+    Args:
+        trial: A trial, running or ended.
+        space: The space that ``ArchSampler`` was given.
+
+    Raises:
+        DataError: The trial has parameters of another space.
+
+    Example:
+        >>> from archbo import EdgeCellSpace
+        >>> space = EdgeCellSpace.nas_bench_201()
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(direction="maximize", sampler=ArchSampler(space, seed=0))
+        >>> study.optimize(lambda trial: arch_of(trial, space).row.count(3), n_trials=3)
+        >>> len(study.trials)
+        3
+    """
+    params = {
+        column: trial._suggest(column, distribution)  # type: ignore[attr-defined] # as its suggest_categorical does
+        for column, distribution in distributions_of(space).items()
+    }
+    try:
+        return space.arch(params)
+    except ValueError as error:
+        raise DataError(
+            f"trial {trial.number} is of another space than {space.name}: {error}"
+        ) from error
+
+
+def _is_empty(trial: FrozenTrial) -> bool:
+    """Whether a trial was begun and has no architecture yet."""
+    running = trial.state == TrialState.RUNNING
+    return running and PLAN not in trial.system_attrs and not trial.params
+
+
+def _give_up(study: OptunaStudy, trial: FrozenTrial) -> None:
+    ended = {"again": True, "reason": "its worker proposed nothing"}
+    try:
+        study._storage.set_trial_system_attr(trial._trial_id, ENDED, ended)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        pass  # Another worker gave it up, or it came back to life and ended.

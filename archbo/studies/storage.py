@@ -1,0 +1,175 @@
+"""A log in a database: Optuna's storages, where trials carry what archbo knows of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from archbo.errors import DataError, InvalidArchitectureError
+from archbo.goals import Bound, Goal
+from archbo.log import Log, State, Trial
+from archbo.spaces import Arch, SearchSpace
+
+__all__ = [
+    "PLAN",
+    "constraints_of",
+    "directions_of",
+    "distributions_of",
+    "log_of",
+    "open_storage",
+    "params_of",
+]
+
+PLAN = "archbo:plan"
+"""The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
+TOLD = "archbo:told"
+"""The attribute that holds a trial's metrics by name, and what it cost."""
+ENDED = "archbo:ended"
+"""The attribute that says why a trial gave no value, and whether its architecture may be proposed again."""
+CONSTRAINT = "constraints"
+"""The beginning of the attributes in which Optuna 5 keeps constraints."""
+PLAIN = (str, int, float, bool, type(None))
+"""The types of choices that Optuna's storages keep as they are."""
+
+
+def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
+    """The storage at a place.
+
+    Args:
+        url: A file ending in ``.db`` or ``.sqlite`` (SQLite) or in ``.log`` or ``.journal`` (a journal, for shared file
+            systems), the URL of a database as SQLAlchemy reads it, or a storage of Optuna's.
+
+    Raises:
+        DataError: There is no such folder, the file is no study, or the database cannot be reached.
+    """
+    if isinstance(url, BaseStorage):
+        return url
+    text = str(url)
+    try:
+        if "://" in text:
+            return optuna.storages.get_storage(text)
+        path = Path(text)
+        if not path.absolute().parent.is_dir():
+            raise DataError(f"there is no folder {path.absolute().parent}; make it first")
+        if path.suffix in (".log", ".journal"):
+            return JournalStorage(JournalFileBackend(text))
+        return optuna.storages.get_storage(f"sqlite:///{path}")
+    except DataError:
+        raise
+    except Exception as error:  # SQLAlchemy's drivers raise errors of their own
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"cannot open the study at {text}: {first}") from error
+
+
+def directions_of(goal: Goal) -> list[str]:
+    """Optuna's direction of each objective."""
+    return ["minimize" if objective.minimize else "maximize" for objective in goal.objectives]
+
+
+def distributions_of(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """A categorical parameter for each decision of a space, with its choices as they read."""
+    return {
+        column: CategoricalDistribution(_plain(choices))
+        for column, choices in zip(space.columns, space.choices, strict=True)
+    }
+
+
+def _plain(choices: Sequence[object]) -> tuple[Any, ...]:
+    """Choices as Optuna keeps them: as they are, or as their text."""
+    if all(isinstance(choice, PLAIN) for choice in choices):
+        return tuple(choices)
+    return tuple(map(str, choices))
+
+
+def params_of(arch: Arch) -> dict[str, Any]:
+    """The parameters of an architecture."""
+    pairs = zip(arch.space.columns, arch.space.choices, arch.row, strict=True)
+    return {column: _plain(choices)[int(index)] for column, choices, index in pairs}
+
+
+def constraints_of(goal: Goal, metrics: Mapping[str, float]) -> dict[str, float]:
+    """For each bound how far it is exceeded; not above 0 where it holds, as Optuna has it."""
+    return {str(bound): _excess(bound, metrics[bound.metric]) for bound in goal.bounds}
+
+
+def _excess(bound: Bound, value: float) -> float:
+    excess = value - bound.limit
+    return -excess if bound.at_least else excess
+
+
+def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log:
+    """The log that a study's trials are.
+
+    Trials that have no architecture yet are left out: they were begun, and nothing was proposed for them.
+
+    Raises:
+        DataError: A trial is of another space or goal.
+    """
+    log = Log(space, goal)
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        plan = trial.system_attrs.get(PLAN)
+        if plan is None and not trial.params:
+            continue
+        arch = _arch_of(trial, space)
+        fidelity = plan["fidelity"] if plan is not None else goal.target
+        notes = plan["notes"] if plan is not None else {}
+        log = log.asked(space.rows([arch]), [fidelity], [notes])
+        log = replace(log, trials=(*log.trials[:-1], _ended(log.trials[-1], trial, goal)))
+    return log
+
+
+def _arch_of(trial: FrozenTrial, space: SearchSpace) -> Arch:
+    try:
+        plan = trial.system_attrs.get(PLAN)
+        if plan is not None:
+            return space.arch(plan["arch"])
+        by_text = {
+            column: dict(zip(_plain(choices), range(len(choices)), strict=True))
+            for column, choices in zip(space.columns, space.choices, strict=True)
+        }
+        row = [by_text[column][trial.params[column]] for column in space.columns]
+        return space.arch([float(index) for index in row])
+    except (InvalidArchitectureError, KeyError) as error:
+        raise DataError(
+            f"trial {trial.number} of the study is of another space than {space.name}: {error}"
+        ) from error
+
+
+def _ended(trial: Trial, frozen: FrozenTrial, goal: Goal) -> Trial:
+    """A trial with what has become of it."""
+    if frozen.state == TrialState.COMPLETE:
+        told = frozen.user_attrs.get(TOLD, {})
+        metrics = told.get("metrics") or _metrics_of(frozen, goal)
+        missing = [name for name in goal.metrics if name not in metrics]
+        if missing:
+            raise DataError(f"trial {frozen.number} of the study was told no {missing[0]!r}")
+        values = tuple(float(metrics[name]) for name in goal.metrics)
+        if not all(map(math.isfinite, values)):
+            return replace(trial, state=State.FAILED, reason="a metric was not finite")
+        cost = float(told.get("cost", trial.cost))
+        return replace(trial, state=State.TOLD, values=values, cost=cost)
+    if frozen.state in (TrialState.FAIL, TrialState.PRUNED):
+        ended = frozen.system_attrs.get(ENDED, {})
+        if ended.get("again"):
+            return replace(trial, state=State.DROPPED, reason=ended.get("reason", ""), cost=0.0)
+        reason = "pruned" if frozen.state == TrialState.PRUNED else ended.get("reason", "")
+        return replace(trial, state=State.FAILED, reason=reason)
+    return trial
+
+
+def _metrics_of(frozen: FrozenTrial, goal: Goal) -> dict[str, float]:
+    """The metrics of a trial that somebody else than archbo told: values, and constraints as Optuna keeps them."""
+    values = frozen.values or []
+    metrics = dict(zip((o.metric for o in goal.objectives), values, strict=False))
+    for bound in goal.bounds:
+        excess = frozen.system_attrs.get(f"{CONSTRAINT}:{bound}")
+        if excess is not None and bound.metric not in metrics:
+            metrics[bound.metric] = bound.limit + (-excess if bound.at_least else excess)
+    return metrics
