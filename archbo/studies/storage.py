@@ -1,16 +1,20 @@
 """A log in a database: Optuna's storages, where trials carry what archbo knows of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from archbo.errors import DataError, InvalidArchitectureError
 from archbo.goals import Bound, Goal
@@ -18,13 +22,18 @@ from archbo.log import Log, State, Trial
 from archbo.spaces import Arch, SearchSpace
 
 __all__ = [
+    "CONSTRAINT",
+    "ENDED",
+    "OWNER",
     "PLAN",
+    "TOLD",
     "constraints_of",
     "directions_of",
     "distributions_of",
     "log_of",
     "open_storage",
     "params_of",
+    "quiet",
 ]
 
 PLAN = "archbo:plan"
@@ -33,6 +42,8 @@ TOLD = "archbo:told"
 """The attribute that holds a trial's metrics by name, and what it cost."""
 ENDED = "archbo:ended"
 """The attribute that says why a trial gave no value, and whether its architecture may be proposed again."""
+OWNER = "archbo:owner"
+"""The attribute that says which process evaluates a trial."""
 CONSTRAINT = "constraints"
 """The beginning of the attributes in which Optuna 5 keeps constraints."""
 PLAIN = (str, int, float, bool, type(None))
@@ -60,12 +71,38 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
             raise DataError(f"there is no folder {path.absolute().parent}; make it first")
         if path.suffix in (".log", ".journal"):
             return JournalStorage(JournalFileBackend(text))
-        return optuna.storages.get_storage(f"sqlite:///{path}")
-    except DataError:
-        raise
-    except Exception as error:  # SQLAlchemy's drivers raise errors of their own
+        return _sqlite(path)
+    except (OSError, ImportError, SQLAlchemyError, StorageInternalError) as error:
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"cannot open the study at {text}: {first}") from error
+
+
+def _sqlite(path: Path) -> BaseStorage:
+    """A file that several processes write to.
+
+    With a write-ahead log a commit waits for no disk. It survives the death of any process; when a machine loses its
+    power, what was committed in the last moments may be lost, and nothing else.
+    """
+    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
+
+    def prepare(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(storage.engine, "connect", prepare)
+    storage.engine.dispose()
+    return optuna.storages.get_storage(storage)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna's messages about what archbo does with it are not the user's affair; its warnings are."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def directions_of(goal: Goal) -> list[str]:
@@ -112,17 +149,22 @@ def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log
     Raises:
         DataError: A trial is of another space or goal.
     """
-    log = Log(space, goal)
-    for trial in sorted(trials, key=lambda trial: trial.number):
-        plan = trial.system_attrs.get(PLAN)
-        if plan is None and not trial.params:
-            continue
-        arch = _arch_of(trial, space)
-        fidelity = plan["fidelity"] if plan is not None else goal.target
-        notes = plan["notes"] if plan is not None else {}
-        log = log.asked(space.rows([arch]), [fidelity], [notes])
-        log = replace(log, trials=(*log.trials[:-1], _ended(log.trials[-1], trial, goal)))
-    return log
+    known = [trial for trial in sorted(trials, key=_number) if not _is_bare(trial)]
+    plans = [trial.system_attrs.get(PLAN, {}) for trial in known]
+    X = space.rows([_arch_of(trial, space) for trial in known])
+    fidelities = [plan.get("fidelity", goal.target) for plan in plans]
+    log = Log(space, goal).asked(X, fidelities, [plan.get("notes", {}) for plan in plans])
+    ended = (_ended(trial, frozen, goal) for trial, frozen in zip(log.trials, known, strict=True))
+    return replace(log, trials=tuple(ended))
+
+
+def _number(trial: FrozenTrial) -> int:
+    return trial.number
+
+
+def _is_bare(trial: FrozenTrial) -> bool:
+    """Whether nothing has been proposed for a trial."""
+    return PLAN not in trial.system_attrs and not trial.params
 
 
 def _arch_of(trial: FrozenTrial, space: SearchSpace) -> Arch:

@@ -259,7 +259,7 @@ def test_an_optimizer_can_be_pickled_and_goes_on():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Optimizer("nb201"), "an Optimizer takes a strategy or a space; got 'nb201'"),
+        (lambda: Optimizer("nb201"), "Optimizer takes a strategy; got 'nb201'"),
         (lambda: Optimizer(TOY, predictor="gp"), "a predictor is a Predictor"),
         (lambda: Optimizer(TOY, predictor=[None]), "a predictor is a Predictor"),
         (lambda: Optimizer(TOY, acquisition="log_ei"), "an acquisition is a rule .* got 'log_ei'"),

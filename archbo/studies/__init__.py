@@ -1,0 +1,6 @@
+"""Studies: searches that are kept in a database, and archbo as a sampler of Optuna's."""
+
+from archbo.studies.sampler import ArchSampler, arch_of
+from archbo.studies.study import Header, Study, read_header
+
+__all__ = ["ArchSampler", "Header", "Study", "arch_of", "read_header"]

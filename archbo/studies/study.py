@@ -1,0 +1,290 @@
+"""A search that is kept in a database and goes on in any process."""
+
+import os
+import socket
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, final
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import Study as OptunaStudy
+from optuna.trial import FrozenTrial, TrialState
+
+from archbo.bo_loop import AskTell, Strategy
+from archbo.errors import DataError, NothingLeftError, UsageError
+from archbo.goals import Bound, Goal, Objective
+from archbo.log import Log, State, Trial
+from archbo.spaces import SearchSpace
+from archbo.studies.sampler import ArchSampler
+from archbo.studies.storage import (
+    CONSTRAINT,
+    ENDED,
+    OWNER,
+    PLAN,
+    TOLD,
+    constraints_of,
+    directions_of,
+    distributions_of,
+    log_of,
+    open_storage,
+    params_of,
+    quiet,
+)
+
+__all__ = ["Header", "Study", "read_header"]
+
+HEADER = "archbo:study"
+"""The attribute of a study that holds its space's content, its goal and its settings."""
+FORMAT = 1
+"""The version of what is kept; a study of another version is refused."""
+NAME = "archbo"
+"""The name of a study in its storage unless another is given."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a study was begun with.
+
+    Attributes:
+        space: The content of its space.
+        goal: Its goal.
+        settings: What else is kept with it, as JSON would hold it: what its space and strategy are made from.
+    """
+
+    space: Mapping[str, Any]
+    goal: Goal
+    settings: Mapping[str, Any]
+
+
+@final
+class Study(AskTell):
+    """A strategy, and a log that is kept in one of Optuna's storages: it survives what happens to processes.
+
+    Any number of processes on any machines may ask and tell at once; they propose one after the other, and no
+    architecture is proposed twice. The study is Optuna's too: its dashboard, plots and commands read it.
+
+    Args:
+        url: A file (``run.db``), the URL of a database, or a storage of Optuna's.
+        strategy: What to ask for next. Its space and goal are the study's.
+        name: The name of the study in its storage.
+        settings: What else to keep with a new study, as JSON would hold it.
+
+    Raises:
+        DataError: The study cannot be opened, or is of another space or goal.
+        UsageError: It is no strategy.
+
+    Example:
+        >>> from archbo.bo_loop import RandomSearch, run
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
+        >>> storage = optuna.storages.InMemoryStorage()
+        >>> study = Study(storage, RandomSearch(space, seed=0))
+        >>> _ = run(study, lambda arch: sum(arch.row), 5)
+        >>> Study(storage, RandomSearch(space, seed=0)).log == study.log
+        True
+    """
+
+    def __init__(
+        self,
+        url: str | Path | BaseStorage,
+        strategy: Strategy,
+        *,
+        name: str = NAME,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(strategy)
+        self.url, self.name = url, name
+        self._known: tuple[object, Log] = ((), Log(self.space, self.goal))
+        self._study = self._opened(dict(settings or {}))
+
+    def _opened(self, settings: dict[str, Any]) -> OptunaStudy:
+        storage, goal = open_storage(self.url), self.goal
+        with quiet():
+            study = optuna.create_study(
+                storage=storage,
+                sampler=ArchSampler(self.space, goal, self.strategy),
+                study_name=self.name,
+                directions=directions_of(goal),
+                load_if_exists=True,
+            )
+        content = study.user_attrs.get(HEADER)
+        if content is None:
+            if study.get_trials(deepcopy=False):
+                raise DataError(f"the study {self.name!r} was not begun by archbo; give it another name")
+            kept = {"format": FORMAT, "space": self.space.content, "goal": _goal_to_dict(goal)}
+            study.set_user_attr(HEADER, {**kept, "settings": settings})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                study.set_metric_names([objective.metric for objective in goal.objectives])
+            return study
+        header = _header(content, self.name)
+        changed = self.space.difference(dict(header.space))
+        if changed:
+            raise DataError(f"the study {self.name!r} is of another space: {changed}")
+        if header.goal != goal:
+            raise DataError(f"the study {self.name!r} is for {header.goal}, not for {goal}")
+        return study
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {key: value for key, value in state.items() if key != "_study"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._study = self._opened({})
+
+    @property
+    def optuna_study(self) -> OptunaStudy:
+        """Optuna's view of the study, with archbo as its sampler."""
+        return self._study
+
+    @property
+    def header(self) -> Header:
+        """What the study was begun with."""
+        return _header(self._study.user_attrs[HEADER], self.name)
+
+    def _trials(self) -> list[FrozenTrial]:
+        """The trials that have an architecture, in the order of the log."""
+        storage = self._study._storage
+        trials = storage.get_all_trials(self._study._study_id, deepcopy=False)
+        ordered = sorted(trials, key=lambda trial: trial.number)
+        return [trial for trial in ordered if PLAN in trial.system_attrs or trial.params]
+
+    def _read(self) -> Log:
+        trials = self._trials()
+        # What has ended does not change any more.
+        key = tuple((trial.number, trial.state) for trial in trials)
+        if self._known[0] != key:
+            self._known = key, log_of(trials, self.space, self.goal)
+        return self._known[1]
+
+    def _propose(self, q: int, *, promote: bool = False) -> list[Trial]:
+        if isinstance(q, bool) or not isinstance(q, int) or q < 1:
+            raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q!r}")
+        if promote:
+            before = self._read()
+            after = self.strategy.promote(before)
+            self._write(before, after)
+            return list(after.trials[len(before) :])
+        asked: list[int] = []
+        for _ in range(q):
+            try:
+                asked.append(self._begun())
+            except NothingLeftError:
+                if not asked:
+                    raise
+                break
+        log = self._read()
+        places = [trial.number for trial in self._trials()]
+        return [log.trials[places.index(number)] for number in asked]
+
+    def _begun(self) -> int:
+        """The number of a new trial with what the strategy proposes."""
+        storage, study = self._study._storage, self._study
+        trial_id = storage.create_new_trial(study._study_id)
+        try:
+            frozen = storage.get_trial(trial_id)
+            sampler: Any = study.sampler
+            proposal = sampler.proposed(study, frozen)
+            self._describe(trial_id, proposal)
+        except BaseException:
+            self._end(trial_id, TrialState.FAIL, {"again": True, "reason": "nothing was proposed"})
+            raise
+        return frozen.number
+
+    def _describe(self, trial_id: int, trial: Trial) -> None:
+        """Write on a trial of the storage what its architecture is, as Optuna reads it, and who evaluates it."""
+        storage = self._study._storage
+        distributions = distributions_of(self.space)
+        for column, choice in params_of(trial.arch).items():
+            distribution = distributions[column]
+            internal = distribution.to_internal_repr(choice)
+            storage.set_trial_param(trial_id, column, internal, distribution)
+        storage.set_trial_user_attr(trial_id, "arch", str(trial.arch))
+        if trial.fidelity is not None:
+            storage.set_trial_user_attr(trial_id, "fidelity", trial.fidelity)
+        owner = {"host": socket.gethostname(), "pid": os.getpid()}
+        storage.set_trial_system_attr(trial_id, OWNER, owner)
+
+    def _write(self, before: Log, after: Log) -> None:
+        known = self._trials()
+        for trial in after.trials:
+            if trial.number < len(before):
+                if trial != before.trials[trial.number]:
+                    self._ended(known[trial.number]._trial_id, trial)
+                continue
+            trial_id = self._study._storage.create_new_trial(self._study._study_id)
+            plan = {"arch": str(trial.arch), "fidelity": trial.fidelity, "notes": dict(trial.notes)}
+            self._study._storage.set_trial_system_attr(trial_id, PLAN, plan)
+            self._describe(trial_id, trial)
+            if trial.state != State.ASKED:
+                self._ended(trial_id, trial)
+
+    def _ended(self, trial_id: int, trial: Trial) -> None:
+        """Record the end of a trial; what another process recorded before stands."""
+        storage = self._study._storage
+        if trial.state == State.TOLD:
+            metrics = dict(zip(self.goal.metrics, trial.values, strict=True))
+            for bound, excess in constraints_of(self.goal, metrics).items():
+                storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{bound}", excess)
+            told = {"metrics": metrics, "cost": trial.cost}
+            storage.set_trial_user_attr(trial_id, TOLD, told)
+            values = [metrics[objective.metric] for objective in self.goal.objectives]
+            storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
+            return
+        ended = {"again": trial.state == State.DROPPED, "reason": trial.reason}
+        self._end(trial_id, TrialState.FAIL, ended)
+
+    def _end(self, trial_id: int, state: TrialState, ended: Mapping[str, Any]) -> None:
+        storage = self._study._storage
+        storage.set_trial_system_attr(trial_id, ENDED, dict(ended))
+        storage.set_trial_state_values(trial_id, state)
+
+
+def read_header(url: str | Path | BaseStorage, *, name: str = NAME) -> Header:
+    """What a study was begun with, before anything is made for it.
+
+    Raises:
+        DataError: There is no such study, or it was not begun by archbo.
+    """
+    if isinstance(url, (str, Path)) and "://" not in str(url) and not Path(url).is_file():
+        raise DataError(f"there is no study at {url}")
+    storage = open_storage(url)
+    try:
+        with quiet():
+            study = optuna.load_study(study_name=name, storage=storage, sampler=None)
+    except KeyError as error:
+        raise DataError(f"there is no study {name!r} at {url}") from error
+    content = study.user_attrs.get(HEADER)
+    if content is None:
+        raise DataError(f"the study {name!r} at {url} was not begun by archbo")
+    return _header(content, name)
+
+
+def _goal_to_dict(goal: Goal) -> dict[str, Any]:
+    return {
+        "objectives": [asdict(objective) for objective in goal.objectives],
+        "bounds": [asdict(bound) for bound in goal.bounds],
+        "fidelities": dict(goal.fidelities),
+        "independent": sorted(goal.independent),
+        "reference": goal.reference,
+    }
+
+
+def _header(content: Mapping[str, Any], name: str) -> Header:
+    if content.get("format") != FORMAT:
+        raise DataError(
+            f"the study {name!r} is kept in format {content.get('format')!r}; this archbo reads {FORMAT}"
+        )
+    kept = content["goal"]
+    goal = Goal(
+        tuple(Objective(**part) for part in kept["objectives"]),
+        tuple(Bound(**part) for part in kept["bounds"]),
+        kept["fidelities"],
+        frozenset(kept["independent"]),
+        tuple(kept["reference"]) if kept["reference"] is not None else None,
+    )
+    return Header(content["space"], goal, content["settings"])
