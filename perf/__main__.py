@@ -5,6 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
+import torch
+
 from archbo.errors import ArchboError, UsageError
 from perf import (
     ask,
@@ -74,7 +76,9 @@ def _run(arguments: argparse.Namespace) -> None:
         tuple((arguments.only or "*").split(",")),
     )
     section = measurement.measure(settings)
-    text = section.markdown(_command(arguments), conditions(settings.repeats, settings.workers))
+    threads = 1 if measurement.has_workers else torch.get_num_threads()
+    told = conditions(settings.repeats, settings.workers, threads)
+    text = section.markdown(_command(arguments), told)
     if arguments.write:
         replace(PAGE, name, text)
     else:

@@ -48,7 +48,7 @@ def measure(settings: Settings) -> Section:
     return Section(
         "Path encoding",
         [Grid(header, rows)],
-        [f"Medians; {torch.get_num_threads()} threads in place of one."],
+        ["Medians of timings in turn."],
     )
 
 

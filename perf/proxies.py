@@ -88,7 +88,8 @@ def scores(space: SearchSpace, archs: list[str], seed: int, workers: int) -> pd.
 
 
 def seconds(space: SearchSpace) -> float:
-    """The median time that all thirteen measures of a reduced network take."""
+    """The median time that all thirteen measures of a reduced network take, on one thread."""
+    torch.set_num_threads(1)
     images, labels = random_images(16, resolution=16)
     small = EdgeCellSkeleton(channels=4, cells=1)
     took = []

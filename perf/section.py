@@ -65,13 +65,13 @@ class Section:
         return "\n\n".join([*parts, *map(_wrapped, [*self.notes, f"*{conditions}*"])])
 
 
-def conditions(repeats: int, workers: int) -> str:
-    """Seeds, processes, machine, versions and date, in two sentences."""
+def conditions(repeats: int, workers: int, threads: int = 1) -> str:
+    """Seeds, processes and the threads of each, machine, versions and date, in two sentences."""
     seeds = "Seed 0" if repeats == 1 else f"Seeds 0 to {repeats - 1}"
     processes = "one process" if workers == 1 else f"{workers} processes"
     versions = [f"{name} {installed}" for name in LIBRARIES if (installed := _version(name))]
     return (
-        f"{seeds}, {processes} of one thread. {os.cpu_count()} processors ({_processor()}), {platform.system()}; "
+        f"{seeds}, {processes} of {'one thread' if threads == 1 else f'{threads} threads'}. {os.cpu_count()} processors ({_processor()}), {platform.system()}; "
         f"Python {platform.python_version()}, {', '.join(versions)}; {datetime.now(UTC):%Y-%m-%d} UTC."
     )
 

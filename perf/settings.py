@@ -59,7 +59,8 @@ class Measurement:
         size: How large one repeat is unless given; 0 where it has one size only.
         unit: What ``size`` is the number of.
         has_rows: Whether it can be made of some of its rows only.
-        has_workers: Whether its repeats can run in several processes.
+        has_workers: Whether its repeats can run in several processes; otherwise it runs in this one, with all of its
+            threads.
     """
 
     measure: Callable[[Settings], Section]

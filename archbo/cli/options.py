@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperCommand, TyperOption
 
 from archbo.errors import ArchboError, UsageError
+
+if TYPE_CHECKING:
+    from typer._click import Context
 
 __all__ = ["CatalogCommand", "about", "check_files", "check_repeats", "names_of", "numbers_of"]
 
@@ -22,11 +25,11 @@ class CatalogCommand(TyperCommand):
     ``{predictors}`` in the help of an option stands for the names of the predictors, and so on.
     """
 
-    def get_help(self, ctx: typer.Context) -> str:
+    def get_help(self, ctx: "Context") -> str:
         """The help, with names for the braces."""
         from archbo import catalog
 
-        names = {
+        names: dict[str, Mapping[str, object]] = {
             "predictors": catalog.PREDICTORS,
             "encodings": catalog.ENCODINGS,
             "acquisitions": catalog.ACQUISITIONS,

@@ -109,7 +109,7 @@ def _table(
         "queries" if full is None else "cost",
         *(f"{method} (n={len(repeats)})" for method, repeats in runs.items()),
     )
-    marks: list[float] = [n for n in RUNGS if n < queries] + [queries]
+    marks: list[float] = [*(n for n in RUNGS if n < queries), queries]
     if full is not None:
         marks = [share * queries * full for share in SHARES]
     for cost in marks:

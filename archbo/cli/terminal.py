@@ -64,8 +64,9 @@ def show_each_warning_once() -> None:
 
 def abandon_output() -> None:
     """Let standard output end quietly: it cannot be written, and Python would say so once more at exit."""
-    if sys.stdout is sys.__stdout__:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    stream = sys.__stdout__
+    if stream is not None and sys.stdout is stream:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def progress_bar() -> Progress:

@@ -172,6 +172,7 @@ def warp_for(targets: str) -> Warp:
     return warps[one_of("targets", targets, list(warps))]()
 
 
+@final
 class WarpedPosterior(TransformedPosterior):
     """A posterior on a model's scale, taken back to the benchmark's unit: its draws and its moments.
 

@@ -46,7 +46,8 @@ class Consensus:
             dtype=torch.double,
             device="cpu",
         )
-        self.scale = float((proxies.reference_ranks @ self.signs).std().clamp_min(1e-9))
+        sums = proxies.reference_ranks @ self.signs
+        self.scale = max(float(sums.std()), 1e-9) if len(sums) > 1 else 1.0
 
     def __call__(self, X: Tensor) -> Tensor:
         """The consensus on rows ``X`` (``... x d``), ``...``; higher is better."""

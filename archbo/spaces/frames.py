@@ -1,6 +1,7 @@
 """Architectures in the rows of a data frame."""
 
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -36,9 +37,10 @@ def rows_of_frame(
             f"{source} has no column {arch_column!r} of architectures, nor {missing[0]!r} of the columns of space "
             f"{space.name}; it has {few(frame.columns)}"
         )
-    records = frame[list(space.columns)].to_dict("records")
-    texts = ({str(column): choice for column, choice in record.items()} for record in records)
-    return _rows(space.row_of, pd.Series(list(texts), index=frame.index), space, source)
+    # Cells stay NumPy's, so that a number in single precision is compared as one.
+    cells = zip(*(frame[column].to_numpy() for column in space.columns), strict=True)
+    choices = [dict(zip(space.columns, row, strict=True)) for row in cells]
+    return _rows(space.row_of, pd.Series(choices, index=frame.index, dtype=object), space, source)
 
 
 def _rows(
@@ -53,14 +55,14 @@ def _rows(
         except InvalidArchitectureError as error:
             bad.append((place, error))
     if bad:
-        place, error = bad[0]
+        place, first = bad[0]
         label = cells.index[place]
         # Where rows of a file were left out, their labels still count them.
-        number = label + 1 if isinstance(label, int) else place + 1
+        number = int(label) + 1 if isinstance(label, Integral) else place + 1
         more = f" ({len(bad) - 1:,} more such rows)" if len(bad) > 1 else ""
         raise DataError(
-            f"{source}, row {number}: {error}; is {space.name} its space?{more}"
-        ) from error
+            f"{source}, row {number}: {first}; is {space.name} its space?{more}"
+        ) from first
     X = torch.tensor(rows, dtype=torch.double).reshape(len(rows), space.n_columns)
     space.check(X)
     return X

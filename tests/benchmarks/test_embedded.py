@@ -33,7 +33,7 @@ def test_analog_architectures_match_the_published_accuracies(analog, nb201_table
     ours = analog.values("baseline_accuracy").flatten()[rows]
     assert spearmanr(ours, table["c10_test_200"]).statistic > 0.98
     # The best accuracy published for a cell on CIFAR-10 is 94.37 (arXiv 2001.00326).
-    assert analog.objective().best == pytest.approx(94.37, abs=0.5)
+    assert analog.evaluator().best == pytest.approx(94.37, abs=0.5)
 
 
 @pytest.mark.parametrize("dataset", NAS_BENCH_GRAPH_DATASETS)
@@ -51,13 +51,13 @@ def test_graph_tables_hold_their_space(dataset):
 def test_objective_is_the_column(name):
     benchmark = catalog.benchmark(name)
     assert benchmark.name == name
-    objective = benchmark.objective()
+    tabular, column = benchmark.evaluator(), benchmark.default_objective
     picked = torch.randperm(len(benchmark), generator=torch.Generator().manual_seed(0))[:20]
     for index in picked.tolist():
         arch = benchmark.space.archs(benchmark.X[index : index + 1])[0]
-        value = benchmark.metrics[benchmark.default_objective].iloc[index]
-        assert objective(arch) == objective(str(arch)) == value
-    assert objective(objective.argmax()) == objective.best == max(objective.Y)
+        value = benchmark.metrics[column].iloc[index]
+        assert tabular(arch) == tabular(str(arch)) == {column: value}
+    assert tabular(tabular.argbest())[column] == tabular.best == benchmark.metrics[column].max()
 
 
 def test_the_packages_of_the_tables_are_not_imported():

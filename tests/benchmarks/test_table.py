@@ -1,4 +1,4 @@
-"""Tables in, objectives out."""
+"""Tables in, goals on them out."""
 
 import pandas as pd
 import pytest
@@ -53,15 +53,16 @@ def test_table_is_read_as_written(write, ending):
 
 @every_format
 def test_a_single_numeric_column_is_the_objective(write, ending):
-    objective = read_table(write(frame(), ending), NB201).objective()
-    assert objective.column == "value"
-    assert [objective(arch) for arch in NB201.archs(cells())] == cells().sum(-1).tolist()
+    tabular = read_table(write(frame(), ending), NB201).evaluator()
+    assert tabular.goal.metrics == ("value",)
+    values = [tabular(arch)["value"] for arch in NB201.archs(cells())]
+    assert values == cells().sum(-1).tolist()
 
 
 def test_several_numeric_columns_want_a_name(write):
     benchmark = read_table(write(frame(other=1.0)), NB201)
-    with pytest.raises(DataError, match=r"name one with --objective: value, other"):
-        benchmark.objective()
+    with pytest.raises(DataError, match=r"name an objective: value, other"):
+        benchmark.evaluator()
 
 
 @every_format
@@ -78,7 +79,7 @@ def test_where_keeps_the_true_rows(write, ending):
     ("where", "message"),
     [
         ("absent", r"no column 'absent'; it has arch_str, value, never"),
-        ("value", r"column 'value' .* is float64; --where needs a boolean column"),
+        ("value", r"column 'value' .* is float64; where takes a boolean column"),
         ("never", r"holds no rows where never is true"),
     ],
 )
@@ -90,7 +91,9 @@ def test_bad_where_is_named(write, where, message):
 def test_architectures_may_have_another_column(write):
     path = write(frame().rename(columns={"arch_str": "cell"}))
     assert len(read_table(path, NB201, arch_column="cell")) == 20
-    with pytest.raises(DataError, match=r"no column 'arch_str'.* --arch-column: cell, value"):
+    with pytest.raises(
+        DataError, match=r"no column 'arch_str' of architectures.*; it has cell, value"
+    ):
         read_table(path, NB201)
 
 
@@ -127,19 +130,19 @@ def test_a_bad_value_is_named_with_row_count_and_remedy(write, ending, bad):
     table = frame(good=1.0)
     table.loc[[6, 9], "value"] = bad
     benchmark = read_table(write(table, ending), NB201)
-    message = rf"column 'value' is {bad} in 2 rows, the first is row 7 .*; drop them, .*--where"
-    for use in (benchmark.objective, benchmark.values):
+    message = rf"column 'value' is {bad} in 2 rows, the first is row 7 .*; drop them, .* where"
+    for use in (benchmark.evaluator, benchmark.values):
         with pytest.raises(DataError, match=message) as caught:
             use("value")
         assert table["arch_str"][6] in str(caught.value)
-    assert benchmark.objective("good").best == 1.0
+    assert benchmark.evaluator("good").best == 1.0
 
 
 def test_absent_column_is_named_with_those_there_are(write):
     benchmark = read_table(write(frame(note="text")), NB201)
     for column in ("accuracy", "note", "arch_str"):
         with pytest.raises(DataError, match=f"no numeric column '{column}'; it has value"):
-            benchmark.objective(column)
+            benchmark.evaluator(column)
 
 
 @every_format
@@ -147,13 +150,13 @@ def test_absent_column_is_named_with_those_there_are(write):
 def test_a_malformed_architecture_is_named_with_its_row(write, ending, text):
     table = frame()
     table.loc[3, "arch_str"] = text
-    with pytest.raises(DataError, match=r"table.*, row 4: .*; is it the right --space\?"):
+    with pytest.raises(DataError, match=r"table.*, row 4: .*; is nb201 its space\?"):
         read_table(write(table, ending), NB201)
 
 
 @pytest.mark.parametrize("space", [NB101, TOY, EdgeCellSpace.trans_nas_micro()])
 def test_a_wrong_space_is_suspected(write, space):
-    with pytest.raises(DataError, match=r"row \d+: .*is it the right --space\?"):
+    with pytest.raises(DataError, match=rf"row \d+: .*is {space.name} its space\?|no column"):
         read_table(write(frame(), "csv"), space)
 
 
@@ -174,7 +177,7 @@ def test_categorical_rows_are_read_from_their_columns(write, ending, kind):
     benchmark = read_table(write(table, ending), TOY)
     assert benchmark.X.equal(TOY.enumerate())
     assert list(benchmark.metrics) == ["value"]
-    assert benchmark.objective()("width=16,bias=False") == 4
+    assert benchmark.evaluator()("width=16,bias=False") == {"value": 4}
 
 
 def test_categorical_rows_are_read_from_text(write):
@@ -184,7 +187,7 @@ def test_categorical_rows_are_read_from_text(write):
 
 
 def test_categorical_columns_and_choices_are_checked(write):
-    with pytest.raises(DataError, match=r"no column 'bias' of space toy; it has width, value"):
+    with pytest.raises(DataError, match=r"'bias' of the columns of space toy; it has width, value"):
         read_table(write(toy_frame().drop(columns="bias")), TOY)
     table = toy_frame()
     table.loc[2, "width"] = 17
@@ -266,20 +269,21 @@ def benchmark_of(values):
 # Values repeat, so that ties are common.
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=12), st.integers(-4, 4), st.booleans())
 def test_rank_is_one_more_than_the_number_of_strictly_better(values, target, minimize):
-    objective = benchmark_of(values).objective(minimize=minimize)
+    tabular = benchmark_of(values).evaluator("-value" if minimize else "value")
     sign = -1 if minimize else 1
     better = sum(sign * value > sign * target for value in values)
-    assert objective.rank(sign * target) == 1 + better
-    assert objective.rank(objective.best) == 1
-    assert objective.best == max(sign * value for value in values)
+    assert tabular.rank(sign * target) == 1 + better
+    assert tabular.rank(tabular.best_gain) == 1
     best = (min if minimize else max)(values)
-    assert objective.argmax().row == (values.index(best),)
-    assert [objective((x,)) for x in range(len(values))] == [sign * value for value in values]
+    assert (tabular.best, tabular.best_gain) == (best, sign * best)
+    assert tabular.argbest().row == (values.index(best),)
+    assert [tabular([x])["value"] for x in range(len(values))] == values
 
 
 def test_single_precision_values_keep_their_ranks(write):
     table = frame()
     table["value"] = (table["value"] / 7).astype("float32")
-    objective = read_table(write(table, "parquet"), NB201).objective()
+    tabular = read_table(write(table, "parquet"), NB201).evaluator()
     for arch in table["arch_str"]:
-        assert objective.rank(objective(arch)) == 1 + sum(table["value"] > objective(arch))
+        value = tabular(arch)["value"]
+        assert tabular.rank(value) == 1 + sum(table["value"] > value)

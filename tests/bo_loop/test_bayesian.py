@@ -202,13 +202,15 @@ def test_a_space_of_one_architecture_is_left_after_one(rule):
 @pytest.mark.parametrize("factory", [qlog_nehvi, qlog_nparego])
 @pytest.mark.parametrize("goal", [FREE, BOUND], ids=str)
 def test_a_front_is_found_long_before_all_is_seen(factory, goal):
-    strategy = Bayesian(TOY, goal, acquisition=Maximize(factory), n_initial=4, seed=1)
-    log = run(strategy, metrics, 16)
     everything = log_of(goal, range(24), metrics).observed()[1]
     reference = goal.objectives_of(everything).min(0).values
-    share = goal.hypervolume(log.observed()[1], reference) / goal.hypervolume(everything, reference)
-    assert share > 0.95
-    assert all(goal.bounds == () or metrics(arch)["energy"] <= 3.5 for arch in log.front)
+    found = 0.0
+    for seed in range(3):
+        strategy = Bayesian(TOY, goal, acquisition=Maximize(factory), n_initial=4, seed=seed)
+        log = run(strategy, metrics, 16)
+        found += goal.hypervolume(log.observed()[1], reference) / 3
+        assert all(goal.bounds == () or metrics(arch)["energy"] <= 3.5 for arch in log.front)
+    assert found > 0.95 * goal.hypervolume(everything, reference)
 
 
 def test_one_objective_under_a_bound_ends_at_the_best_feasible():

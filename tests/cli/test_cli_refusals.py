@@ -44,7 +44,7 @@ def nb201(name, *options):
 BAD = [
     (nb201("bad_cell.csv"), r"bad_cell\.csv, row 2: malformed cell .*: write \|op~0\|"),
     (nb201("bad_op.csv"), r"bad_op\.csv, row 2: unknown operation 'nor_conv_5x5' in column op_0_1"),
-    (nb201("toy.csv"), r"toy\.csv has no column 'arch_str'; .*; --arch-column names another"),
+    (nb201("toy.csv"), r"toy\.csv has no column 'arch_str' .*; --arch-column names another"),
     (nb201("cells.csv", "--queries", "3"), r"queries must be between 1 and 2, .*cells; got 3"),
     (("search", "--table", "cells.csv", "--space", "nb101"), r"row 1: .*is nb101 its space\?"),
     (

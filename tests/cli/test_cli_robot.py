@@ -6,7 +6,7 @@ import pytest
 from cli_runs import TOY, check_runs, column
 
 ROBOT = ("robot", *TOY[1:])
-OPTIONS = ("--queries", 6, "--proxies", "latency,accuracy")
+OPTIONS = ("--queries", 4, "--proxies", "latency,accuracy")
 
 
 def robot(archbo, *arguments):
@@ -30,17 +30,17 @@ def test_robot_reports_what_it_recommends(archbo, folder):
     )
     for run in result["runs"][:2]:
         asked = [query["arch"] for query in run["queries"]]
-        assert len(set(asked)) == 6
+        assert len(set(asked)) == 4
         for number, query in enumerate(run["queries"], 1):
             assert query["report"] in {latency[arch] for arch in asked[:number]}
         assert run["recommended"] in asked
         assert latency[run["recommended"]] == run["queries"][-1]["report"]
     # What both proxies rank first.
     assert result["runs"][0]["queries"][0]["arch"] == "width=32,depth=4,skip=yes"
-    again, _ = robot(archbo, *options)
+    again, _ = robot(archbo, *options, "--baseline", "none")
     for run in (*result["runs"], *again["runs"]):
         del run["seconds"]
-    assert again == result
+    assert again["runs"] == result["runs"][:2]
 
 
 def test_what_is_recommended_is_named_where_it_is_not_the_best(archbo, folder, monkeypatch):

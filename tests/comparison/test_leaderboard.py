@@ -1,11 +1,13 @@
 """One predictor scored on one table."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import kendalltau, norm
 
 from archbo import catalog
+from archbo.benchmarks import Benchmark
 from archbo.comparison import (
     check_train_sizes,
     evaluate,
@@ -13,11 +15,12 @@ from archbo.comparison import (
     training_sample,
 )
 from archbo.errors import UsageError
+from archbo.spaces import CategoricalSpace
 
 
 @pytest.fixture(scope="module")
 def goal():
-    return catalog.benchmark("nb201").objective()
+    return catalog.benchmark("nb201").evaluator()
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def test_samples_are_those_of_numpy_and_leave_the_rest():
 
 
 def test_scores_are_those_of_the_predictor_on_all_other_rows(goal, scored):
-    X, Y = goal.benchmark.X, goal.Y
+    X, Y = goal.benchmark.X, goal.benchmark.values("baseline_accuracy")
     order = np.random.default_rng(1).permutation(len(X))
     space = goal.benchmark.space
     gp = catalog.predictor("gp", space, catalog.encoding("one-hot", space))
@@ -76,13 +79,21 @@ def test_sizes_that_leave_nothing_are_refused(goal, size):
         evaluate("gp", "default", catalog.predictor("gp", goal.benchmark.space), goal, size, seed=0)
 
 
+def test_a_table_too_small_says_so():
+    space = CategoricalSpace("few", {"width": list(range(6))})
+    metrics = pd.DataFrame({"accuracy": range(6)})
+    few = Benchmark("few", space, space.enumerate(), metrics, "accuracy", "made up").evaluator()
+    with pytest.raises(UsageError, match=r"few has 6 architectures; .* takes twelve"):
+        check_train_sizes([2], few)
+
+
 def test_an_objective_to_be_minimised_is_learned_upside_down(goal):
     benchmark = goal.benchmark
-    down = benchmark.objective(goal.column, minimize=True)
+    down = benchmark.evaluator("-baseline_accuracy")
     made = catalog.predictor("gp", benchmark.space, catalog.encoding("one-hot", benchmark.space))
     found = evaluate("gp", "one-hot", made, down, 40, seed=1)
     assert torch.from_numpy(found.truth).equal(
-        -goal.Y[training_sample(len(goal), 40, seed=1)[1]].flatten()
+        -benchmark.values("baseline_accuracy")[training_sample(len(goal), 40, seed=1)[1]].flatten()
     )
     assert found.kendall > 0.3
 

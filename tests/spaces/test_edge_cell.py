@@ -8,8 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archbo import catalog
-from archbo.acquisition import FixedCandidates
+from archbo import Optimizer, catalog
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.proxies import EdgeCellSkeleton, TransNASSkeleton, network, read_suite_zero
 from archbo.spaces import EdgeCellSpace
@@ -150,9 +149,7 @@ def test_own_zero_and_identity_operations_mean_what_those_of_nas_bench_201_mean(
 
 def test_a_search_in_such_a_space_goes_on_after_its_first_fit():
     for mine in (own(), EdgeCellSpace("plain", ["zero", "identity", "conv3x3"], notation="nb201")):
-        optimizer = catalog.optimizer(
-            mine, candidates=FixedCandidates(mine, mine.enumerate()), seed=0
-        )
+        optimizer = Optimizer(mine, seed=0)
         for value in range(12):
             (arch,) = optimizer.ask()
             optimizer.tell([arch], [float(arch.row.count(2)) + value / 100])

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -310,6 +310,7 @@ class _Fused(torch.autograd.Function):
         return grad * gradient, None
 
 
+@final
 class _StepSize:
     """Nesterov's dual averaging (Hoffman and Gelman, arXiv 1111.4246, section 3.2)."""
 
@@ -330,6 +331,7 @@ class _StepSize:
         self.current = math.exp(log_step)
 
 
+@final
 class _Variance:
     """Variances of what is shown, over chains and iterations."""
 

@@ -12,7 +12,12 @@ from torch import Generator, Tensor
 
 from archbo.encodings import Encoding
 from archbo.predictors.gaussian_processes.gp import GaussianProcess, fit_or_keep
-from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, ParameterOf, scaled
+from archbo.predictors.gaussian_processes.kernels import (
+    GroupedKernel,
+    ParameterOf,
+    matern52,
+    scaled,
+)
 from archbo.predictors.gaussian_processes.map_fit import BAD_FACTOR, negative_log_posterior
 from archbo.randomness import generator
 from archbo.spaces import SearchSpace
@@ -26,7 +31,8 @@ STEPS, RATE = 30, 0.02
 """Of Adam; more of them fit the network to the noise."""
 
 
-class DeepKernel(GroupedMaternKernel):
+@final
+class DeepKernel(GroupedKernel):
     """A Matern-5/2 kernel of features and of what a network makes of them.
 
     ``k(x, y) = m(r^2 + |f(x) - f(y)|^2)`` with the weighted distance ``r`` of ``GroupedMaternKernel`` and
@@ -56,6 +62,9 @@ class DeepKernel(GroupedMaternKernel):
     def network(self) -> list[torch.nn.Parameter]:
         """The weights of the network."""
         return [self.A, self.b, self.C]
+
+    def _covariance(self, square: Tensor) -> Tensor:
+        return matern52(square)
 
     def draw(self, generator: Generator) -> None:
         """Draw the network's weights from their priors."""

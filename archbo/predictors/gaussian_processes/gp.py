@@ -21,7 +21,7 @@ from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import Predictor, Rows
 from archbo.predictors.gaussian_processes.kernels import matern
 from archbo.predictors.gaussian_processes.map_fit import BAD_FACTOR, fit_posterior_mode
-from archbo.predictors.gaussian_processes.pool_gp import PoolGP
+from archbo.predictors.gaussian_processes.pool_gp import PoolGP, PoolModel
 from archbo.predictors.ordinary import ordinary
 from archbo.predictors.warps import Targets, warp_for
 from archbo.spaces import SearchSpace
@@ -208,7 +208,7 @@ def relative(
     return make
 
 
-def fit_or_keep(model: PoolGP, observations: slice = slice(None)) -> None:
+def fit_or_keep(model: PoolModel, observations: slice = slice(None)) -> None:
     """Fit the hyperparameters to some of the observations.
 
     Where no step of that succeeds they stay as they are, with a ``NumericalWarning``.

@@ -5,7 +5,7 @@ kernel=rbf(encoding))`` wants it.
 """
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal, Self, final
 
@@ -20,6 +20,7 @@ from archbo.predictors.ordinary import ordinary
 from archbo.randomness import generator
 
 __all__ = [
+    "CountKernel",
     "GroupedKernel",
     "GroupedMaternKernel",
     "GroupedRBFKernel",
@@ -30,6 +31,7 @@ __all__ = [
     "TanimotoKernel",
     "infinite_width_bnn",
     "matern",
+    "matern52",
     "product_of_parts",
     "rbf",
     "scaled",
@@ -45,7 +47,7 @@ Sharing = Literal["group", "feature", "all"]
 """What shares a weight: the features of a group, none (automatic relevance determination), or all."""
 
 
-class GroupedKernel(Kernel):  # type: ignore[misc]
+class GroupedKernel(Kernel, ABC):  # type: ignore[misc]
     """A stationary kernel of a weighted distance with one learned weight per group of features.
 
     ``k(x, y) = m(r^2)``, ``r^2 = sum_g w_g |x_g - y_g|^2``. Relevance is thus learned for a decision, a path
@@ -104,12 +106,18 @@ class GroupedKernel(Kernel):  # type: ignore[misc]
         return self._covariance(square)
 
 
+@final
 class GroupedMaternKernel(GroupedKernel):
     """The Matern-5/2 kernel ``m(r^2) = (1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r)`` with a weight per group."""
 
     def _covariance(self, square: Tensor) -> Tensor:
-        covariance: Tensor = _Matern52.apply(5 * square)  # type: ignore[no-untyped-call]
-        return covariance
+        return matern52(square)
+
+
+def matern52(square: Tensor) -> Tensor:
+    """``(1 + sqrt(5) r + 5/3 r^2) exp(-sqrt(5) r)`` of ``r^2`` (any shape), whose gradient is finite at 0."""
+    covariance: Tensor = _Matern52.apply(5 * square)  # type: ignore[no-untyped-call]
+    return covariance
 
 
 class _Matern52(torch.autograd.Function):
@@ -142,10 +150,11 @@ class GroupedRBFKernel(GroupedKernel):
         return (-0.5 * square).exp()
 
 
-class LinearKernel(Kernel):  # type: ignore[misc]
-    """Products ``<x, y> = sum_g w_g x_g . y_g`` of counts with one learned weight per group; the base of others.
+class CountKernel(Kernel, ABC):  # type: ignore[misc]
+    """A kernel of products ``<x, y> = sum_g w_g x_g . y_g`` of counts with one learned weight per group.
 
-    The prior of ``log w_g`` is normal around ``-log(G size_g)``, so that a priori all groups matter alike.
+    The prior of ``log w_g`` is normal around ``-log(G size_g)``, so that a priori all groups matter alike. A subclass
+    implements ``_covariance``.
 
     Args:
         groups: ``D`` integers from 0 to G-1, the group of each feature.
@@ -178,13 +187,21 @@ class LinearKernel(Kernel):  # type: ignore[misc]
             return self._covariance((x1 * x2).sum(-1), first, second)
         return self._covariance(x1 @ x2.mT, first.unsqueeze(-1), second.unsqueeze(-2))
 
+    @abstractmethod
     def _covariance(self, product: Tensor, first: Tensor, second: Tensor) -> Tensor:
         """The covariance, given ``<x, y>``, ``<x, x>`` and ``<y, y>``."""
+
+
+@final
+class LinearKernel(CountKernel):
+    """The products ``<x, y>`` themselves."""
+
+    def _covariance(self, product: Tensor, first: Tensor, second: Tensor) -> Tensor:
         return product
 
 
 @final
-class TanimotoKernel(LinearKernel):
+class TanimotoKernel(CountKernel):
     """``<x, y> / (<x, x> + <y, y> - <x, y>)`` of counts: what two have in common, of all that they have.
 
     Positive definite on non-negative features (Ralaivola et al. 2005, doi 10.1016/j.neunet.2005.07.009).
@@ -197,7 +214,7 @@ class TanimotoKernel(LinearKernel):
 
 
 @final
-class SubtreeKernel(LinearKernel):
+class SubtreeKernel(CountKernel):
     """The Weisfeiler-Lehman subtree kernel on the counts of a ``WLEncoding``, with a weight per iteration.
 
     ``<x, y> / sqrt(<x, x> <y, y>)`` with ``<x, y> = sum_h w_h x_h . y_h`` (NAS-BOWL, arXiv 2006.07556). Two

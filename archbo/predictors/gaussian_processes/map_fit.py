@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, final
 
 import torch
 from linear_operator.utils.errors import NanError, NotPSDError
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from archbo.predictors.gaussian_model import cholesky
-from archbo.predictors.gaussian_processes.pool_gp import PoolGP
+from archbo.predictors.gaussian_processes.pool_gp import PoolModel
 
 __all__ = [
     "Objective",
@@ -54,7 +54,7 @@ Objective: TypeAlias = Callable[[Tensor], tuple[float, Tensor]]
 """Value and gradient (``p``) at a point (``p``)."""
 
 
-def fit_posterior_mode(model: PoolGP, observations: slice = slice(None)) -> None:
+def fit_posterior_mode(model: PoolModel, observations: slice = slice(None)) -> None:
     """Set the hyperparameters to their maximum a posteriori, the constant mean to its closed form.
 
     Small dense matrices straight through autograd and L-BFGS; GPyTorch's general machinery takes some ten
@@ -156,6 +156,7 @@ def climb(objective: Objective, x: Tensor, *, max_iterations: int = MAX_ITERATIO
     return x
 
 
+@final
 class _Best:
     """An objective that remembers its best point.
 
@@ -186,7 +187,9 @@ def log_priors(model: torch.nn.Module) -> Tensor | float:
     return total
 
 
-def negative_log_posterior(model: PoolGP, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def negative_log_posterior(
+    model: PoolModel, inputs: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
     """Up to a constant, at features ``n x D``; and the generalised-least-squares mean."""
     noise = model.noise_at(inputs) * torch.eye(len(targets)).to(targets)
     covariance = model.covar_module(inputs).to_dense() + noise

@@ -19,7 +19,7 @@ from archbo.predictors.base import Predictor, Rows, Values
 from archbo.predictors.gaussian_model import cholesky
 from archbo.predictors.gaussian_processes.gp import KernelFactory, fit_or_keep, log_constraint
 from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel, ParameterOf
-from archbo.predictors.gaussian_processes.pool_gp import PoolGP
+from archbo.predictors.gaussian_processes.pool_gp import PoolModel
 from archbo.predictors.ordinary import ordinary, ordinary_tensor
 from archbo.predictors.warps import RankWarp
 from archbo.spaces import SearchSpace
@@ -137,7 +137,7 @@ class TaskKernel(Kernel):  # type: ignore[misc]
 
 
 @final
-class TaskGP(PoolGP):
+class TaskGP(PoolModel):
     """A Gaussian process over tasks that is an ordinary model of the last one, the target.
 
     Its rows are those of the space; with one column more, the number of the task, they are of any task.

@@ -1,6 +1,7 @@
 """A Gaussian process that scores large pools quickly."""
 
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, final
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform
@@ -17,37 +18,38 @@ from archbo.predictors.gaussian_model import check_request, cholesky
 from archbo.predictors.ordinary import ordinary, ordinary_tensor
 from archbo.spaces import SearchSpace
 
-__all__ = ["PoolGP", "fixed_gp"]
+__all__ = ["PoolGP", "PoolModel", "fixed_gp"]
 
 OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
 """What keeps a Cholesky factor from failing for rounding errors."""
 
 
-class PoolGP(SingleTaskGP):
+class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of its bases differ
     """A ``SingleTaskGP`` whose marginal posterior at a large pool of rows is closed-form.
 
     For ``b x 1 x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
     one factor over the training rows serves all. Joint posteriors can be drawn from even where the kernel
     cannot tell architectures apart: each value has a tiny variance of its own.
+
+    A subclass implements ``noise`` and ``noise_at``.
     """
 
     _factors: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
+    @abstractmethod
     def noise(self) -> Tensor:
         """The variance of the observation noise, ``1``."""
-        noise: Tensor = self.likelihood.noise
-        return noise
 
+    @abstractmethod
     def noise_at(self, features: Tensor) -> Tensor:
         """The variance of the observation noise at features ``n x D``: ``n``, or ``1`` for all."""
-        return self.noise
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy starts from: what can be computed again is not in it."""
         return {**self.__dict__, "_factors": None, "prediction_strategy": None}
 
-    def train(self, mode: bool = True) -> "PoolGP":
+    def train(self, mode: bool = True) -> "PoolModel":
         """Parameters may change now, so what was computed from them is dropped."""
         self._factors = None
         return super().train(mode)
@@ -125,6 +127,19 @@ class PoolGP(SingleTaskGP):
         explained = torch.linalg.solve_triangular(L, cross.T, upper=False).square().sum(0)
         prior = self.covar_module(features, diag=True)
         return mean, (prior - explained).clamp_min(1e-12)
+
+
+@final
+class PoolGP(PoolModel):
+    """A Gaussian process whose noise is the same everywhere."""
+
+    @property
+    def noise(self) -> Tensor:
+        noise: Tensor = self.likelihood.noise
+        return noise
+
+    def noise_at(self, features: Tensor) -> Tensor:
+        return self.noise
 
 
 def fixed_gp(space: SearchSpace, X: Tensor, Z: Tensor) -> PoolGP:
