@@ -1,5 +1,6 @@
 """Search loops: ask for architectures, tell their values."""
 
+from archbo.bo_loop.ask_tell import AskTell
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.run import run
 from archbo.bo_loop.strategies.bayesian import Bayesian
@@ -15,6 +16,7 @@ from archbo.bo_loop.strategy import Proposals, Strategy
 
 __all__ = [
     "NSGA2",
+    "AskTell",
     "Bayesian",
     "FidelityBayesian",
     "GuidedEvolution",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from archbo.bo_loop.ask_tell import AskTell
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.strategy import Strategy
 from archbo.errors import NothingLeftError, UsageError
@@ -13,7 +14,7 @@ __all__ = ["run"]
 
 
 def run(
-    search: Optimizer | Strategy,
+    search: AskTell | Strategy,
     evaluate: Callable[..., Any],
     n_queries: int | None = None,
     *,
@@ -55,7 +56,7 @@ def run(
         >>> print(*log.best)
         width=32,depth=2 3.0
     """
-    optimizer = search if isinstance(search, Optimizer) else Optimizer(search)
+    optimizer = search if isinstance(search, AskTell) else Optimizer(search)
     if (n_queries is None) == (budget is None):
         raise UsageError("give either n_queries or budget")
     if n_queries is not None and n_queries < 1:
@@ -84,7 +85,7 @@ def run(
 class _Purse:
     """What is left of a budget, in evaluations or in their cost."""
 
-    def __init__(self, optimizer: Optimizer, n_queries: int | None, budget: float | None) -> None:
+    def __init__(self, optimizer: AskTell, n_queries: int | None, budget: float | None) -> None:
         self.optimizer, self.budget = optimizer, budget
         self._before, self._ended = optimizer.log.spent, self._n_ended
         self._n_queries = n_queries
@@ -120,11 +121,10 @@ class _Purse:
             return self.optimizer.ask_trials(q)
         left = self._unspent
         goal, log = self.optimizer.goal, self.optimizer.log
-        none_yet = not log.select(State.TOLD, fidelity=goal.target)
-        if goal.fidelities and none_yet and left < self._below + self._dearest:
-            trials = [self.optimizer.promote()]
-        else:
-            trials = self.optimizer.ask_trials(q)
+        if goal.fidelities and not log.select(State.TOLD, fidelity=goal.target):
+            # What one evaluation at the target costs is kept back.
+            q = min(q, int((left - self._dearest) / self._below))
+        trials = self.optimizer.ask_trials(q) if q > 0 else [self.optimizer.promote()]
         paid = []
         for trial in trials:
             left -= trial.cost
@@ -137,7 +137,7 @@ class _Purse:
 
 
 def _evaluate(
-    optimizer: Optimizer,
+    optimizer: AskTell,
     evaluate: Callable[..., Any],
     trial: Trial,
     catch: tuple[type[Exception], ...],

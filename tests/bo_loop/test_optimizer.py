@@ -198,8 +198,8 @@ def test_trials_at_other_fidelities():
 
 
 def test_a_trial_at_a_cheaper_fidelity_may_be_dropped():
-    optimizer = Optimizer(FIDELITIES and Bayesian(TOY, FIDELITIES, seed=0))
-    optimizer.log = optimizer.log.asked(TOY.enumerate()[:1], ["short"])
+    log = Log(TOY, FIDELITIES).asked(TOY.enumerate()[:1], ["short"])
+    optimizer = Optimizer(TOY, FIDELITIES, log=log, seed=0)
     optimizer.drop(optimizer.log.trials)
     assert optimizer.log.trials[0].state == State.DROPPED
 
@@ -259,7 +259,7 @@ def test_an_optimizer_can_be_pickled_and_goes_on():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Optimizer("nb201"), "an Optimizer takes a strategy or a space; got 'nb201'"),
+        (lambda: Optimizer("nb201"), "Optimizer takes a strategy; got 'nb201'"),
         (lambda: Optimizer(TOY, predictor="gp"), "a predictor is a Predictor"),
         (lambda: Optimizer(TOY, predictor=[None]), "a predictor is a Predictor"),
         (lambda: Optimizer(TOY, acquisition="log_ei"), "an acquisition is a rule .* got 'log_ei'"),

@@ -108,12 +108,13 @@ def test_a_value_of_another_kind_is_an_error_that_names_the_architecture(wrong):
 
 
 @pytest.mark.parametrize("budget", [200, 211, 260, 300])
-def test_a_small_budget_still_pays_for_one_evaluation_at_the_target(budget):
+@pytest.mark.parametrize("q", [1, 4])
+def test_a_small_budget_still_pays_for_one_evaluation_at_the_target(budget, q):
     def train(arch, fidelity):
         return value(arch) + (90 if fidelity == "full" else 0)
 
     goal = Goal.parse("accuracy", fidelities=COSTS)
-    log = run(FidelityBayesian(TOY, goal, n_initial=5, seed=0), train, budget=budget)
+    log = run(FidelityBayesian(TOY, goal, n_initial=5, seed=0), train, budget=budget, q=q)
     assert log.spent <= budget
     *cheap, last = log.trials
     assert last.fidelity == "full"

@@ -1,7 +1,7 @@
 """Bayesian optimization with cheap evaluations beside full ones."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Generator, Tensor
@@ -19,7 +19,7 @@ from archbo.log import Log, State
 from archbo.predictors import MultiTaskGP, Predictor
 from archbo.spaces import ArchLike, SearchSpace
 
-__all__ = ["FidelityBayesian"]
+__all__ = ["FidelityBayesian", "bayesian"]
 
 N_INITIAL = 20
 """The number of random architectures at the first fidelity at the start."""
@@ -210,3 +210,15 @@ class FidelityBayesian(Bayesian):
                 ]
                 worth[stage] = sum(shares) / len(shares) / costs[stage]
         return max(range(len(costs)), key=worth.__getitem__)
+
+
+def bayesian(
+    space: SearchSpace,
+    goal: Goal | None = None,
+    *arguments: Any,  # noqa: ANN401 - those of the strategy
+    **options: Any,  # noqa: ANN401 - those of the strategy
+) -> Bayesian:
+    """``FidelityBayesian`` where the goal has fidelities, else ``Bayesian``, with these arguments."""
+    if isinstance(goal, Goal) and goal.fidelities:
+        return FidelityBayesian(space, goal, *arguments, **options)
+    return Bayesian(space, goal, *arguments, **options)
