@@ -198,9 +198,9 @@ print(f"recommended in the end: {named}")
 print(f"{goal(named):.2f} %, rank {table.rank(goal(named))} of {len(benchmark):,}")
 
 # %% [markdown]
-# The winner is named by the posterior and not by the highest value, which may be that of a lucky training; with this signal
-# both agree. A higher signal is not always a better cell. How much of where a search ends is luck cannot be told from a
-# single one.
+# The winner is named by the posterior and not by the highest signal, which may be that of a lucky training. Here the two
+# part ways after query 8, and the cell of the highest signal is the slightly better one. A higher signal is not always a
+# better cell: compare queries 2, 5 and 7. How much of this is luck cannot be told from a single search.
 #
 # ## Compared with RoBoT as published, and with chance
 #
@@ -269,9 +269,9 @@ pd.DataFrame(
 ).round(2)
 
 # %% [markdown]
-# RoBoT begins ahead, because the others begin with a random combination and a random cell. The published method has to find
-# the signs of fifteen proxies, too, and is about as good as chance here. Three parts are few; `archbo robot` searches with
-# more seeds.
+# RoBoT begins ahead, because the others begin with a random combination and a random cell, and in the end it is ahead or
+# level in each part. The published method, which has to find the signs of fifteen proxies as well, comes second. Three parts
+# are few; `archbo robot` searches with more seeds.
 #
 # ## Weights that were tried, and weights that were learned
 #
@@ -323,9 +323,9 @@ axes.legend(frameon=False, fontsize=8)
 figure
 
 # %% [markdown]
-# All weights began alike. The ones of `flatness` and `plain`, which run against the goal over all cells, have turned negative,
-# and so have those of `fisher`, `grad_norm` and `snip`, which run against it among the best. `zen`, the best guide among
-# those, has gained most. The search was shown none of these correlations, only twenty signals.
+# All weights began alike. `flatness`, `synflow` and `zen`, the three best guides among the best tenth of the cells, have gained
+# most. `plain` and `nwot` have turned negative, and `zico` counts for nothing any more. The search was shown none of these
+# correlations, only twenty signals, most of them of good cells.
 #
 # ## What `trust` does
 #
@@ -346,10 +346,10 @@ for trust in (0.0, 0.3, 0.6, 0.9, 1.2):
 print(f"different cells from trust 0 to 1.2: {len(set(chosen.values()))}")
 
 # %% [markdown]
-# Here it had a say in the queries already. To see what it is worth takes more than one search: let the surrogate learn
-# from as many random cells, many times over, and name the best cell of the first part. It is told the goal itself, or the
-# signal from above, or a signal that is further from the goal: the accuracy of networks trained for noisy analog hardware,
-# measured on it (`analog_accuracy`).
+# It does, but one search cannot say whether for the better, and trust had a say in the queries already. So let the surrogate
+# learn from as many random cells, many times over, and name the best cell of the first part. It is told the goal itself, or
+# the signal from above, or a signal that is further from the goal: the accuracy of networks trained for noisy analog
+# hardware, measured on it (`analog_accuracy`).
 
 # %%
 X, truth = parts[0].X, parts[0].values(GOAL).flatten()
@@ -386,5 +386,5 @@ pd.DataFrame(summary).rename_axis("trust").round(2)
 # %% [markdown]
 # If the surrogate is told the goal, it needs no trust, and trust does harm. If it is told the signal from above, trust makes no
 # difference that these draws could show. If it is told the analog accuracy, which knows less of the goal, trust lowers the
-# regret. The default, 0.9, is meant for cheap signals such as a few epochs; if you tell what you want in the end, give
+# regret by about a third. The default, 0.9, is meant for cheap signals such as a few epochs; if you tell what you want in the end, give
 # `RoBoT(space, trust=0, seed=0)`, or `--trust 0` to `archbo robot`.

@@ -11,6 +11,9 @@ torch.set_num_threads(1)
 settings.register_profile("archbo", deadline=None, print_blob=True)
 settings.load_profile("archbo")
 
+# Doctests are looked for in every module, and two of these have one name.
+collect_ignore = ["conftest.py", "cli/conftest.py"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -16,7 +16,7 @@ def proxies_of(space):
     """Those that come with archbo, and for other spaces scores of very small networks, or numbers from the rows."""
     if space.name in SHIPPED:
         return shipped(space)
-    if space is TOY:
+    if space == TOY:
         X = space.enumerate()
         return ProxyTable(
             space, X, X.cumsum(-1), space.columns, nodes=X.unsqueeze(-1), node_names=["size"]

@@ -9,8 +9,10 @@ from typer import TyperException
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from archbo.catalog.tables import DOCUMENTS, renew
+from archbo.catalog.__main__ import main
+from archbo.catalog.tables import DOCUMENTS, full, renew
 from archbo.cli import app
+from archbo.errors import DataError, UsageError
 from archbo.spaces import CategoricalSpace
 
 ROOT = Path(__file__).parents[1]
@@ -95,3 +97,24 @@ def test_every_page_is_linked_from_the_readme():
 
 def test_readme_is_short():
     assert len((ROOT / "README.md").read_bytes()) <= 7000
+
+
+def test_the_tables_are_printed_and_written(tmp_path, monkeypatch, capsys):
+    main([])
+    assert capsys.readouterr().out == full() + "\n"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"README\.md"):
+        main(["--write"])
+    (tmp_path / "docs").mkdir()
+    for name in DOCUMENTS:
+        (tmp_path / name).write_text("before\n<!-- catalog -->\n<!-- end -->\nafter\n")
+    main(["--write"])
+    for name, table in DOCUMENTS.items():
+        assert (
+            tmp_path / name
+        ).read_text() == f"before\n<!-- catalog -->\n{table()}\n<!-- end -->\nafter\n"
+
+
+def test_the_tables_take_no_other_argument():
+    with pytest.raises(UsageError, match="--help"):
+        main(["--help"])

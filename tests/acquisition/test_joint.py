@@ -97,5 +97,5 @@ def test_belief_takes_variances_of_noise_and_one_output(rows):
     torch.testing.assert_close(noisy.mean, clean.mean)
     torch.testing.assert_close(noisy.variance, clean.variance + noise, rtol=1e-6, atol=1e-9)
     for wrong in ([1], [0, 0], []):
-        with pytest.raises(UsageError, match="the model has one output, number 0"):
+        with pytest.raises(UsageError, match="but the model has one output; give"):
             believer.posterior(rows, wrong)

@@ -38,7 +38,7 @@ OUTCOME_RULES = {name: rule for name, rule in EVERY.items() if name not in RULES
 @cache
 def fitted(name, space, X, Y):
     """One fit for all tests, of the same rows and values."""
-    return PREDICTORS[name](space, None).fit(*map(list, (X, Y)), seed=5)
+    return PREDICTORS[name](space, None).fit(list(map(list, X)), list(Y), seed=5)
 
 
 VARIANTS = {

@@ -66,7 +66,7 @@ def test_encodings_of_spaces_of_one_name_are_not_equal_and_do_not_add():
         UsageError, match=r"one space can be joined; got \['s'\]: choices of column"
     ):
         first + other
-    with pytest.raises(UsageError, match="another space that is named 's' too, but differs: "):
+    with pytest.raises(UsageError, match="the proxies are of another space named s"):
         ZeroCostEncoding(OTHER, table())
 
 

@@ -137,7 +137,7 @@ def test_a_default_device_changes_nothing(elsewhere, tmp_path):
     options = {"nodes": ["snip"], "skeleton": skeleton}
     frame = score(NB201, X, images, labels, tuple(MEASURES), path=file, **options)
     again = score(NB201, X, images, labels, tuple(MEASURES), path=file, **options)
-    net = network(NB201, tuple(X[0].int().tolist()), skeleton)
+    net = network(NB201, X[0].int().tolist(), skeleton)
     alone = compute(net, images, labels, tuple(MEASURES))
     read = ProxyTable.read(file, NB201)
     lazy = computed(nodes=["snip"])

@@ -105,8 +105,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
 def test_a_file_of_scores_is_a_table_for_benchmarks(tmp_path):
     X, path = rows(3), tmp_path / "scores.parquet"
     table = scored(X, path=path)
-    goal = read_table(path, NB201).objective("snip")
-    assert goal(NB201.archs(X)[1]) == table.snip[1]
+    tabular = read_table(path, NB201).evaluator("snip")
+    assert tabular(NB201.archs(X)[1]) == {"snip": table.snip[1]}
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,10 @@ def close(known, found, reference, names):
 @pytest.mark.parametrize("name", ["synflow", "nwot", "jacov", "params"])
 def test_small_networks_tell_of_accuracy_what_published_scores_do(name, nb201_table):
     benchmark = read_table(nb201_table, NB201, where="is_valid_net")
-    accuracy, table = benchmark.objective("c10_val_200"), shipped(NB201)
+    accuracy, table = benchmark.values("c10_val_200").flatten(), shipped(NB201)
     published = ProxyTable.from_benchmark(benchmark, [f"c10_zc_{name}"])
     own, theirs = (
-        spearman(known.ranks(benchmark.X)[:, place].numpy(), accuracy.Y.flatten().numpy())
+        spearman(known.ranks(benchmark.X)[:, place].numpy(), accuracy.numpy())
         for known, place in ((table, table.names.index(name)), (published, 0))
     )
     assert own >= 0.95 * theirs > 0.6
@@ -121,7 +121,7 @@ def test_a_space_that_shares_a_name_has_none():
 def test_the_command_line_advises_what_works():
     for space, command in (
         (catalog.space("nb101"), True),
-        (CategoricalSpace("toy", {"a": "b"}), False),
+        (CategoricalSpace("toy", {"a": ["b"]}), False),
     ):
         with pytest.raises(NoProxiesError) as found:
             shipped(space)

@@ -40,7 +40,7 @@ def test_is_found_by_its_name(command, tmp_path):
     file = tmp_path / "results.json"
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
-        [sys.executable, "-m", "archbo.cli", *command, "--json", str(file)],
+        [sys.executable, "-m", "archbo", *command, "--json", str(file)],
         env={**os.environ, "PYTHONPATH": paths},
         check=True,
         capture_output=True,
