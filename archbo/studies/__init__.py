@@ -2,5 +2,6 @@
 
 from archbo.studies.sampler import ArchSampler, arch_of
 from archbo.studies.study import Header, Study, read_header
+from archbo.studies.worker import work
 
-__all__ = ["ArchSampler", "Header", "Study", "arch_of", "read_header"]
+__all__ = ["ArchSampler", "Header", "Study", "arch_of", "read_header", "work"]

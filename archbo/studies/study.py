@@ -1,5 +1,6 @@
 """A search that is kept in a database and goes on in any process."""
 
+import contextlib
 import os
 import socket
 import warnings
@@ -17,7 +18,6 @@ from archbo.bo_loop import AskTell, Strategy
 from archbo.errors import DataError, NothingLeftError, UsageError
 from archbo.goals import Bound, Goal, Objective
 from archbo.log import Log, State, Trial
-from archbo.spaces import SearchSpace
 from archbo.studies.sampler import ArchSampler
 from archbo.studies.storage import (
     CONSTRAINT,
@@ -113,7 +113,9 @@ class Study(AskTell):
         content = study.user_attrs.get(HEADER)
         if content is None:
             if study.get_trials(deepcopy=False):
-                raise DataError(f"the study {self.name!r} was not begun by archbo; give it another name")
+                raise DataError(
+                    f"the study {self.name!r} was not begun by archbo; give it another name"
+                )
             kept = {"format": FORMAT, "space": self.space.content, "goal": _goal_to_dict(goal)}
             study.set_user_attr(HEADER, {**kept, "settings": settings})
             with warnings.catch_warnings():
@@ -181,6 +183,43 @@ class Study(AskTell):
         places = [trial.number for trial in self._trials()]
         return [log.trials[places.index(number)] for number in asked]
 
+    # What workers need.
+
+    def trial(self, number: int) -> Trial:
+        """The trial with a number of the storage's."""
+        place = [trial.number for trial in self._trials()].index(number)
+        return self.log.trials[place]
+
+    def number_of(self, trial: Trial) -> int:
+        """The storage's number of a trial of the log."""
+        return self._trials()[trial.number].number
+
+    def waiting(self) -> list[FrozenTrial]:
+        """Trials that wait for their values, as the storage has them."""
+        open_ = (TrialState.RUNNING, TrialState.WAITING)
+        return [trial for trial in self._trials() if trial.state in open_]
+
+    def note(self, number: int, name: str, value: object) -> None:
+        """Write an attribute on a trial; nothing where it has ended."""
+        storage = self._study._storage
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            storage.set_trial_system_attr(trial_id, name, value)
+
+    def take_over(self, frozen: FrozenTrial, notes: Mapping[str, Any]) -> bool:
+        """Make this process the owner of a trial whose worker died; False where another one was faster."""
+        storage = self._study._storage
+        try:
+            if frozen.state == TrialState.RUNNING:
+                storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
+            if not storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING):
+                return False
+            for name, value in {OWNER: _this_process(), **notes}.items():
+                storage.set_trial_system_attr(frozen._trial_id, name, value)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+        return True
+
     def _begun(self) -> int:
         """The number of a new trial with what the strategy proposes."""
         storage, study = self._study._storage, self._study
@@ -206,8 +245,7 @@ class Study(AskTell):
         storage.set_trial_user_attr(trial_id, "arch", str(trial.arch))
         if trial.fidelity is not None:
             storage.set_trial_user_attr(trial_id, "fidelity", trial.fidelity)
-        owner = {"host": socket.gethostname(), "pid": os.getpid()}
-        storage.set_trial_system_attr(trial_id, OWNER, owner)
+        storage.set_trial_system_attr(trial_id, OWNER, _this_process())
 
     def _write(self, before: Log, after: Log) -> None:
         known = self._trials()
@@ -242,6 +280,10 @@ class Study(AskTell):
         storage = self._study._storage
         storage.set_trial_system_attr(trial_id, ENDED, dict(ended))
         storage.set_trial_state_values(trial_id, state)
+
+
+def _this_process() -> dict[str, object]:
+    return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
 def read_header(url: str | Path | BaseStorage, *, name: str = NAME) -> Header:

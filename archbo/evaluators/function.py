@@ -1,0 +1,101 @@
+"""A user's own function: found by its name, called with what it takes, its result read."""
+
+import importlib
+import importlib.util
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from archbo.errors import UsageError
+from archbo.goals import Goal
+from archbo.spaces import Arch
+
+__all__ = ["call", "load_function", "metrics_of"]
+
+
+def load_function(name: str) -> Callable[..., Any]:
+    """The function that ``module:function`` or ``./file.py:function`` names.
+
+    Raises:
+        UsageError: There is no such file, module or function, or it is none.
+    """
+    place, colon, attribute = name.rpartition(":")
+    if not colon or not place or not attribute:
+        raise UsageError(f"a function is named MODULE:FUNCTION or ./FILE.py:FUNCTION; got {name!r}")
+    module = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        raise UsageError(f"{place} has no function {attribute!r}")
+    loaded: Callable[..., Any] = function
+    return loaded
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    # What lies beside the file can be imported by it, as when it is run.
+    folder = str(path.absolute().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _from_module(name: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"there is no module {name!r}: {error}") from error
+
+
+def call(
+    function: Callable[..., Any],
+    arch: Arch,
+    fidelity: str | None = None,
+    folder: Path | None = None,
+) -> Any:  # noqa: ANN401 - the user's own
+    """What a function gives for an architecture.
+
+    It is called with the architecture; with ``fidelity`` and ``folder`` too where it has arguments of these names. The
+    folder is the trial's own, for checkpoints: it is the same when the trial is tried again.
+    """
+    extras = {"fidelity": fidelity, "folder": folder}
+    takes = inspect.signature(function).parameters
+    return function(arch, **{name: value for name, value in extras.items() if name in takes})
+
+
+def metrics_of(goal: Goal, result: object) -> dict[str, float]:
+    """A goal's metrics in what a function returned: a number, or metrics by name.
+
+    Raises:
+        ValueError: It is neither, a metric is missing, or one is no finite number; the message says which.
+    """
+    if isinstance(result, Mapping):
+        named = {str(name): value for name, value in result.items()}
+    elif len(goal.metrics) == 1:
+        named = {goal.metrics[0]: result}
+    else:
+        raise ValueError(f"it returned {result!r}; return a dict of {', '.join(goal.metrics)}")
+    metrics = {}
+    for name in goal.metrics:
+        if name not in named:
+            raise ValueError(f"it returned no {name!r}, but {', '.join(named) or 'nothing'}")
+        try:
+            number = float(named[name])  # type: ignore[arg-type] # what is no number says so
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} is {named[name]!r}, which is no number") from None
+        if not math.isfinite(number):
+            raise ValueError(f"{name} is {number}")
+        metrics[name] = number
+    return metrics
