@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from archbo.cli.options import JsonFile, check_files
+from archbo.cli.options import JsonFile, Results
 from archbo.cli.terminal import err, out, write_json
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def benchmarks(json_file: JsonFile = None) -> None:
     """List the embedded benchmarks: sizes, metrics, where the data comes from; and the spaces of other tables."""
     from archbo import catalog
 
-    check_files(json_file, None)
+    Results(json_file).check()
     with err.status("reading benchmarks"):
         found = {name: catalog.benchmark(name) for name in catalog.BENCHMARKS}
     if json_file is not None:

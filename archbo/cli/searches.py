@@ -27,7 +27,7 @@ def answer(request: Request) -> None:
     """
     from archbo.comparison import plot_search
 
-    tabular, effort = request.tabular, request.effort
+    tabular = request.tabular
     _warn_of_no_share(tabular)
     runs: dict[str, list[Run]] = {}
     try:
@@ -36,9 +36,8 @@ def answer(request: Request) -> None:
         _rescue(request, runs)
         raise
     deliver(
-        effort.json_file,
+        request.results,
         lambda: content(request, runs),
-        effort.plot,
         lambda: plot_search(runs, tabular.benchmark.name),
         lambda: show_searches(request, runs),
     )
@@ -113,7 +112,7 @@ def _shown(progress: Progress, task: TaskID, before: int) -> "Callable[[Log], No
 
 def _rescue(request: Request, runs: "Mapping[str, list[Run]]") -> None:
     """Write what there is of searches that did not come to their end."""
-    file = request.effort.json_file
+    file = request.results.json_file
     there = [run for repeats in runs.values() for run in repeats]
     if file is None or not there:
         return

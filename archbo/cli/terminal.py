@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from archbo.cli.options import Results
 from archbo.errors import ArchboError, UsageError
 from archbo.files import write_whole
 
@@ -100,9 +101,8 @@ def _strict(content: object) -> object:
 
 
 def deliver(
-    json_file: Path | None,
+    results: Results,
     content: Callable[[], object],
-    plot: Path | None,
     draw: "Callable[[], Figure]",
     show: Callable[[], None],
 ) -> None:
@@ -113,6 +113,7 @@ def deliver(
     """
     from archbo.comparison import save_figure
 
+    json_file, plot = results.json_file, results.plot
     problems: list[str] = []
     if json_file is not None:
         problems += _problems(f"write {json_file}", lambda: write_json(json_file, content()))
