@@ -60,12 +60,7 @@ ENCODINGS: Registry[Encoding] = Registry(
             "path lengths, degrees and counts by operation",
             "GRAF, arXiv 2404.16551",
         ),
-        Entry(
-            "wl",
-            WLEncoding,
-            "counts of Weisfeiler-Lehman labels",
-            "NAS-BOWL, arXiv 2006.07556",
-        ),
+        Entry("wl", WLEncoding, "counts of Weisfeiler-Lehman labels", "NAS-BOWL, arXiv 2006.07556"),
         Entry(
             "zero-cost",
             ZeroCostEncoding,
