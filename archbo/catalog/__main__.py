@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from archbo.catalog.tables import DOCUMENTS, full, renew
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
         if not path.is_file():
             raise DataError(f"there is no {name} here; run this in a checkout")
         text = renew(path.read_text(encoding="utf-8"), make())
-        write_whole(path, lambda part, text=text: part.write_text(text, encoding="utf-8"))
+        write_whole(path, partial(Path.write_text, data=text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

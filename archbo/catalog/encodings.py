@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from archbo.catalog.entry import Entry, Registry
+from archbo.catalog.entry import PARTS, PROXIES, Entry, Registry
 from archbo.encodings import (
     CategoricalEncoding,
     Encoding,
@@ -17,8 +17,6 @@ from archbo.encodings import (
 )
 
 __all__ = ["ENCODINGS"]
-
-PROXIES, PARTS = frozenset({"proxies"}), frozenset({"parts"})
 
 ENCODINGS: Registry[Encoding] = Registry(
     "encoding",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from archbo.cli.options import JsonFile, Results
-from archbo.cli.terminal import err, out, write_json
+from archbo.cli.terminal import err, out, say, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark
@@ -31,7 +31,7 @@ def benchmarks(json_file: JsonFile = None) -> None:
         sources.setdefault(benchmark.source, name.partition("/")[0])
     out.print(table)
     for source, name in sources.items():
-        out.print(f"{name}: {source}", markup=False, soft_wrap=True)
+        say(f"{name}: {source}")
     out.print("Any other table: --table FILE --space NAME|FILE.toml, where NAME is one of")
     spaces = Table(box=None, pad_edge=False, show_header=False)
     for name, entry in catalog.SPACES.items():

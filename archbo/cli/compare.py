@@ -11,7 +11,7 @@ from rich.table import Table
 
 from archbo.cli.options import Results, Seeds, about, command, names_of
 from archbo.cli.request import OneColumn, ScoredTable
-from archbo.cli.terminal import deliver, out, progress_bar
+from archbo.cli.terminal import deliver, out, progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,9 +98,8 @@ def compare(
     column = tabular.goal.objectives[0].metric
 
     def show() -> None:
-        out.print(
-            f"{benchmark.name}, {column}: mean of {seeds.repeats} samples, scored on all other architectures",
-            markup=False,
+        say(
+            f"{benchmark.name}, {column}: mean of {seeds.repeats} samples, scored on all other architectures"
         )
         out.print(_table(evaluations))
 

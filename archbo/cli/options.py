@@ -39,17 +39,9 @@ class CatalogCommand(TyperCommand):
 
     def get_help(self, ctx: "Context") -> str:
         """The help, with names for the braces."""
-        from archbo import catalog
+        from archbo.catalog.tables import KINDS
 
-        names: dict[str, Mapping[str, object]] = {
-            "predictors": catalog.PREDICTORS,
-            "encodings": catalog.ENCODINGS,
-            "acquisitions": catalog.ACQUISITIONS,
-            "candidates": catalog.CANDIDATES,
-            "strategies": catalog.STRATEGIES,
-            "spaces": catalog.SPACES,
-        }
-        lists = {kind: ", ".join(entries) for kind, entries in names.items()}
+        lists = {kind: ", ".join(registry) for kind, registry in KINDS}
         for parameter in self.params:
             if isinstance(parameter, TyperOption) and parameter.help:
                 parameter.help = parameter.help.format_map(lists)

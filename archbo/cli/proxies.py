@@ -12,7 +12,7 @@ from rich.table import Table
 
 from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of
 from archbo.cli.request import OneColumn, TableOptions
-from archbo.cli.terminal import deliver, err, out, progress_bar
+from archbo.cli.terminal import deliver, out, progress_bar, remark, say
 from archbo.errors import NoProxiesError, UsageError
 
 if TYPE_CHECKING:
@@ -264,10 +264,8 @@ def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
                 summary = summarize_proxies(frame, settings.measured, job.values)
                 found.append(_Measured(job, summary, seconds))
     except KeyboardInterrupt:
-        err.print(
-            f"stopped; {settings.file(job.space)} keeps what is measured, and the same command goes on from there",
-            markup=False,
-            soft_wrap=True,
+        remark(
+            f"stopped; {settings.file(job.space)} keeps what is measured, and the same command goes on from there"
         )
         raise typer.Abort from None
     return found
@@ -301,9 +299,7 @@ def _entry(measured: _Measured) -> dict[str, object]:
 
 def _print(measured: _Measured, settings: _Settings) -> None:
     job, label, file = measured.job, measured.job.objective, settings.file(measured.job.space)
-    out.print(
-        f"{job.space.name}: {len(job.X):,} architectures in {measured.seconds:.1f} s", markup=False
-    )
+    say(f"{job.space.name}: {len(job.X):,} architectures in {measured.seconds:.1f} s")
     table = Table("measure", box=None, pad_edge=False, caption_justify="left")
     for heading in ("failed", "min", "median", "max"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -319,14 +315,14 @@ def _print(measured: _Measured, settings: _Settings) -> None:
             *([] if measure.objective is None else [f"{measure.objective:.3f}"]),
         )
     out.print(table)
-    out.print(f"scores: {file}", markup=False, soft_wrap=True)
+    say(f"scores: {file}")
     use = (
         "scores of a sample; for --proxies measure a whole benchmark, without --sample"
         if settings.sample is not None
         else f"use them: compare --proxies {file} --encodings default+zero-cost, "
         f"or search --proxies {file} --encoding default+zero-cost"
     )
-    out.print(use, markup=False, soft_wrap=True)
+    say(use)
 
 
 def _figure(found: Sequence[_Measured]) -> "Figure":

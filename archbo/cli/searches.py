@@ -7,7 +7,7 @@ from rich.progress import Progress, TaskID
 
 from archbo.cli.rendering import show_searches
 from archbo.cli.request import Method, Request
-from archbo.cli.terminal import deliver, err, progress_bar, write_json
+from archbo.cli.terminal import deliver, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Tabular
@@ -52,12 +52,10 @@ def _warn_of_no_share(tabular: "Tabular") -> None:
         f"{objective.metric} {value:g}"
         for objective, value in zip(goal.objectives, values, strict=True)
     )
-    err.print(
+    remark(
         f"warning: no architecture of {tabular.benchmark.name} that keeps all bounds is better than {place} in each "
         "objective, so that there is no hypervolume to have a share of; hypervolumes are shown, and --reference sets "
-        "where they count from",
-        markup=False,
-        soft_wrap=True,
+        "where they count from"
     )
 
 
@@ -118,11 +116,7 @@ def _rescue(request: Request, runs: "Mapping[str, list[Run]]") -> None:
         return
     write_json(file, content(request, runs))
     queries = sum(len(run.queries) for run in there)
-    err.print(
-        f"stopped; {file} holds what was finished: {queries} queries in {len(there)} searches",
-        markup=False,
-        soft_wrap=True,
-    )
+    remark(f"stopped; {file} holds what was finished: {queries} queries in {len(there)} searches")
 
 
 def content(request: Request, runs: "Mapping[str, list[Run]]") -> dict[str, Any]:
