@@ -1,17 +1,23 @@
 """``archbo benchmarks``."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.table import Table
 
-from archbo.cli.options import JsonFile, Results
+from archbo.cli.options import Results
 from archbo.cli.terminal import err, out, say, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark
 
 
-def benchmarks(json_file: JsonFile = None) -> None:
+def benchmarks(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the list to this file.")
+    ] = None,
+) -> None:
     """List the embedded benchmarks: sizes, metrics, where the data comes from; and the spaces of other tables."""
     from archbo import catalog
 

@@ -4,12 +4,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.table import Table
 
-from archbo.cli.options import Results, Seeds, about, command, names_of
+from archbo.cli.options import Results, Seeds, about, command, names_of, option
 from archbo.cli.request import OneColumn, ScoredTable
 from archbo.cli.terminal import deliver, out, progress_bar, say
 from archbo.errors import UsageError
@@ -25,19 +24,15 @@ if TYPE_CHECKING:
 class _Compared:
     """The options that say what is compared."""
 
-    predictors: Annotated[
-        str, typer.Option(help="Surrogates, joined with commas: {predictors}.")
-    ] = "gp,gbdt"
-    encodings: Annotated[
-        str,
-        typer.Option(
-            help="What each sees, joined with commas; default is its own. {encodings}; joined with '+' they stand side "
-            "by side."
-        ),
-    ] = "default"
-    train_sizes: Annotated[
-        str, typer.Option(help="Numbers of architectures to learn from, joined with commas.")
-    ] = "78,156"
+    predictors: str = option("gp,gbdt", "Surrogates, joined with commas: {predictors}.")
+    encodings: str = option(
+        "default",
+        "What each sees, joined with commas; default is its own. {encodings}; joined with '+' they stand side "
+        "by side.",
+    )
+    train_sizes: str = option(
+        "78,156", "Numbers of architectures to learn from, joined with commas."
+    )
 
     @property
     def sizes(self) -> list[int]:

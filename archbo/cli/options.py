@@ -5,11 +5,11 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperOption
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CatalogCommand",
-    "JsonFile",
     "Results",
     "Seeds",
     "about",
     "command",
     "names_of",
     "numbers_of",
+    "option",
 ]
+
+
+T = TypeVar("T")
 
 
 class CatalogCommand(TyperCommand):
@@ -48,6 +51,19 @@ class CatalogCommand(TyperCommand):
         return super().get_help(ctx)
 
 
+def option(
+    default: T,
+    help: str,
+    *names: str,
+    kind: Callable[..., Any] = typer.Option,
+    **settings: Any,  # noqa: ANN401 - typer's own
+) -> T:
+    """A field of a dataclass of options: its default, its help, and names that are not the field's."""
+    settings["help"] = help
+    made: T = field(default=default, metadata={"option": kind(*names, **settings)})
+    return made
+
+
 def command(**defaults: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function whose parameters are dataclasses of options: each of their fields is one.
 
@@ -56,43 +72,39 @@ def command(**defaults: object) -> Callable[[Callable[..., None]], Callable[...,
     """
 
     def flatten(function: Callable[..., None]) -> Callable[..., None]:
-        parameters: list[Parameter] = []
-        groups: dict[str, type] = {}
-        for name, parameter in signature(function).parameters.items():
-            kind = parameter.annotation
-            if isinstance(kind, type) and is_dataclass(kind):
-                groups[name] = kind
-                parameters += signature(kind).parameters.values()
-            else:
-                parameters.append(parameter)
+        groups = {name: p.annotation for name, p in signature(function).parameters.items()}
+        parameters = [
+            Parameter(
+                one.name,
+                Parameter.KEYWORD_ONLY,
+                default=defaults.get(one.name, one.default),
+                annotation=Annotated[one.type, one.metadata["option"]],
+            )
+            for kind in groups.values()
+            for one in fields(kind)
+        ]
 
         @wraps(function)
         def run(**given: object) -> None:
             made = {
-                name: kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+                name: kind(**{one.name: given[one.name] for one in fields(kind)})
                 for name, kind in groups.items()
             }
-            function(**made, **given)
+            function(**made)
 
-        flat = [p.replace(default=defaults.get(p.name, p.default)) for p in parameters]
-        run.__signature__ = Signature(flat)  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return run
 
     return flatten
-
-
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
 
 
 @dataclass(frozen=True)
 class Results:
     """The options that say where results go."""
 
-    json_file: JsonFile = None
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the results to this file.")] = (
-        None
-    )
+    json_file: Path | None = option(None, "Write the results to this file.", "--json")
+    plot: Path | None = option(None, "Draw the results to this file.", "--plot")
 
     def check(self, read: Mapping[str, Path | str | None] | None = None) -> None:
         """Raise unless results can be written where they are wanted.
@@ -104,25 +116,25 @@ class Results:
             UsageError: A folder is missing, a file cannot be written or is read or written twice, or the picture's
                 format is unknown.
         """
-        taken = {option: Path(file) for option, file in (read or {}).items() if file is not None}
-        for option, file in (("--json", self.json_file), ("--plot", self.plot)):
+        taken = {name: Path(file) for name, file in (read or {}).items() if file is not None}
+        for name, file in (("--json", self.json_file), ("--plot", self.plot)):
             if file is None:
                 continue
             folder = file.absolute().parent
             if not folder.is_dir():
                 raise UsageError(f"there is no folder {folder}; make it first")
             if file.is_dir():
-                raise UsageError(f"cannot write {file}: it is a folder; give {option} a file")
+                raise UsageError(f"cannot write {file}: it is a folder; give {name} a file")
             if not os.access(file if file.exists() else folder, os.W_OK):
                 raise UsageError(
-                    f"cannot write {file}: permission denied; give {option} another file"
+                    f"cannot write {file}: permission denied; give {name} another file"
                 )
             for other, used in taken.items():
                 if file.resolve() == used.resolve():
                     raise UsageError(
-                        f"{option} would write over {used}, the file of {other}; give another"
+                        f"{name} would write over {used}, the file of {other}; give another"
                     )
-            taken[option] = file
+            taken[name] = file
         if self.plot is not None:
             from archbo.comparison import check_format
 
@@ -133,10 +145,8 @@ class Results:
 class Seeds:
     """The options that say how often something is done anew."""
 
-    repeats: Annotated[
-        int, typer.Option(help="The number of repeats, with seeds SEED, SEED + 1, ...")
-    ] = 1
-    seed: Annotated[int, typer.Option(help="The first seed.")] = 0
+    repeats: int = option(1, "The number of repeats, with seeds SEED, SEED + 1, ...")
+    seed: int = option(0, "The first seed.")
 
     @property
     def all(self) -> range:

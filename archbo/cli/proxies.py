@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of
+from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of, option
 from archbo.cli.request import OneColumn, TableOptions
 from archbo.cli.terminal import deliver, out, progress_bar, remark, say
 from archbo.errors import NoProxiesError, UsageError
@@ -31,42 +31,38 @@ proxies = typer.Typer(help="Zero-cost proxies: scores of untrained networks.", n
 class _Wanted(OneColumn):
     """The options that name an objective."""
 
-    objective: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="The benchmark's column to correlate scores with."),
-    ] = None
+    objective: str | None = option(
+        None, "The benchmark's column to correlate scores with.", metavar="COLUMN"
+    )
 
 
 @dataclass(frozen=True)
 class _Settings:
-    """The options that say how architectures are measured."""
+    """The options that say what is measured of which architectures, and how."""
 
-    sample: Annotated[
-        int | None,
-        typer.Option(help="The number of architectures to measure, drawn at random with SEED."),
-    ] = None
-    measures: Annotated[
-        str | None,
-        typer.Option(
-            help="Joined with commas; by default NAS-Bench-Suite-Zero's, zico and flatness."
-        ),
-    ] = None
-    nodes: Annotated[
-        str | None,
-        typer.Option(
-            help="Measures whose parts by decision are computed for the encoding nodewise, or none."
-        ),
-    ] = None
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="Networks and images as large as published, not small ones."),
-    ] = False
-    seed: Annotated[int, typer.Option(help="Of weights, images and the sample.")] = 0
-    device: Annotated[str, typer.Option(help="Where networks are measured, such as cuda.")] = "cpu"
-    workers: Annotated[int, typer.Option(help="The number of processes.")] = 1
-    output: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="For a file of scores per space, SPACE.parquet.")
-    ] = Path()
+    spaces: str | None = option(
+        None,
+        "Spaces instead of a benchmark, joined with commas: all their distinct architectures.",
+        metavar="NAMES",
+    )
+    sample: int | None = option(
+        None, "The number of architectures to measure, drawn at random with SEED."
+    )
+    measures: str | None = option(
+        None, "Joined with commas; by default NAS-Bench-Suite-Zero's, zico and flatness."
+    )
+    nodes: str | None = option(
+        None, "Measures whose parts by decision are computed for the encoding nodewise, or none."
+    )
+    full: bool = option(
+        False, "Networks and images as large as published, not small ones.", "--full"
+    )
+    seed: int = option(0, "Of weights, images and the sample.")
+    device: str = option("cpu", "Where networks are measured, such as cuda.")
+    workers: int = option(1, "The number of processes.")
+    output: Path = option(
+        Path(), "For a file of scores per space, SPACE.parquet.", metavar="FOLDER"
+    )
 
     def check(self) -> None:
         """Raise unless the seed is one and the device can be used."""
@@ -142,14 +138,6 @@ class _Measured:
 @command()
 def compute(
     source: TableOptions,
-    spaces: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Spaces instead of a benchmark, joined with commas: all their distinct architectures.",
-        ),
-    ] = None,
-    *,
     settings: _Settings,
     wanted: _Wanted,
     results: Results,
@@ -161,12 +149,12 @@ def compute(
     """
     results.check()
     settings.check()
-    if spaces is not None:
+    if settings.spaces is not None:
         if source != TableOptions() or wanted != _Wanted():
             raise UsageError(
                 "--spaces goes without a benchmark and its options; give the one or the other"
             )
-        jobs = _of_spaces(names_of(spaces, "--spaces"), settings)
+        jobs = _of_spaces(names_of(settings.spaces, "--spaces"), settings)
     elif source.bench is None and source.table is None:
         raise UsageError(
             "give an embedded benchmark (see 'archbo benchmarks'), --table FILE --space NAME, "

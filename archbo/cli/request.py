@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from archbo.cli.options import Results, Seeds, about, names_of, numbers_of
+from archbo.cli.options import Results, Seeds, about, names_of, numbers_of, option
 from archbo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -38,23 +38,18 @@ __all__ = [
 class TableOptions:
     """The options that name a benchmark or a table."""
 
-    bench: Annotated[
-        str | None,
-        typer.Argument(metavar="BENCH", help="An embedded benchmark; see 'archbo benchmarks'."),
-    ] = None
-    table: Annotated[Path | None, typer.Option(help="A Parquet or CSV table instead of BENCH.")] = (
-        None
+    bench: str | None = option(
+        None,
+        "An embedded benchmark; see 'archbo benchmarks'.",
+        metavar="BENCH",
+        kind=typer.Argument,
     )
-    space: Annotated[
-        str | None, typer.Option(help="The table's space: a TOML file, or one of {spaces}.")
-    ] = None
-    arch_column: Annotated[str, typer.Option(help="The table's column of architectures.")] = (
-        "arch_str"
+    table: Path | None = option(None, "A Parquet or CSV table instead of BENCH.")
+    space: str | None = option(None, "The table's space: a TOML file, or one of {spaces}.")
+    arch_column: str = option("arch_str", "The table's column of architectures.")
+    where: str | None = option(
+        None, "Keep rows where this boolean column is true.", metavar="COLUMN"
     )
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Keep rows where this boolean column is true."),
-    ] = None
 
     def load(self) -> "Benchmark":
         """The benchmark that the options name.
@@ -101,14 +96,12 @@ class TableOptions:
 class ScoredTable(TableOptions):
     """The same, with what scores its architectures at no cost."""
 
-    proxies: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMNS|FILE",
-            help="What the encoding zero-cost sees: columns of the table, such as 'c10_zc_*', joined with commas; "
-            "or a file of 'archbo proxies compute', whose parts by decision nodewise sees.",
-        ),
-    ] = None
+    proxies: str | None = option(
+        None,
+        "What the encoding zero-cost sees: columns of the table, such as 'c10_zc_*', joined with commas; "
+        "or a file of 'archbo proxies compute', whose parts by decision nodewise sees.",
+        metavar="COLUMNS|FILE",
+    )
 
     def load_proxies(self, benchmark: "Benchmark") -> "ProxyTable | None":
         """What ``--proxies`` names: columns of a benchmark's table, or a file of scores.
@@ -144,38 +137,29 @@ class ScoredTable(TableOptions):
 class Wanted:
     """The options that say what is wanted."""
 
-    objective: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN[,-COLUMN...]",
-            help="The column to maximise, or several joined with commas. A minus in front minimises; a plus maximises "
-            "a column whose name begins with a minus, and double quotes hold a name with commas.",
-        ),
-    ] = None
-    subject_to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN<=X", help="A bound on a column, <= or >=; may be repeated."),
-    ] = None
-    minimize: Annotated[
-        bool, typer.Option("--minimize", help="Minimise the one objective instead.")
-    ] = False
-    fidelities: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN=COST,...",
-            help="Cheap evaluations and full ones with their costs, such as 'val_12=12,val_200=200'. The last gives "
-            "the objective, and QUERIES of it are the budget. Where several columns depend on it, each names them "
-            "joined with '+'; all other columns are the same for each.",
-        ),
-    ] = None
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN=X,...",
-            help="The value of each objective above which hypervolume counts; inferred by the search unless given, "
-            "and the table's worst values for its score.",
-        ),
-    ] = None
+    objective: str | None = option(
+        None,
+        "The column to maximise, or several joined with commas. A minus in front minimises; a plus maximises "
+        "a column whose name begins with a minus, and double quotes hold a name with commas.",
+        metavar="COLUMN[,-COLUMN...]",
+    )
+    subject_to: list[str] | None = option(
+        None, "A bound on a column, <= or >=; may be repeated.", metavar="COLUMN<=X"
+    )
+    minimize: bool = option(False, "Minimise the one objective instead.", "--minimize")
+    fidelities: str | None = option(
+        None,
+        "Cheap evaluations and full ones with their costs, such as 'val_12=12,val_200=200'. The last gives "
+        "the objective, and QUERIES of it are the budget. Where several columns depend on it, each names them "
+        "joined with '+'; all other columns are the same for each.",
+        metavar="COLUMN=COST,...",
+    )
+    reference: str | None = option(
+        None,
+        "The value of each objective above which hypervolume counts; inferred by the search unless given, "
+        "and the table's worst values for its score.",
+        metavar="COLUMN=X,...",
+    )
 
     def on(self, benchmark: "Benchmark") -> "Tabular":
         """The goal that the options describe, on a benchmark.
@@ -226,10 +210,10 @@ class Wanted:
 class OneColumn:
     """The options that say what is wanted where that is one column."""
 
-    objective: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column that counts; more is better.")
-    ] = None
-    minimize: Annotated[bool, typer.Option("--minimize", help="Less of it is better.")] = False
+    objective: str | None = option(
+        None, "The column that counts; more is better.", metavar="COLUMN"
+    )
+    minimize: bool = option(False, "Less of it is better.", "--minimize")
 
     def on(self, benchmark: "Benchmark") -> "Tabular":
         """The goal that the options describe, as ``Wanted.on`` gives it."""
@@ -280,19 +264,14 @@ def _reference(goal: "Goal", text: str) -> tuple[float, ...]:
 class Effort(Seeds):
     """The options that say how much is searched, and what beside it."""
 
-    baseline: Annotated[
-        str, typer.Option(help="Methods beside it, joined with commas, or none: {strategies}.")
-    ] = "random"
-    queries: Annotated[
-        int, typer.Option(help="The number of architectures to evaluate per search.")
-    ] = 100
-    batch: Annotated[
-        int, typer.Option(metavar="Q", help="The number of architectures to ask for at a time.")
-    ] = 1
-    report: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="A column to report of what is recommended."),
-    ] = None
+    baseline: str = option(
+        "random", "Methods beside it, joined with commas, or none: {strategies}."
+    )
+    queries: int = option(100, "The number of architectures to evaluate per search.")
+    batch: int = option(1, "The number of architectures to ask for at a time.", metavar="Q")
+    report: str | None = option(
+        None, "A column to report of what is recommended.", metavar="COLUMN"
+    )
 
     def check(self) -> None:
         """Raise unless the numbers make sense.

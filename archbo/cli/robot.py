@@ -1,11 +1,8 @@
 """``archbo robot``."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-import typer
-
-from archbo.cli.options import Results, command
+from archbo.cli.options import Results, command, option
 from archbo.cli.request import Effort, Method, OneColumn, ScoredTable, Setting, request
 from archbo.cli.searches import answer
 
@@ -14,22 +11,15 @@ from archbo.cli.searches import answer
 class _Ours:
     """The options of RoBoT."""
 
-    trust: Annotated[
-        float,
-        typer.Option(
-            help="What the proxies' consensus is worth beyond the objective, in standard deviations; 0 where "
-            "the objective is all that is wanted, and no cheap signal of it."
-        ),
-    ] = 0.9
-    initial: Annotated[
-        int,
-        typer.Option(
-            help="The number of architectures that the proxies choose before the surrogate does."
-        ),
-    ] = 1
-    acquisition: Annotated[
-        str, typer.Option(help="How architectures are picked: {acquisitions}.")
-    ] = "log_ei"
+    trust: float = option(
+        0.9,
+        "What the proxies' consensus is worth beyond the objective, in standard deviations; 0 where "
+        "the objective is all that is wanted, and no cheap signal of it.",
+    )
+    initial: int = option(
+        1, "The number of architectures that the proxies choose before the surrogate does."
+    )
+    acquisition: str = option("log_ei", "How architectures are picked: {acquisitions}.")
 
     def methods(self, setting: Setting) -> list[Method]:
         from archbo import catalog

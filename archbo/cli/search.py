@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from archbo.cli.options import Results, about, command, names_of
+from archbo.cli.options import Results, about, command, names_of, option
 from archbo.cli.request import (
     Effort,
     Method,
@@ -36,40 +34,29 @@ N_KNOWN = 50
 class _Ours:
     """The options of Bayesian search."""
 
-    predictor: Annotated[
-        str,
-        typer.Option(
-            help="The surrogate, or one for each objective and bound joined with commas: {predictors}."
-        ),
-    ] = "gp"
-    encoding: Annotated[
-        str | None,
-        typer.Option(
-            help="What it sees, joined with '+'; its own default unless given: {encodings}."
-        ),
-    ] = None
-    acquisition: Annotated[
-        str | None,
-        typer.Option(
-            help="How architectures are picked: {acquisitions}. Unless given log_ei, with bounds constrained_log_nei, "
-            "with several objectives qlog_nehvi."
-        ),
-    ] = None
-    candidates: Annotated[
-        str, typer.Option(help="Where architectures of the table come from: {candidates}.")
-    ] = "exhaustive"
-    cost: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Pick what is worth the most per unit of this column."),
-    ] = None
-    warm_start: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN[:N]",
-            help="N random architectures (50) are known beforehand by this column in place of the first objective; or "
-            "by columns joined with '+' in place of the first objectives and bounds. All others are known as they are.",
-        ),
-    ] = None
+    predictor: str = option(
+        "gp", "The surrogate, or one for each objective and bound joined with commas: {predictors}."
+    )
+    encoding: str | None = option(
+        None, "What it sees, joined with '+'; its own default unless given: {encodings}."
+    )
+    acquisition: str | None = option(
+        None,
+        "How architectures are picked: {acquisitions}. Unless given log_ei, with bounds constrained_log_nei, "
+        "with several objectives qlog_nehvi.",
+    )
+    candidates: str = option(
+        "exhaustive", "Where architectures of the table come from: {candidates}."
+    )
+    cost: str | None = option(
+        None, "Pick what is worth the most per unit of this column.", metavar="COLUMN"
+    )
+    warm_start: str | None = option(
+        None,
+        "N random architectures (50) are known beforehand by this column in place of the first objective; or "
+        "by columns joined with '+' in place of the first objectives and bounds. All others are known as they are.",
+        metavar="COLUMN[:N]",
+    )
 
     def methods(self, setting: Setting) -> list[Method]:
         """Bayesian search as the options say, and the predictor's plain search beside one that knows more.
