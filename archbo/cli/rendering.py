@@ -79,7 +79,7 @@ def show_searches(request: Request, runs: "Mapping[str, Sequence[Run]]") -> None
     """Print how the methods compare, and what each found."""
     tabular, queries = request.tabular, request.effort.queries
     goal, score = tabular.goal, _score_of(tabular)
-    full = goal.fidelities[goal.target] if goal.target is not None else 1.0
+    full = goal.cost_of(goal.target)
     costs = [n * full for n in range(1, queries + 1)]
     curves = {
         method: [median(score.after(run, cost) for run in repeats) for cost in costs]

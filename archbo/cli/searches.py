@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TaskID
 
 from archbo.cli.rendering import show_searches
-from archbo.cli.request import Method, Request
+from archbo.cli.request import Request
 from archbo.cli.terminal import deliver, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
@@ -66,16 +66,16 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
     effort = request.effort
     with progress_bar() as progress:
         for method in request.methods:
-            task = progress.add_task(
-                method.name, total=_total(method, effort.queries) * effort.repeats, note=""
-            )
+            goal = method.tabular.goal
+            total = round(effort.queries * goal.cost_of(goal.target))
+            task = progress.add_task(method.name, total=total * effort.repeats, note="")
             done = runs.setdefault(method.name, [])
-            for repeat in range(effort.repeats):
-                before = repeat * _total(method, effort.queries)
+            for repeat, seed in enumerate(effort.all):
+                before = repeat * total
                 try:
                     run = run_search(
                         method.name,
-                        method.strategy(effort.seed + repeat),
+                        method.strategy(seed),
                         method.tabular,
                         effort.queries,
                         q=effort.batch,
@@ -87,13 +87,7 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
                         done.append(stop.run.at_target(request.tabular))
                     raise
                 done.append(run.at_target(request.tabular))
-                progress.update(task, completed=before + _total(method, effort.queries))
-
-
-def _total(method: Method, queries: int) -> int:
-    """The budget of a search, in evaluations or in their cost."""
-    goal = method.tabular.goal
-    return queries if goal.target is None else round(queries * goal.fidelities[goal.target])
+                progress.update(task, completed=before + total)
 
 
 def _shown(progress: Progress, task: TaskID, before: int) -> "Callable[[Log], None]":
