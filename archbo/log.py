@@ -223,6 +223,11 @@ class Log:
         return len(self.select(State.TOLD))
 
     @property
+    def n_failed(self) -> int:
+        """The number of trials that failed, at any fidelity."""
+        return len(self.select(State.FAILED))
+
+    @property
     def spent(self) -> float:
         """The cost of all trials that ended."""
         return sum(trial.cost for trial in self.select(State.TOLD, State.FAILED))

@@ -191,9 +191,7 @@ class AskTell(ABC):
         """
         return self.strategy.recommend(self.log)
 
-    def _listed(
-        self, archs: ArchLike | Trial | Sequence[ArchLike | Trial] | Tensor
-    ) -> list[Arch | Trial]:
+    def _listed(self, archs: Archs) -> list[Arch | Trial]:
         """Architectures or trials, each of this space."""
         if isinstance(archs, (Arch, Trial, str)):
             archs = [archs]

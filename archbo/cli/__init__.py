@@ -9,9 +9,11 @@ import typer
 from archbo.cli.benchmarks import benchmarks
 from archbo.cli.compare import compare
 from archbo.cli.options import CatalogCommand
+from archbo.cli.own_code import TerminatedError, worker
 from archbo.cli.proxies import proxies, remedy
 from archbo.cli.robot import robot
 from archbo.cli.search import search
+from archbo.cli.studies import ask, export, fail, status, tell
 from archbo.cli.terminal import abandon_output, remark, show_each_warning_once
 from archbo.errors import ArchboError, NoProxiesError
 
@@ -23,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (benchmarks, search, robot, compare):
+for command in (benchmarks, search, robot, compare, worker, ask, tell, fail, status, export):
     app.command(cls=CatalogCommand)(command)
 app.add_typer(proxies, name="proxies")
 
@@ -45,6 +47,8 @@ def main() -> None:
         code = _complain(f"cannot write to standard output: {error.strerror or error}")
     except typer.Abort:
         code = 130
+    except TerminatedError:
+        code = 143
     sys.exit(code)
 
 

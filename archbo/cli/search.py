@@ -1,11 +1,12 @@
 """``archbo search``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
 from archbo.cli.options import Results, about, command, names_of, option
+from archbo.cli.own_code import OwnCode
 from archbo.cli.request import (
     Effort,
     Method,
@@ -17,6 +18,7 @@ from archbo.cli.request import (
     request,
 )
 from archbo.cli.searches import answer
+from archbo.cli.studies import Beginning
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,10 +105,55 @@ class _Ours:
 
 @command()
 def search(
-    source: ScoredTable, wanted: Wanted, ours: _Ours, effort: Effort, results: Results
+    source: ScoredTable,
+    wanted: Wanted,
+    ours: _Ours,
+    effort: Effort,
+    own_code: OwnCode,
+    results: Results,
 ) -> None:
-    """Search a benchmark by Bayesian optimization, with baselines beside it."""
+    """Search a benchmark, with baselines beside it; or FILE.py:FUNCTION, your own code, in a study that is kept."""
+    if source.bench is not None and ":" in source.bench:
+        _refuse_given("a search of a function", source, wanted, ours, effort, results)
+        beginning = Beginning(
+            space=source.space,
+            objective=wanted.objective if wanted.objective is not None else "value",
+            subject_to=wanted.subject_to,
+            fidelities=wanted.fidelities,
+            predictor=ours.predictor if ours.predictor != _Ours.predictor else None,
+            encoding=ours.encoding,
+            acquisition=ours.acquisition,
+            seed=effort.seed,
+        )
+        own_code.search(source.bench, beginning, effort.queries)
+        return
+    _refuse_given("a search of a table", own_code)
     answer(request(source, wanted, ours.methods, effort, results, cost=ours.cost))
+
+
+SERVED = {
+    "bench",
+    "space",
+    "objective",
+    "subject_to",
+    "fidelities",
+    "predictor",
+    "encoding",
+    "acquisition",
+    "seed",
+    "queries",
+}
+"""The options of a table's search that one of a function has too."""
+
+
+def _refuse_given(what: str, *groups: object) -> None:
+    """Raise if an option is given that cannot take effect."""
+    for group in groups:
+        for one in fields(group):  # type: ignore[arg-type] # they are dataclasses
+            given = getattr(group, one.name) != one.default
+            if given and (isinstance(group, OwnCode) or one.name not in SERVED):
+                name = one.name.removesuffix("_file").replace("_", "-")
+                raise UsageError(f"--{name} has no use in {what}; leave it out")
 
 
 def _joint(names: Sequence[str], goal: "Goal", *, warm: bool) -> list[str]:
