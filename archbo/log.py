@@ -120,14 +120,15 @@ class Log:
         written = list(notes) if notes else [{}] * len(X)
         counts = dict(self._counts)
         trials: list[Trial] = []
-        for arch, fidelity, note in zip(self.space.archs(X), names, written, strict=True):
-            key = (self.space.ids(self._row(arch))[0], fidelity)
+        archs, ids = self.space.archs(X), self.space.ids(X)
+        for arch, id_, fidelity, note in zip(archs, ids, names, written, strict=True):
+            key = (id_, fidelity)
             trials.append(
                 Trial(
                     len(self) + len(trials),
                     arch,
                     fidelity,
-                    cost=self._cost(fidelity),
+                    cost=self.goal.cost_of(fidelity),
                     replicate=counts.get(key, 0),
                     notes=note,
                 )
@@ -154,12 +155,6 @@ class Log:
         trials = list(self.trials)
         trials[trial.number] = trial
         return replace(self, trials=tuple(trials))
-
-    def _cost(self, fidelity: str | None) -> float:
-        return 1.0 if fidelity is None else self.goal.fidelities[fidelity]
-
-    def _row(self, arch: Arch) -> Tensor:
-        return torch.tensor([arch.row], dtype=torch.double)
 
     @cached_property
     def _counts(self) -> dict[tuple[object, str | None], int]:

@@ -21,7 +21,7 @@ from archbo.log import Log
 from archbo.predictors import Predictor, draw, marginals
 from archbo.randomness import generator
 
-__all__ = ["Context"]
+__all__ = ["Context", "unsuited"]
 
 T = TypeVar("T")
 
@@ -134,10 +134,7 @@ class Context:
             UsageError: There are several.
         """
         if len(self.predictors) > 1:
-            raise UsageError(
-                f"this acquisition function takes one objective without bounds, not {self.goal}; take qlog_nehvi or "
-                "qlog_nparego for several objectives, constrained_log_nei for one under bounds"
-            )
+            raise unsuited("this acquisition function", self.goal)
         return self.predictors[0]
 
     @property
@@ -248,3 +245,12 @@ class Context:
         objectives = self.goal.objectives_of(self.latent_gains)
         point: Tensor = infer_reference_point(objectives, scale=REFERENCE_MARGIN)
         return point
+
+
+def unsuited(what: str, goal: Goal) -> UsageError:
+    """The error of what does not serve a goal, with what does."""
+    if goal.is_single:
+        others = "log_ei, qlog_nei or another function of one objective"
+    else:
+        others = "constrained_log_nei" if goal.n_objectives == 1 else "qlog_nehvi or qlog_nparego"
+    return UsageError(f"{what} does not serve {goal}; take {others}")

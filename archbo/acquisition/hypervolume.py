@@ -20,7 +20,7 @@ from botorch.utils.multi_objective.box_decompositions.non_dominated import (
 from botorch.utils.sampling import draw_sobol_normal_samples
 from torch import Tensor
 
-from archbo.acquisition.context import Context
+from archbo.acquisition.context import Context, unsuited
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.randomness import generator
@@ -159,7 +159,8 @@ def qlog_nehvi(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFuncti
     Raises:
         UsageError: There is one objective only.
     """
-    _require_several(context, "qlog_nehvi")
+    if context.goal.n_objectives == 1:
+        raise unsuited("qlog_nehvi", context.goal)
     draws = _Draws.of(context, n_draws)
     # BoTorch would compile a kernel for this very machine on first use: seconds, a compiler, other digits.
     botorch_logei._load_attempted = True
@@ -177,7 +178,8 @@ def qlog_nparego(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunc
     Raises:
         UsageError: There is one objective only.
     """
-    _require_several(context, "qlog_nparego")
+    if context.goal.n_objectives == 1:
+        raise unsuited("qlog_nparego", context.goal)
     draws = _Draws.of(context, n_draws)
     m, source = context.goal.n_objectives, generator(context.seed, len(context.X_pending))
     # The gaps between sorted uniform numbers are uniform on the simplex. BoTorch's sample_simplex seeds every GPU.
@@ -195,10 +197,7 @@ def constrained_log_nei(context: Context, *, n_draws: int = N_DRAWS) -> Acquisit
         UsageError: There are several objectives, or no bounds.
     """
     if context.goal.n_objectives > 1 or not context.goal.bounds:
-        raise UsageError(
-            f"constrained_log_nei takes one objective under bounds, not {context.goal}; take qlog_nehvi or "
-            "qlog_nparego for several objectives, qlog_nei without bounds"
-        )
+        raise unsuited("constrained_log_nei", context.goal)
     draws = _Draws.of(context, n_draws)
     return qLogNoisyExpectedImprovement(
         objective=GenericMCObjective(_first_output), **draws.options(context)
@@ -207,12 +206,6 @@ def constrained_log_nei(context: Context, *, n_draws: int = N_DRAWS) -> Acquisit
 
 def _first_output(samples: Tensor, X: Tensor | None = None) -> Tensor:
     return samples[..., 0]
-
-
-def _require_several(context: Context, name: str) -> None:
-    if context.goal.n_objectives < 2:
-        instead = "constrained_log_nei" if context.goal.bounds else "qlog_nei"
-        raise UsageError(f"{name} takes several objectives, got one; take {instead}")
 
 
 def expected_gain(context: Context, X: Tensor) -> Tensor:

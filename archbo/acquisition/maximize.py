@@ -11,7 +11,7 @@ from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpecte
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates import Candidates
-from archbo.acquisition.context import Context
+from archbo.acquisition.context import Context, unsuited
 from archbo.acquisition.cost import Cost, per_cost
 from archbo.acquisition.hypervolume import (
     constrained_log_nei,
@@ -32,7 +32,6 @@ from archbo.acquisition.information import gibbon, jes, mes
 from archbo.acquisition.knowledge_gradient import kg
 from archbo.acquisition.maximizers import Climb, Maximizer, WholePool
 from archbo.acquisition.rule import Rule, shuffled_choices
-from archbo.errors import UsageError
 from archbo.goals import Goal
 
 __all__ = ["Maximize", "default_rule", "promise"]
@@ -52,13 +51,6 @@ SERVED: tuple[tuple[tuple[FunctionFactory, ...], Callable[[Goal], bool]], ...] =
     ((constrained_log_nei,), lambda goal: goal.n_objectives == 1 and bool(goal.bounds)),
 )
 """The goals that the functions here serve."""
-
-
-def _suited(goal: Goal) -> str:
-    """The names of functions that serve a goal, the default first."""
-    if goal.is_single:
-        return "log_ei, qlog_nei or another function of one objective"
-    return "constrained_log_nei" if goal.n_objectives == 1 else "qlog_nehvi or qlog_nparego"
 
 
 @final
@@ -111,7 +103,7 @@ class Maximize(Rule):
         function = self.factory.func if isinstance(self.factory, partial) else self.factory
         for functions, serves in SERVED:
             if function in functions and not serves(goal):
-                raise UsageError(f"{function.__name__} does not serve {goal}; take {_suited(goal)}")
+                raise unsuited(function.__name__, goal)
 
     def select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator

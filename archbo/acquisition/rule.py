@@ -6,8 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates import Candidates
-from archbo.acquisition.context import Context
-from archbo.errors import UsageError
+from archbo.acquisition.context import Context, unsuited
 from archbo.goals import Goal
 
 __all__ = ["Rule"]
@@ -27,10 +26,7 @@ class Rule(ABC):
             UsageError: It does not.
         """
         if not goal.is_single:
-            raise UsageError(
-                f"{type(self).__name__} takes one objective without bounds, not {goal}; take qlog_nehvi or "
-                "qlog_nparego for several objectives, constrained_log_nei for one under bounds"
-            )
+            raise unsuited(type(self).__name__, goal)
 
     @abstractmethod
     def select(

@@ -20,6 +20,8 @@ __all__ = ["AskTell", "Values"]
 
 Values: TypeAlias = float | Sequence[float] | Mapping[str, float] | Tensor
 """What is told of one architecture: its metric, or all metrics in the goal's order or by name."""
+Archs: TypeAlias = ArchLike | Trial | Sequence[ArchLike | Trial] | Tensor
+"""Architectures in any form, or trials; or a single one."""
 
 
 class AskTell(ABC):
@@ -107,7 +109,7 @@ class AskTell(ABC):
 
     def tell(
         self,
-        archs: ArchLike | Trial | Sequence[ArchLike | Trial] | Tensor,
+        archs: Archs,
         values: Values | Sequence[Values],
         *,
         fidelity: str | None = None,
@@ -145,7 +147,7 @@ class AskTell(ABC):
 
     def fail(
         self,
-        archs: ArchLike | Trial | Sequence[ArchLike | Trial] | Tensor,
+        archs: Archs,
         reason: str = "",
         *,
         fidelity: str | None = None,
@@ -164,7 +166,7 @@ class AskTell(ABC):
                 log = log.failed(found, reason)
             self._write(before, log)
 
-    def drop(self, archs: ArchLike | Trial | Sequence[ArchLike | Trial] | Tensor) -> None:
+    def drop(self, archs: Archs) -> None:
         """Give up architectures that wait for their values, those of a worker that died say; they may be asked for again.
 
         Raises:
@@ -175,7 +177,7 @@ class AskTell(ABC):
         with self._lock:
             before = log = self._read()
             for trial in trials:
-                waiting = _waiting(log, trial, None)
+                waiting = log.waiting(*_place(log, trial))
                 if waiting is None:
                     raise UsageError(f"{trial} does not wait for values, so it cannot be dropped")
                 log = log.dropped(waiting)
@@ -189,9 +191,7 @@ class AskTell(ABC):
         """
         return self.strategy.recommend(self.log)
 
-    def _listed(
-        self, archs: ArchLike | Trial | Sequence[ArchLike | Trial] | Tensor
-    ) -> list[Arch | Trial]:
+    def _listed(self, archs: Archs) -> list[Arch | Trial]:
         """Architectures or trials, each of this space."""
         if isinstance(archs, (Arch, Trial, str)):
             archs = [archs]
@@ -244,24 +244,21 @@ def _listed_values(values: object) -> list[Any]:
     raise UsageError(f"tell a list of values, one for each architecture; got {values!r}")
 
 
-def _waiting(log: Log, trial: Arch | Trial, fidelity: str | None) -> Trial | None:
-    """The trial of a log that waits for its values, if there is one."""
+def _place(log: Log, trial: Arch | Trial, fidelity: str | None = None) -> tuple[Arch, str | None]:
+    """The architecture and the fidelity: that of the trial, or the target unless given."""
     if isinstance(trial, Trial):
-        return log.waiting(trial.arch, trial.fidelity)
-    return log.waiting(trial, fidelity if fidelity is not None else log.goal.target)
+        return trial.arch, trial.fidelity
+    return trial, fidelity if fidelity is not None else log.goal.target
 
 
 def _trial_of(log: Log, trial: Arch | Trial, fidelity: str | None) -> tuple[Log, Trial]:
     """The trial that waits for its values, or a new one of what was not asked for."""
-    if isinstance(trial, Trial):
-        arch, fidelity = trial.arch, trial.fidelity
-    else:
-        arch, fidelity = trial, fidelity if fidelity is not None else log.goal.target
-    if fidelity is not None and fidelity not in log.goal.fidelities:
+    arch, at = _place(log, trial, fidelity)
+    if at is not None and at not in log.goal.fidelities:
         known = ", ".join(log.goal.fidelities) or "none"
-        raise UsageError(f"there is no fidelity {fidelity!r}; the goal has {known}")
-    waiting = log.waiting(arch, fidelity)
+        raise UsageError(f"there is no fidelity {at!r}; the goal has {known}")
+    waiting = log.waiting(arch, at)
     if waiting is None:
-        log = log.asked(log.space.rows([arch]), [fidelity])
+        log = log.asked(log.space.rows([arch]), [at])
         waiting = log.trials[-1]
     return log, waiting

@@ -160,6 +160,12 @@ class Strategy(ABC):
         avoid = log.seen(self.goal.target)
         return Proposals(self.candidates.random(q, avoid=avoid, generator=generator))
 
+    def _n_to_begin(self, log: Log, q: int, n_initial: int) -> int:
+        """How many of up to ``q`` proposals belong to the beginning, which lasts until something was told; or none."""
+        left = n_initial - len(log.seen(self.goal.target))
+        told = log.select(State.TOLD, fidelity=self.goal.target)
+        return 0 if left <= 0 and told else min(q, max(left, 1))
+
     def _best_left(self, log: Log, here: str | None, above: str | None) -> Tensor:
         """The best row told at one fidelity that was not asked for at another, ``1 x d``, or none."""
         X, gains = log.means(here)

@@ -233,22 +233,9 @@ def bayesian(
         surrogates = predictors(predictor_names, space, goal, encoding_names, proxies)
     elif encoding_names is not None:
         features = encoding(encoding_names, space, proxies)
-    rule = None
-    if acquisition_name is not None:
-        rule = acquisition(acquisition_name, cost)
-    if goal.fidelities:
-        return FidelityBayesian(
-            space,
-            goal,
-            surrogates,
-            rule,
-            candidates=candidates,
-            cost=cost if rule is None else None,
-            encoding=features,
-            sources=sources,
-            seed=seed,
-        )
-    return Bayesian(
+    rule = acquisition(acquisition_name, cost) if acquisition_name is not None else None
+    kind = FidelityBayesian if goal.fidelities else Bayesian
+    return kind(
         space,
         goal,
         surrogates,

@@ -37,32 +37,20 @@ from archbo.spaces import SearchSpace
 __all__ = ["ACQUISITIONS", "CANDIDATES"]
 
 
-def _function(
-    name: str, factory: FunctionFactory, summary: str, paper: str = "", *, gain: bool = True
+def _rule(
+    name: str, of: FunctionFactory | Rule, summary: str, paper: str, *, gain: bool = True
 ) -> Entry[Rule]:
-    """An entry whose ``make`` takes what evaluations cost."""
+    """An entry of a function or of a rule, whose ``make`` takes what evaluations cost."""
 
     def make(cost: Cost | None = None) -> Rule:
         if cost is not None and not gain:
-            raise _no_gain(name)
-        return Maximize(factory, cost=cost)
+            raise UsageError(
+                f"{name} picks no gain that could be had per cost; take log_ei, qlog_nei or another gain, or leave "
+                "the cost out"
+            )
+        return of if isinstance(of, Rule) else Maximize(of, cost=cost)
 
     return Entry(name, make, summary, paper)
-
-
-def _drawing(name: str, rule: Rule, summary: str, paper: str) -> Entry[Rule]:
-    def make(cost: Cost | None = None) -> Rule:
-        if cost is not None:
-            raise _no_gain(name)
-        return rule
-
-    return Entry(name, make, summary, paper)
-
-
-def _no_gain(name: str) -> UsageError:
-    return UsageError(
-        f"{name} picks no gain that could be had per cost; take log_ei, qlog_nei or another gain, or leave the cost out"
-    )
 
 
 def _pruned(space: SearchSpace, within: Candidates | None = None) -> Candidates:
@@ -73,40 +61,43 @@ ACQUISITIONS: Registry[Rule] = Registry(
     "acquisition",
     "archbo.acquisitions",
     [
-        _function("log_ei", log_ei, "expected improvement, its logarithm", "arXiv 2310.20708"),
-        _function(
-            "qlog_ei", qlog_ei, "the same by Monte Carlo, for any surrogate", "arXiv 2310.20708"
+        _rule("log_ei", log_ei, "expected improvement, its logarithm", "arXiv 2310.20708"),
+        _rule("qlog_ei", qlog_ei, "the same by Monte Carlo, for any surrogate", "arXiv 2310.20708"),
+        _rule("qlog_nei", qlog_nei, "on an incumbent that noise may hide", "arXiv 2310.20708"),
+        _rule("pi", pi, "probability of improvement", "Kushner 1964"),
+        _rule("kg", kg, "knowledge gradient, exact", "Frazier, Powell and Dayanik 2009"),
+        _rule("mes", mes, "max-value entropy search", "arXiv 1703.01968"),
+        _rule("gibbon", gibbon, "the same of noisy evaluations, in batches", "arXiv 2102.03324"),
+        _rule("jes", jes, "joint entropy search", "arXiv 2206.04771"),
+        _rule("ucb", ucb, "upper confidence bound", "arXiv 0912.3995", gain=False),
+        _rule("greedy", greedy, "the posterior mean", "arXiv 2007.04785", gain=False),
+        _rule(
+            "thompson",
+            ThompsonSampling(),
+            "the maximum of a joint draw",
+            "arXiv 1705.09236",
+            gain=False,
         ),
-        _function("qlog_nei", qlog_nei, "on an incumbent that noise may hide", "arXiv 2310.20708"),
-        _function("pi", pi, "probability of improvement", "Kushner 1964"),
-        _function("kg", kg, "knowledge gradient, exact", "Frazier, Powell and Dayanik 2009"),
-        _function("mes", mes, "max-value entropy search", "arXiv 1703.01968"),
-        _function(
-            "gibbon", gibbon, "the same of noisy evaluations, in batches", "arXiv 2102.03324"
-        ),
-        _function("jes", jes, "joint entropy search", "arXiv 2206.04771"),
-        _function("ucb", ucb, "upper confidence bound", "arXiv 0912.3995", gain=False),
-        _function("greedy", greedy, "the posterior mean", "arXiv 2007.04785", gain=False),
-        _drawing("thompson", ThompsonSampling(), "the maximum of a joint draw", "arXiv 1705.09236"),
-        _drawing(
+        _rule(
             "independent_thompson",
             IndependentThompsonSampling(),
             "the maximum of independent draws",
             "BANANAS, arXiv 1910.11858",
+            gain=False,
         ),
-        _function(
+        _rule(
             "qlog_nehvi",
             qlog_nehvi,
             "several objectives: noisy expected hypervolume improvement",
             "arXiv 2105.08195",
         ),
-        _function(
+        _rule(
             "qlog_nparego",
             qlog_nparego,
             "several objectives: improvement of a random scalarisation",
             "arXiv 2006.05078",
         ),
-        _function(
+        _rule(
             "constrained_log_nei",
             constrained_log_nei,
             "one objective under bounds: noisy expected improvement",

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from archbo.catalog.entry import Entry, Registry
+from archbo.catalog.entry import PARTS, PROXIES, Entry, Registry
 from archbo.encodings import (
     CategoricalEncoding,
     Encoding,
@@ -17,8 +17,6 @@ from archbo.encodings import (
 )
 
 __all__ = ["ENCODINGS"]
-
-PROXIES, PARTS = frozenset({"proxies"}), frozenset({"parts"})
 
 ENCODINGS: Registry[Encoding] = Registry(
     "encoding",
@@ -60,12 +58,7 @@ ENCODINGS: Registry[Encoding] = Registry(
             "path lengths, degrees and counts by operation",
             "GRAF, arXiv 2404.16551",
         ),
-        Entry(
-            "wl",
-            WLEncoding,
-            "counts of Weisfeiler-Lehman labels",
-            "NAS-BOWL, arXiv 2006.07556",
-        ),
+        Entry("wl", WLEncoding, "counts of Weisfeiler-Lehman labels", "NAS-BOWL, arXiv 2006.07556"),
         Entry(
             "zero-cost",
             ZeroCostEncoding,

@@ -10,7 +10,10 @@ from typing import Any, Generic, TypeVar, final
 
 from archbo.errors import UsageError
 
-__all__ = ["Entry", "Registry"]
+__all__ = ["PARTS", "PROXIES", "Entry", "Registry"]
+
+PROXIES, PARTS = frozenset({"proxies"}), frozenset({"parts"})
+"""What entries need: proxies, or proxies by decision."""
 
 T = TypeVar("T")
 

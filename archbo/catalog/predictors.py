@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from archbo.catalog.entry import Entry, Registry
+from archbo.catalog.entry import PARTS, PROXIES, Entry, Registry
 from archbo.encodings import OneHotEncoding, PathEncoding, WLEncoding
 from archbo.predictors import (
     BNNHMC,
@@ -26,8 +26,6 @@ from archbo.predictors import (
 from archbo.predictors.gaussian_processes.gp import relative
 
 __all__ = ["PREDICTORS"]
-
-PROXIES, PARTS = frozenset({"proxies"}), frozenset({"parts"})
 
 PREDICTORS: Registry[Predictor] = Registry(
     "predictor",

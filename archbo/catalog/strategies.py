@@ -15,11 +15,9 @@ from archbo.bo_loop import (
     nas_bowl,
     weaknas,
 )
-from archbo.catalog.entry import Entry, Registry
+from archbo.catalog.entry import PROXIES, Entry, Registry
 
 __all__ = ["STRATEGIES"]
-
-PROXIES = frozenset({"proxies"})
 
 STRATEGIES: Registry[Strategy] = Registry(
     "strategy",

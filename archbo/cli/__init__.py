@@ -12,7 +12,7 @@ from archbo.cli.options import CatalogCommand
 from archbo.cli.proxies import proxies, remedy
 from archbo.cli.robot import robot
 from archbo.cli.search import search
-from archbo.cli.terminal import abandon_output, err, show_each_warning_once
+from archbo.cli.terminal import abandon_output, remark, show_each_warning_once
 from archbo.errors import ArchboError, NoProxiesError
 
 __all__ = ["app", "main"]
@@ -59,5 +59,5 @@ def _complain(text: str) -> int:
     if not text:  # a call without arguments has shown the help
         return 0
     with contextlib.suppress(OSError):  # there is nowhere left to say it
-        err.print(f"archbo: {' '.join(text.split())}", markup=False, soft_wrap=True)
+        remark(f"archbo: {' '.join(text.split())}")
     return 2

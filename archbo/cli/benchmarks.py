@@ -1,21 +1,27 @@
 """``archbo benchmarks``."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.table import Table
 
-from archbo.cli.options import JsonFile, check_files
-from archbo.cli.terminal import err, out, write_json
+from archbo.cli.options import Results
+from archbo.cli.terminal import err, out, say, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark
 
 
-def benchmarks(json_file: JsonFile = None) -> None:
+def benchmarks(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the list to this file.")
+    ] = None,
+) -> None:
     """List the embedded benchmarks: sizes, metrics, where the data comes from; and the spaces of other tables."""
     from archbo import catalog
 
-    check_files(json_file, None)
+    Results(json_file).check()
     with err.status("reading benchmarks"):
         found = {name: catalog.benchmark(name) for name in catalog.BENCHMARKS}
     if json_file is not None:
@@ -31,7 +37,7 @@ def benchmarks(json_file: JsonFile = None) -> None:
         sources.setdefault(benchmark.source, name.partition("/")[0])
     out.print(table)
     for source, name in sources.items():
-        out.print(f"{name}: {source}", markup=False, soft_wrap=True)
+        say(f"{name}: {source}")
     out.print("Any other table: --table FILE --space NAME|FILE.toml, where NAME is one of")
     spaces = Table(box=None, pad_edge=False, show_header=False)
     for name, entry in catalog.SPACES.items():

@@ -1,120 +1,82 @@
 """``archbo compare``."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.table import Table
 
-from archbo.cli.options import (
-    ArchColumn,
-    BenchmarkName,
-    JsonFile,
-    Minimize,
-    ObjectiveColumn,
-    PlotFile,
-    Proxies,
-    Seed,
-    SpaceName,
-    TableFile,
-    Where,
-    about,
-    check_files,
-    check_repeats,
-    names_of,
-)
-from archbo.cli.request import TableOptions, Wanted
-from archbo.cli.terminal import deliver, out, progress_bar
+from archbo.cli.options import Results, Seeds, about, command, names_of, option
+from archbo.cli.request import OneColumn, ScoredTable
+from archbo.cli.terminal import deliver, out, progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
-    from archbo.benchmarks import Tabular
+    from archbo.benchmarks import Benchmark, Tabular
     from archbo.comparison import Evaluation
     from archbo.predictors import Predictor
+    from archbo.proxies import ProxyTable
 
-Predictors = Annotated[
-    str, typer.Option("--predictors", help="Surrogates, joined with commas: {predictors}.")
-]
-Encodings = Annotated[
-    str,
-    typer.Option(
-        "--encodings",
-        help="What each sees, joined with commas; default is its own. {encodings}; joined with '+' they stand side "
+
+@dataclass(frozen=True)
+class _Compared:
+    """The options that say what is compared."""
+
+    predictors: str = option("gp,gbdt", "Surrogates, joined with commas: {predictors}.")
+    encodings: str = option(
+        "default",
+        "What each sees, joined with commas; default is its own. {encodings}; joined with '+' they stand side "
         "by side.",
-    ),
-]
-TrainSizes = Annotated[
-    str, typer.Option(help="Numbers of architectures to learn from, joined with commas.")
-]
-Samples = Annotated[
-    int, typer.Option("--repeats", help="The number of samples, with seeds SEED, SEED + 1, ...")
-]
+    )
+    train_sizes: str = option(
+        "78,156", "Numbers of architectures to learn from, joined with commas."
+    )
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of architectures to learn from."""
+        texts = names_of(self.train_sizes, "--train-sizes")
+        for text in texts:
+            if not text.isdecimal():
+                raise UsageError(
+                    f"--train-sizes takes whole numbers joined with commas; got {text!r}"
+                )
+        return list(map(int, texts))
+
+    def made(
+        self, benchmark: "Benchmark", scores: "ProxyTable | None"
+    ) -> "dict[tuple[str, str], Predictor]":
+        """The predictors, by their names and those of their encodings."""
+        from archbo import catalog
+
+        space = benchmark.space
+        with about("--encodings"):
+            features = {
+                name: None if name == "default" else catalog.encoding(name, space, scores)
+                for name in names_of(self.encodings, "--encodings")
+            }
+        with about("--predictors"):
+            return {
+                (name, encoding): catalog.predictor(name, space, features[encoding], scores)
+                for name in names_of(self.predictors, "--predictors")
+                for encoding in features
+            }
 
 
-@dataclass(frozen=True, eq=False)
-class _Comparison:
-    """What is compared.
-
-    Attributes:
-        tabular: The objective on its table.
-        predictors: By name and name of the encoding.
-        sizes: Numbers of architectures to learn from.
-        seeds: Of the samples.
-    """
-
-    tabular: "Tabular"
-    predictors: "dict[tuple[str, str], Predictor]"
-    sizes: Sequence[int]
-    seeds: Sequence[int]
-
-
+@command(repeats=3)
 def compare(
-    bench: BenchmarkName = None,
-    table: TableFile = None,
-    space: SpaceName = None,
-    arch_column: ArchColumn = "arch_str",
-    where: Where = None,
-    objective: ObjectiveColumn = None,
-    minimize: Minimize = False,
-    predictors: Predictors = "gp,gbdt",
-    encodings: Encodings = "default",
-    proxies: Proxies = None,
-    train_sizes: TrainSizes = "78,156",
-    repeats: Samples = 3,
-    seed: Seed = 0,
-    json_file: JsonFile = None,
-    plot: PlotFile = None,
+    source: ScoredTable, wanted: OneColumn, compared: _Compared, seeds: Seeds, results: Results
 ) -> None:
     """Fit surrogates to samples of a benchmark and score them on the rest."""
-    source = TableOptions(bench, table, space, arch_column, where, proxies)
-    check_repeats(repeats, seed)
-    check_files(json_file, plot, source.files)
-    sizes = [_size(text) for text in names_of(train_sizes, "--train-sizes")]
-    wanted = Wanted(objective, minimize=minimize)
-    comparison = _comparison(
-        source, wanted, predictors, encodings, sizes, range(seed, seed + repeats)
-    )
-    _deliver(comparison, _evaluate(comparison), json_file, plot)
-
-
-def _comparison(
-    source: TableOptions,
-    wanted: Wanted,
-    predictors: str,
-    encodings: str,
-    sizes: Sequence[int],
-    seeds: Sequence[int],
-) -> _Comparison:
-    """What is compared; all is made before any is fitted, so that a wrong name costs no time."""
     import torch
 
-    from archbo import catalog
-    from archbo.comparison import check_train_sizes
+    from archbo.comparison import check_train_sizes, plot_comparison
 
+    seeds.check()
+    results.check(source.files)
+    sizes = compared.sizes
     # Small matrices: a second thread costs more than it gives, and one makes times comparable.
     torch.set_num_threads(1)
     benchmark = source.load()
@@ -125,73 +87,47 @@ def _comparison(
         )
     with about("--train-sizes"):
         check_train_sizes(sizes, tabular)
-    scores = source.load_proxies(benchmark)
-    with about("--encodings"):
-        features = {
-            name: None if name == "default" else catalog.encoding(name, benchmark.space, scores)
-            for name in names_of(encodings, "--encodings")
-        }
-    with about("--predictors"):
-        made = {
-            (name, encoding): catalog.predictor(name, benchmark.space, features[encoding], scores)
-            for name in names_of(predictors, "--predictors")
-            for encoding in features
-        }
-    return _Comparison(tabular, made, sizes, seeds)
-
-
-def _evaluate(comparison: _Comparison) -> "list[Evaluation]":
-    from archbo.comparison import evaluate
-
-    evaluations: list[Evaluation] = []
-    jobs = list(product(comparison.predictors.items(), comparison.sizes, comparison.seeds))
-    with progress_bar() as progress:
-        task = progress.add_task("compare", total=len(jobs), note="")
-        for ((name, encoding), surrogate), size, seed in jobs:
-            progress.update(task, note=f"{name}, {encoding}, {size} architectures, seed {seed}")
-            evaluations.append(
-                evaluate(name, encoding, surrogate, comparison.tabular, size, seed=seed)
-            )
-            progress.advance(task)
-        progress.update(task, note="")
-    return evaluations
-
-
-def _deliver(
-    comparison: _Comparison,
-    evaluations: "list[Evaluation]",
-    json_file: Path | None,
-    plot: Path | None,
-) -> None:
-    from archbo.comparison import plot_comparison
-
-    benchmark = comparison.tabular.benchmark
-    column = comparison.tabular.goal.objectives[0].metric
+    # All are made before any is fitted, so that a wrong name costs no time.
+    predictors = compared.made(benchmark, source.load_proxies(benchmark))
+    evaluations = _evaluate(predictors, tabular, sizes, seeds)
+    column = tabular.goal.objectives[0].metric
 
     def show() -> None:
-        out.print(
-            f"{benchmark.name}, {column}: mean of {len(comparison.seeds)} samples, scored on all other architectures",
-            markup=False,
+        say(
+            f"{benchmark.name}, {column}: mean of {seeds.repeats} samples, scored on all other architectures"
         )
         out.print(_table(evaluations))
 
     deliver(
-        json_file,
+        results,
         lambda: {
             "benchmark": benchmark.name,
             "objective": column,
             "results": [evaluation.to_dict() for evaluation in evaluations],
         },
-        plot,
         lambda: plot_comparison(evaluations, unit=column, title=benchmark.name),
         show,
     )
 
 
-def _size(text: str) -> int:
-    if not text.isdecimal():
-        raise UsageError(f"--train-sizes takes whole numbers joined with commas; got {text!r}")
-    return int(text)
+def _evaluate(
+    predictors: "Mapping[tuple[str, str], Predictor]",
+    tabular: "Tabular",
+    sizes: Sequence[int],
+    seeds: Seeds,
+) -> "list[Evaluation]":
+    from archbo.comparison import evaluate
+
+    evaluations: list[Evaluation] = []
+    jobs = list(product(predictors.items(), sizes, seeds.all))
+    with progress_bar() as progress:
+        task = progress.add_task("compare", total=len(jobs), note="")
+        for ((name, encoding), surrogate), size, seed in jobs:
+            progress.update(task, note=f"{name}, {encoding}, {size} architectures, seed {seed}")
+            evaluations.append(evaluate(name, encoding, surrogate, tabular, size, seed=seed))
+            progress.advance(task)
+        progress.update(task, note="")
+    return evaluations
 
 
 def _table(evaluations: "list[Evaluation]") -> Table:

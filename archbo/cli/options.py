@@ -1,12 +1,15 @@
-"""Options that commands share, and what their texts mean."""
+"""Options as dataclasses, which commands share, and what their texts mean."""
 
 import csv
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperOption
@@ -16,7 +19,19 @@ from archbo.errors import ArchboError, UsageError
 if TYPE_CHECKING:
     from typer._click import Context
 
-__all__ = ["CatalogCommand", "about", "check_files", "check_repeats", "names_of", "numbers_of"]
+__all__ = [
+    "CatalogCommand",
+    "Results",
+    "Seeds",
+    "about",
+    "command",
+    "names_of",
+    "numbers_of",
+    "option",
+]
+
+
+T = TypeVar("T")
 
 
 class CatalogCommand(TyperCommand):
@@ -27,148 +42,127 @@ class CatalogCommand(TyperCommand):
 
     def get_help(self, ctx: "Context") -> str:
         """The help, with names for the braces."""
-        from archbo import catalog
+        from archbo.catalog.tables import KINDS
 
-        names: dict[str, Mapping[str, object]] = {
-            "predictors": catalog.PREDICTORS,
-            "encodings": catalog.ENCODINGS,
-            "acquisitions": catalog.ACQUISITIONS,
-            "candidates": catalog.CANDIDATES,
-            "strategies": catalog.STRATEGIES,
-            "spaces": catalog.SPACES,
-        }
-        lists = {kind: ", ".join(entries) for kind, entries in names.items()}
+        lists = {kind: ", ".join(registry) for kind, registry in KINDS}
         for parameter in self.params:
             if isinstance(parameter, TyperOption) and parameter.help:
                 parameter.help = parameter.help.format_map(lists)
         return super().get_help(ctx)
 
 
-# What is searched.
-
-BenchmarkName = Annotated[
-    str | None,
-    typer.Argument(metavar="BENCH", help="An embedded benchmark; see 'archbo benchmarks'."),
-]
-TableFile = Annotated[
-    Path | None, typer.Option("--table", help="A Parquet or CSV table instead of BENCH.")
-]
-SpaceName = Annotated[
-    str | None,
-    typer.Option("--space", help="The table's space: a TOML file, or one of {spaces}."),
-]
-ArchColumn = Annotated[
-    str, typer.Option("--arch-column", help="The table's column of architectures.")
-]
-Where = Annotated[
-    str | None,
-    typer.Option("--where", metavar="COLUMN", help="Keep rows where this boolean column is true."),
-]
-Proxies = Annotated[
-    str | None,
-    typer.Option(
-        "--proxies",
-        metavar="COLUMNS|FILE",
-        help="What the encoding zero-cost sees: columns of the table, such as 'c10_zc_*', joined with commas; "
-        "or a file of 'archbo proxies compute', whose parts by decision nodewise sees.",
-    ),
-]
-
-# What is wanted.
-
-ObjectiveColumn = Annotated[
-    str | None, typer.Option("--objective", metavar="COLUMN", help="The column to maximise.")
-]
-Objectives = Annotated[
-    str | None,
-    typer.Option(
-        "--objective",
-        metavar="COLUMN[,-COLUMN...]",
-        help="The column to maximise, or several joined with commas. A minus in front minimises; a plus maximises a "
-        "column whose name begins with a minus, and double quotes hold a name with commas.",
-    ),
-]
-SubjectTo = Annotated[
-    list[str] | None,
-    typer.Option(metavar="COLUMN<=X", help="A bound on a column, <= or >=; may be repeated."),
-]
-Minimize = Annotated[bool, typer.Option("--minimize", help="Minimise the one objective instead.")]
-Fidelities = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN=COST,...",
-        help="Cheap evaluations and full ones with their costs, such as 'val_12=12,val_200=200'. The last gives the "
-        "objective, and QUERIES of it are the budget. Where several columns depend on it, each names them joined "
-        "with '+'; all other columns are the same for each.",
-    ),
-]
-Reference = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN=X,...",
-        help="The value of each objective above which hypervolume counts; inferred by the search unless given, and "
-        "the table's worst values for its score.",
-    ),
-]
-Report = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="A column to report of what is recommended."),
-]
-
-# How it is searched.
-
-Predictor = Annotated[
-    str,
-    typer.Option(
-        help="The surrogate, or one for each objective and bound joined with commas: {predictors}."
-    ),
-]
-EncodingNames = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        help="What it sees, joined with '+'; its own default unless given: {encodings}.",
-    ),
-]
-Acquisition = Annotated[
-    str | None,
-    typer.Option(
-        help="How architectures are picked: {acquisitions}. Unless given log_ei, with bounds constrained_log_nei, with "
-        "several objectives qlog_nehvi."
-    ),
-]
-CandidateNames = Annotated[
-    str,
-    typer.Option("--candidates", help="Where architectures of the table come from: {candidates}."),
-]
-Cost = Annotated[
-    str | None,
-    typer.Option(metavar="COLUMN", help="Pick what is worth the most per unit of this column."),
-]
-WarmStart = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN[:N]",
-        help="N random architectures (50) are known beforehand by this column in place of the first objective; or by "
-        "columns joined with '+' in place of the first objectives and bounds. All others are known as they are.",
-    ),
-]
-Baseline = Annotated[
-    str, typer.Option(help="Methods beside it, joined with commas, or none: {strategies}.")
-]
-Queries = Annotated[int, typer.Option(help="The number of architectures to evaluate per search.")]
-Repeats = Annotated[
-    int, typer.Option(help="The number of searches, with seeds SEED, SEED + 1, ...")
-]
-Seed = Annotated[int, typer.Option(help="The first seed.")]
-Batch = Annotated[
-    int, typer.Option(metavar="Q", help="The number of architectures to ask for at a time.")
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
-PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw the results to this file.")]
+def option(
+    default: T,
+    help: str,
+    *names: str,
+    kind: Callable[..., Any] = typer.Option,
+    **settings: Any,  # noqa: ANN401 - typer's own
+) -> T:
+    """A field of a dataclass of options: its default, its help, and names that are not the field's."""
+    settings["help"] = help
+    made: T = field(default=default, metadata={"option": kind(*names, **settings)})
+    return made
 
 
-# What their texts mean.
+def command(**defaults: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function whose parameters are dataclasses of options: each of their fields is one.
+
+    Args:
+        defaults: Of options that differ from what the fields say.
+    """
+
+    def flatten(function: Callable[..., None]) -> Callable[..., None]:
+        groups = {name: p.annotation for name, p in signature(function).parameters.items()}
+        parameters = [
+            Parameter(
+                one.name,
+                Parameter.KEYWORD_ONLY,
+                default=defaults.get(one.name, one.default),
+                annotation=Annotated[one.type, one.metadata["option"]],
+            )
+            for kind in groups.values()
+            for one in fields(kind)
+        ]
+
+        @wraps(function)
+        def run(**given: object) -> None:
+            made = {
+                name: kind(**{one.name: given[one.name] for one in fields(kind)})
+                for name, kind in groups.items()
+            }
+            function(**made)
+
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return flatten
+
+
+@dataclass(frozen=True)
+class Results:
+    """The options that say where results go."""
+
+    json_file: Path | None = option(None, "Write the results to this file.", "--json")
+    plot: Path | None = option(None, "Draw the results to this file.", "--plot")
+
+    def check(self, read: Mapping[str, Path | str | None] | None = None) -> None:
+        """Raise unless results can be written where they are wanted.
+
+        Args:
+            read: Files that are read, by their options; none of them is written over.
+
+        Raises:
+            UsageError: A folder is missing, a file cannot be written or is read or written twice, or the picture's
+                format is unknown.
+        """
+        taken = {name: Path(file) for name, file in (read or {}).items() if file is not None}
+        for name, file in (("--json", self.json_file), ("--plot", self.plot)):
+            if file is None:
+                continue
+            folder = file.absolute().parent
+            if not folder.is_dir():
+                raise UsageError(f"there is no folder {folder}; make it first")
+            if file.is_dir():
+                raise UsageError(f"cannot write {file}: it is a folder; give {name} a file")
+            if not os.access(file if file.exists() else folder, os.W_OK):
+                raise UsageError(
+                    f"cannot write {file}: permission denied; give {name} another file"
+                )
+            for other, used in taken.items():
+                if file.resolve() == used.resolve():
+                    raise UsageError(
+                        f"{name} would write over {used}, the file of {other}; give another"
+                    )
+            taken[name] = file
+        if self.plot is not None:
+            from archbo.comparison import check_format
+
+            check_format(self.plot)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The options that say how often something is done anew."""
+
+    repeats: int = option(1, "The number of repeats, with seeds SEED, SEED + 1, ...")
+    seed: int = option(0, "The first seed.")
+
+    @property
+    def all(self) -> range:
+        """The seed of each repeat."""
+        return range(self.seed, self.seed + self.repeats)
+
+    def check(self) -> None:
+        """Raise unless there are that many seeds.
+
+        Raises:
+            UsageError: There are not.
+        """
+        if self.repeats < 1:
+            raise UsageError(f"--repeats must be at least 1; got {self.repeats}")
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"--seed must be between 0 and 2^31 - 1; got {self.seed}")
 
 
 @contextmanager
@@ -217,52 +211,3 @@ def numbers_of(text: str | None, option: str, example: str) -> dict[str, float]:
     if text is not None and not numbers:
         raise UsageError(f"{option} takes names with numbers, such as {example!r}; got {text!r}")
     return numbers
-
-
-def check_repeats(repeats: int, seed: int) -> None:
-    """Raise unless there are that many seeds from ``seed`` on.
-
-    Raises:
-        UsageError: There are not.
-    """
-    if repeats < 1:
-        raise UsageError(f"--repeats must be at least 1; got {repeats}")
-    if not 0 <= seed < 2**31:
-        raise UsageError(f"--seed must be between 0 and 2^31 - 1; got {seed}")
-
-
-def check_files(
-    json_file: Path | None, plot: Path | None, read: Mapping[str, Path | str | None] | None = None
-) -> None:
-    """Raise unless results can be written where they are wanted.
-
-    Args:
-        json_file: For the results.
-        plot: For the picture.
-        read: Files that are read, by their options; none of them is written over.
-
-    Raises:
-        UsageError: A folder is missing, a file cannot be written or is read or written twice, or the picture's format
-            is unknown.
-    """
-    taken = {option: Path(file) for option, file in (read or {}).items() if file is not None}
-    for option, file in (("--json", json_file), ("--plot", plot)):
-        if file is None:
-            continue
-        folder = file.absolute().parent
-        if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}; make it first")
-        if file.is_dir():
-            raise UsageError(f"cannot write {file}: it is a folder; give {option} a file")
-        if not os.access(file if file.exists() else folder, os.W_OK):
-            raise UsageError(f"cannot write {file}: permission denied; give {option} another file")
-        for other, used in taken.items():
-            if file.resolve() == used.resolve():
-                raise UsageError(
-                    f"{option} would write over {used}, the file of {other}; give another"
-                )
-        taken[option] = file
-    if plot is not None:
-        from archbo.comparison import check_format
-
-        check_format(plot)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from archbo.cli.request import Request
-from archbo.cli.terminal import out, print_lines
+from archbo.cli.terminal import out, print_lines, say
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Tabular
@@ -79,13 +79,13 @@ def show_searches(request: Request, runs: "Mapping[str, Sequence[Run]]") -> None
     """Print how the methods compare, and what each found."""
     tabular, queries = request.tabular, request.effort.queries
     goal, score = tabular.goal, _score_of(tabular)
-    full = goal.fidelities[goal.target] if goal.target is not None else 1.0
+    full = goal.cost_of(goal.target)
     costs = [n * full for n in range(1, queries + 1)]
     curves = {
         method: [median(score.after(run, cost) for run in repeats) for cost in costs]
         for method, repeats in runs.items()
     }
-    out.print(f"{tabular.benchmark.name}: {score.heading}", markup=False, soft_wrap=True)
+    say(f"{tabular.benchmark.name}: {score.heading}")
     out.print(_table(score, runs, queries, full if goal.fidelities else None))
     gap = score.gap
     lines = {} if gap is None else _sparklines({m: list(map(gap, c)) for m, c in curves.items()})
@@ -213,17 +213,15 @@ def _print_front(tabular: "Tabular", repeats: "Sequence[Run]") -> None:
     winners = sorted(run.log.winners, key=lambda winner: winner[1])
     which = f" of seed {run.seed}" if len(repeats) > 1 else ""
     if not winners:
-        out.print(
-            f"  front{which}: none of what was evaluated in full keeps the bounds", markup=False
-        )
+        say(f"  front{which}: none of what was evaluated in full keeps the bounds")
         return
     columns = [objective.metric for objective in tabular.goal.objectives]
-    out.print(f"  front{which}: {', '.join(columns)}", markup=False, soft_wrap=True)
+    say(f"  front{which}: {', '.join(columns)}")
     step = (len(winners) - 1) / (MOST_WINNERS - 1)
     places = range(len(winners)) if step <= 1 else [round(n * step) for n in range(MOST_WINNERS)]
     for arch, values in [winners[place] for place in places]:
         numbers = "  ".join(f"{value:<10.6g}" for value in values)
-        out.print(f"    {numbers}  {arch}", markup=False, soft_wrap=True)
+        say(f"    {numbers}  {arch}")
     left = len(winners) - len(places)
     if left:
-        out.print(f"    and {left} more of the front", markup=False)
+        say(f"    and {left} more of the front")

@@ -1,48 +1,55 @@
 """From options to what is searched and how: everything is checked and made before any search runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archbo.cli.options import about, check_files, check_repeats, names_of, numbers_of
+import typer
+
+from archbo.cli.options import Results, Seeds, about, names_of, numbers_of, option
 from archbo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from archbo.acquisition import Candidates, KnownCost
+    from archbo.acquisition import Candidates
     from archbo.benchmarks import Benchmark, Tabular
     from archbo.bo_loop import Strategy
-    from archbo.bo_loop.surrogates import Source
     from archbo.goals import Goal
     from archbo.proxies import ProxyTable
+    from archbo.spaces import SearchSpace
 
 __all__ = [
     "Effort",
     "Method",
-    "Ours",
+    "OneColumn",
     "Request",
+    "ScoredTable",
+    "Setting",
     "TableOptions",
     "Wanted",
-    "baselines",
-    "bayesian_methods",
-    "request_of",
+    "check_columns",
+    "columns_of",
+    "request",
 ]
-
-N_KNOWN = 50
-"""The number of architectures known beforehand unless ``--warm-start`` gives it."""
 
 
 @dataclass(frozen=True)
 class TableOptions:
     """The options that name a benchmark or a table."""
 
-    bench: str | None
-    table: Path | None
-    space: str | None
-    arch_column: str
-    where: str | None
-    proxies: str | None = None
+    bench: str | None = option(
+        None,
+        "An embedded benchmark; see 'archbo benchmarks'.",
+        metavar="BENCH",
+        kind=typer.Argument,
+    )
+    table: Path | None = option(None, "A Parquet or CSV table instead of BENCH.")
+    space: str | None = option(None, "The table's space: a TOML file, or one of {spaces}.")
+    arch_column: str = option("arch_str", "The table's column of architectures.")
+    where: str | None = option(
+        None, "Keep rows where this boolean column is true.", metavar="COLUMN"
+    )
 
     def load(self) -> "Benchmark":
         """The benchmark that the options name.
@@ -78,6 +85,24 @@ class TableOptions:
                 raise
             raise DataError(f"{error}; --arch-column names another") from error
 
+    @property
+    def files(self) -> dict[str, Path | str | None]:
+        """The files that are read, by option."""
+        toml = self.space if self.space and Path(self.space).suffix else None
+        return {"--table": self.table, "--space": toml}
+
+
+@dataclass(frozen=True)
+class ScoredTable(TableOptions):
+    """The same, with what scores its architectures at no cost."""
+
+    proxies: str | None = option(
+        None,
+        "What the encoding zero-cost sees: columns of the table, such as 'c10_zc_*', joined with commas; "
+        "or a file of 'archbo proxies compute', whose parts by decision nodewise sees.",
+        metavar="COLUMNS|FILE",
+    )
+
     def load_proxies(self, benchmark: "Benchmark") -> "ProxyTable | None":
         """What ``--proxies`` names: columns of a benchmark's table, or a file of scores.
 
@@ -104,20 +129,37 @@ class TableOptions:
     @property
     def files(self) -> dict[str, Path | str | None]:
         """The files that are read, by option."""
-        toml = self.space if self.space and Path(self.space).suffix else None
         scores = self.proxies if self.proxies and Path(self.proxies).suffix else None
-        return {"--table": self.table, "--space": toml, "--proxies": scores}
+        return {**super().files, "--proxies": scores}
 
 
 @dataclass(frozen=True)
 class Wanted:
     """The options that say what is wanted."""
 
-    objective: str | None = None
-    subject_to: Sequence[str] = ()
-    minimize: bool = False
-    fidelities: str | None = None
-    reference: str | None = None
+    objective: str | None = option(
+        None,
+        "The column to maximise, or several joined with commas. A minus in front minimises; a plus maximises "
+        "a column whose name begins with a minus, and double quotes hold a name with commas.",
+        metavar="COLUMN[,-COLUMN...]",
+    )
+    subject_to: list[str] | None = option(
+        None, "A bound on a column, <= or >=; may be repeated.", metavar="COLUMN<=X"
+    )
+    minimize: bool = option(False, "Minimise the one objective instead.", "--minimize")
+    fidelities: str | None = option(
+        None,
+        "Cheap evaluations and full ones with their costs, such as 'val_12=12,val_200=200'. The last gives "
+        "the objective, and QUERIES of it are the budget. Where several columns depend on it, each names them "
+        "joined with '+'; all other columns are the same for each.",
+        metavar="COLUMN=COST,...",
+    )
+    reference: str | None = option(
+        None,
+        "The value of each objective above which hypervolume counts; inferred by the search unless given, "
+        "and the table's worst values for its score.",
+        metavar="COLUMN=X,...",
+    )
 
     def on(self, benchmark: "Benchmark") -> "Tabular":
         """The goal that the options describe, on a benchmark.
@@ -129,13 +171,13 @@ class Wanted:
         from archbo.goals import Goal
 
         costs = numbers_of(self.fidelities, "--fidelities", "val_12=12,val_200=200")
-        targets = _columns(benchmark, list(costs)[-1]) if costs else []
+        targets = columns_of(benchmark, list(costs)[-1]) if costs else []
         with about("--objective"):
             goal = self._of_objectives(benchmark, targets)
-            _check_columns(benchmark, [objective.metric for objective in goal.objectives])
+            check_columns(benchmark, [objective.metric for objective in goal.objectives])
         with about("--subject-to"):
-            goal = replace(goal, bounds=Goal.parse(subject_to=self.subject_to).bounds)
-            _check_columns(benchmark, [bound.metric for bound in goal.bounds])
+            goal = replace(goal, bounds=Goal.parse(subject_to=self.subject_to or ()).bounds)
+            check_columns(benchmark, [bound.metric for bound in goal.bounds])
         if costs:
             with about("--fidelities"):
                 goal = _with_fidelities(benchmark, goal, costs, targets)
@@ -164,12 +206,27 @@ class Wanted:
         return Goal((replace(first, minimize=True),))
 
 
-def _columns(benchmark: "Benchmark", text: str) -> list[str]:
+@dataclass(frozen=True)
+class OneColumn:
+    """The options that say what is wanted where that is one column."""
+
+    objective: str | None = option(
+        None, "The column that counts; more is better.", metavar="COLUMN"
+    )
+    minimize: bool = option(False, "Less of it is better.", "--minimize")
+
+    def on(self, benchmark: "Benchmark") -> "Tabular":
+        """The goal that the options describe, as ``Wanted.on`` gives it."""
+        return Wanted(self.objective, minimize=self.minimize).on(benchmark)
+
+
+def columns_of(benchmark: "Benchmark", text: str) -> list[str]:
     """The columns that a text joins with ``+``; a column whose name has one stands for itself."""
     return [text] if text in benchmark.metrics else [name.strip() for name in text.split("+")]
 
 
-def _check_columns(benchmark: "Benchmark", names: Sequence[str]) -> None:
+def check_columns(benchmark: "Benchmark", names: Sequence[str]) -> None:
+    """Raise a ``DataError`` unless there are such columns."""
     for name in names:
         benchmark.values(name)
 
@@ -178,7 +235,7 @@ def _with_fidelities(
     benchmark: "Benchmark", goal: "Goal", costs: dict[str, float], targets: Sequence[str]
 ) -> "Goal":
     for name in costs:
-        _check_columns(benchmark, _columns(benchmark, name))
+        check_columns(benchmark, columns_of(benchmark, name))
     strange = [column for column in targets if column not in goal.metrics]
     if strange:
         raise UsageError(
@@ -204,27 +261,27 @@ def _reference(goal: "Goal", text: str) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class Effort:
-    """The options that say how much is searched, and where the results go."""
+class Effort(Seeds):
+    """The options that say how much is searched, and what beside it."""
 
-    queries: int
-    repeats: int
-    seed: int
-    batch: int
-    report: str | None
-    json_file: Path | None
-    plot: Path | None
+    baseline: str = option(
+        "random", "Methods beside it, joined with commas, or none: {strategies}."
+    )
+    queries: int = option(100, "The number of architectures to evaluate per search.")
+    batch: int = option(1, "The number of architectures to ask for at a time.", metavar="Q")
+    report: str | None = option(
+        None, "A column to report of what is recommended.", metavar="COLUMN"
+    )
 
-    def check(self, read: dict[str, Path | str | None]) -> None:
-        """Raise unless the numbers make sense and the files can be written.
+    def check(self) -> None:
+        """Raise unless the numbers make sense.
 
         Raises:
-            UsageError: They do not, or cannot.
+            UsageError: They do not.
         """
-        check_repeats(self.repeats, self.seed)
+        super().check()
         if self.batch < 1:
             raise UsageError(f"--batch must be at least 1; got {self.batch}")
-        check_files(self.json_file, self.plot, read)
 
     def check_on(self, tabular: "Tabular") -> None:
         """Raise unless a goal on its table can be searched that much.
@@ -254,19 +311,66 @@ class Method:
 
     Attributes:
         name: What it is called.
-        tabular: What it searches.
-        make: Makes the strategy from a seed.
+        tabular: What it searches; without fidelities everything is evaluated at the target.
+        make: Makes the strategy from ``seed``.
         first: The strategy of the first seed: whatever is wrong with it is known before any search runs.
     """
 
     name: str
     tabular: "Tabular"
-    make: "Callable[[int], Strategy]"
+    make: "Callable[..., Strategy]"
     first: "Strategy"
 
     def strategy(self, seed: int) -> "Strategy":
         """The strategy of a seed."""
-        return self.first if seed == self.first.seed else self.make(seed)
+        return self.first if seed == self.first.seed else self.make(seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What the methods of a request share: the goal on its table, proxies, the table's rows and the first seed."""
+
+    tabular: "Tabular"
+    proxies: "ProxyTable | None"
+    everything: "Candidates"
+    seed: int
+
+    @property
+    def space(self) -> "SearchSpace":
+        """The space of the table."""
+        return self.tabular.benchmark.space
+
+    @cached_property
+    def in_full(self) -> "Tabular":
+        """The same goal without fidelities: everything is evaluated at the target."""
+        if not self.tabular.goal.fidelities:
+            return self.tabular
+        goal = replace(self.tabular.goal, fidelities={}, independent=frozenset())
+        return self.tabular.benchmark.evaluator(goal)
+
+    def method(self, name: str, tabular: "Tabular", make: "Callable[..., Strategy]") -> Method:
+        """A method, whose first strategy is made."""
+        return Method(name, tabular, make, make(seed=self.seed))
+
+    def named(self, name: str, tabular: "Tabular", **options: Any) -> Method:  # noqa: ANN401
+        """The method of the catalog's strategy of that name, with its own options."""
+        from archbo import catalog
+
+        options |= {"proxies": self.proxies, "candidates": self.everything}
+        make = partial(catalog.strategy, name, self.space, tabular.goal, **options)
+        return self.method(name, tabular, make)
+
+    def baselines(self, text: str) -> list[Method]:
+        """The methods that ``--baseline`` names; they know of no cheap evaluations, and evaluate in full.
+
+        Raises:
+            ArchboError: A name is unknown, or what it names does not serve the goal.
+        """
+        if text == "none":
+            return []
+        names = names_of(text, "--baseline")
+        with about("--baseline"):
+            return [self.named(name, self.in_full) for name in names]
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,201 +379,49 @@ class Request:
 
     Attributes:
         tabular: The goal on its table.
-        methods: The methods; those without fidelities evaluate everything at the target.
-        effort: How much, and where the results go.
+        methods: The methods.
+        effort: How much.
+        results: Where the results go.
         cost: A column of which the total is told.
     """
 
     tabular: "Tabular"
-    methods: tuple[Method, ...]
+    methods: Sequence[Method]
     effort: Effort
+    results: Results
     cost: str | None = None
 
 
-@dataclass(frozen=True)
-class Ours:
-    """The options of Bayesian search."""
-
-    predictor: str
-    encoding: str | None
-    acquisition: str | None
-    candidates: str
-    cost: str | None
-    warm_start: str | None
-
-
-def bayesian_methods(
-    ours: Ours,
-    tabular: "Tabular",
-    proxies: "ProxyTable | None",
-    everything: "Candidates",
-    seed: int,
-) -> list[Method]:
-    """Bayesian search as the options say, and the predictor's plain search beside one that knows more.
-
-    Raises:
-        ArchboError: A name is unknown, or what it names does not serve the goal.
-    """
-    prices = _prices(tabular, ours.cost)
-    names = names_of(ours.predictor, "--predictor", once=False)
-    plain = "+".join(dict.fromkeys(names))
-    known = _known_before(tabular, ours.warm_start)
-    kinds = [("fidelities", bool(tabular.goal.fidelities)), ("warm-start", known is not None)]
-    more = "+".join(kind for kind, given in kinds if given)
-    make = partial(_bayesian, ours, names, proxies, everything, prices)
-    methods = []
-    if more:
-        methods.append(_method(more, tabular, partial(make, tabular, known), seed))
-    full = in_full(tabular)
-    return [*methods, _method(plain, full, partial(make, full, None), seed)]
-
-
-def _bayesian(
-    ours: Ours,
-    names: Sequence[str],
-    proxies: "ProxyTable | None",
-    everything: "Candidates",
-    prices: "KnownCost | None",
-    tabular: "Tabular",
-    known: "Callable[[int], Source] | None",
-    seed: int,
-) -> "Strategy":
-    from archbo import catalog
-
-    space = tabular.benchmark.space
-    return catalog.bayesian(
-        space,
-        tabular.goal,
-        _joint(names, tabular.goal, warm=known is not None),
-        ours.acquisition,
-        encoding_names=ours.encoding,
-        proxies=proxies,
-        candidates=catalog.candidates(ours.candidates, space, everything),
-        cost=prices,
-        sources=[known(seed)] if known is not None else [],
-        seed=seed,
-    )
-
-
-def _joint(names: Sequence[str], goal: "Goal", *, warm: bool) -> list[str]:
-    """The predictor of each outcome: a Gaussian process is one over several tasks where there are some."""
-    each = list(names) * goal.n_outcomes if len(names) == 1 else list(names)
-
-    def has_tasks(output: int) -> bool:
-        return warm or (bool(goal.fidelities) and goal.depends_on_fidelity(output))
-
-    return [
-        "multi-task-gp" if name == "gp" and output < goal.n_outcomes and has_tasks(output) else name
-        for output, name in enumerate(each)
-    ]
-
-
-def _prices(tabular: "Tabular", column: str | None) -> "KnownCost | None":
-    from archbo.acquisition import KnownCost
-
-    if column is None:
-        return None
-    benchmark = tabular.benchmark
-    with about("--cost"):
-        return KnownCost(benchmark.space, benchmark.X, benchmark.values(column))
-
-
-def _known_before(tabular: "Tabular", text: str | None) -> "Callable[[int], Source] | None":
-    """What ``--warm-start`` says is known beforehand, by the seed that draws it.
-
-    Raises:
-        UsageError: ``N`` is not between 2 and the number of architectures, or there are more columns than metrics.
-        DataError: There is no such column.
-    """
-    from archbo.randomness import generator
-
-    if text is None:
-        return None
-    benchmark, metrics = tabular.benchmark, tabular.goal.metrics
-    named, n = text, N_KNOWN
-    if text not in benchmark.metrics and ":" in text:
-        named, _, number = text.rpartition(":")
-        n = int(number) if number.isdecimal() else 0
-    columns = _columns(benchmark, named)
-    if len(columns) > len(metrics):
-        raise UsageError(
-            f"--warm-start names {len(columns)} columns in place of {len(metrics)}: {', '.join(metrics)}; got {text!r}"
-        )
-    with about("--warm-start"):
-        _check_columns(benchmark, columns)
-    if not 2 <= n <= len(benchmark):
-        raise UsageError(
-            f"--warm-start takes COLUMN:N with N between 2 and {len(benchmark):,}; got {text!r}"
-        )
-    columns += metrics[len(columns) :]
-
-    def known(seed: int) -> "Source":
-        import torch
-
-        draw = torch.randperm(len(benchmark), generator=generator(seed))[:n]
-        values = [benchmark.values(column)[draw] for column in columns]
-        return benchmark.X[draw], torch.cat(values, dim=-1)
-
-    return known
-
-
-def in_full(tabular: "Tabular") -> "Tabular":
-    """The same goal without fidelities: everything is evaluated at the target."""
-    if not tabular.goal.fidelities:
-        return tabular
-    goal = replace(tabular.goal, fidelities={}, independent=frozenset())
-    return tabular.benchmark.evaluator(goal)
-
-
-def baselines(
-    text: str,
-    tabular: "Tabular",
-    proxies: "ProxyTable | None",
-    everything: "Candidates",
-    seed: int,
-) -> list[Method]:
-    """The methods that ``--baseline`` names; they know of no cheap evaluations, and evaluate in full.
-
-    Raises:
-        ArchboError: A name is unknown, or what it names does not serve the goal.
-    """
-    from archbo import catalog
-
-    if text == "none":
-        return []
-    full = in_full(tabular)
-    methods = []
-    for name in names_of(text, "--baseline"):
-
-        def make(seed: int, name: str = name) -> "Strategy":
-            return catalog.strategy(
-                name,
-                full.benchmark.space,
-                full.goal,
-                proxies=proxies,
-                candidates=everything,
-                seed=seed,
-            )
-
-        with about("--baseline"):
-            methods.append(_method(name, full, make, seed))
-    return methods
-
-
-def _method(name: str, tabular: "Tabular", make: "Callable[[int], Strategy]", seed: int) -> Method:
-    return Method(name, tabular, make, make(seed))
-
-
-def request_of(
-    tabular: "Tabular", methods: Sequence[Method], effort: Effort, cost: str | None = None
+def request(
+    source: ScoredTable,
+    wanted: Wanted | OneColumn,
+    ours: Callable[[Setting], Iterable[Method]],
+    effort: Effort,
+    results: Results,
+    *,
+    cost: str | None = None,
 ) -> Request:
-    """A request, whose methods have a name each.
+    """What the options of a search ask for: its own methods, and the baselines beside them.
 
     Raises:
-        UsageError: Two have the same.
+        ArchboError: An option is wrong, or two methods have the same name.
     """
+    import torch
+
+    from archbo.acquisition import FixedCandidates
+
+    effort.check()
+    results.check(source.files)
+    # The matrices of a search are small: a second thread costs more than it gives.
+    torch.set_num_threads(1)
+    benchmark = source.load()
+    tabular = wanted.on(benchmark)
+    effort.check_on(tabular)
+    everything = FixedCandidates(benchmark.space, benchmark.X)
+    setting = Setting(tabular, source.load_proxies(benchmark), everything, effort.seed)
+    methods = [*ours(setting), *setting.baselines(effort.baseline)]
     names = [method.name for method in methods]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"--baseline names {twice[0]}, which is searched already; leave it out")
-    return Request(tabular, tuple(methods), effort, cost)
+    return Request(tabular, methods, effort, results, cost)

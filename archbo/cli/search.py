@@ -1,99 +1,171 @@
 """``archbo search``."""
 
-from archbo.cli.options import (
-    Acquisition,
-    ArchColumn,
-    Baseline,
-    Batch,
-    BenchmarkName,
-    CandidateNames,
-    Cost,
-    EncodingNames,
-    Fidelities,
-    JsonFile,
-    Minimize,
-    Objectives,
-    PlotFile,
-    Predictor,
-    Proxies,
-    Queries,
-    Reference,
-    Repeats,
-    Report,
-    Seed,
-    SpaceName,
-    SubjectTo,
-    TableFile,
-    WarmStart,
-    Where,
-)
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from archbo.cli.options import Results, about, command, names_of, option
 from archbo.cli.request import (
     Effort,
-    Ours,
-    Request,
-    TableOptions,
+    Method,
+    ScoredTable,
+    Setting,
     Wanted,
-    baselines,
-    bayesian_methods,
-    request_of,
+    check_columns,
+    columns_of,
+    request,
 )
 from archbo.cli.searches import answer
+from archbo.errors import UsageError
+
+if TYPE_CHECKING:
+    from archbo.acquisition import KnownCost
+    from archbo.benchmarks import Tabular
+    from archbo.bo_loop import Strategy
+    from archbo.bo_loop.surrogates import Source
+    from archbo.goals import Goal
+
+N_KNOWN = 50
+"""The number of architectures known beforehand unless ``--warm-start`` gives it."""
 
 
-def search(
-    bench: BenchmarkName = None,
-    table: TableFile = None,
-    space: SpaceName = None,
-    arch_column: ArchColumn = "arch_str",
-    where: Where = None,
-    objective: Objectives = None,
-    subject_to: SubjectTo = None,
-    minimize: Minimize = False,
-    fidelities: Fidelities = None,
-    reference: Reference = None,
-    predictor: Predictor = "gp",
-    encoding: EncodingNames = None,
-    proxies: Proxies = None,
-    acquisition: Acquisition = None,
-    candidates: CandidateNames = "exhaustive",
-    cost: Cost = None,
-    warm_start: WarmStart = None,
-    baseline: Baseline = "random",
-    queries: Queries = 100,
-    repeats: Repeats = 1,
-    seed: Seed = 0,
-    batch: Batch = 1,
-    report: Report = None,
-    json_file: JsonFile = None,
-    plot: PlotFile = None,
-) -> None:
-    """Search a benchmark by Bayesian optimization, with baselines beside it."""
-    answer(
-        _request(
-            TableOptions(bench, table, space, arch_column, where, proxies),
-            Wanted(objective, subject_to or (), minimize, fidelities, reference),
-            Ours(predictor, encoding, acquisition, candidates, cost, warm_start),
-            Effort(queries, repeats, seed, batch, report, json_file, plot),
-            baseline,
-        )
+@dataclass(frozen=True)
+class _Ours:
+    """The options of Bayesian search."""
+
+    predictor: str = option(
+        "gp", "The surrogate, or one for each objective and bound joined with commas: {predictors}."
+    )
+    encoding: str | None = option(
+        None, "What it sees, joined with '+'; its own default unless given: {encodings}."
+    )
+    acquisition: str | None = option(
+        None,
+        "How architectures are picked: {acquisitions}. Unless given log_ei, with bounds constrained_log_nei, "
+        "with several objectives qlog_nehvi.",
+    )
+    candidates: str = option(
+        "exhaustive", "Where architectures of the table come from: {candidates}."
+    )
+    cost: str | None = option(
+        None, "Pick what is worth the most per unit of this column.", metavar="COLUMN"
+    )
+    warm_start: str | None = option(
+        None,
+        "N random architectures (50) are known beforehand by this column in place of the first objective; or "
+        "by columns joined with '+' in place of the first objectives and bounds. All others are known as they are.",
+        metavar="COLUMN[:N]",
     )
 
+    def methods(self, setting: Setting) -> list[Method]:
+        """Bayesian search as the options say, and the predictor's plain search beside one that knows more.
 
-def _request(
-    source: TableOptions, wanted: Wanted, ours: Ours, effort: Effort, baseline: str
-) -> Request:
-    import torch
+        Raises:
+            ArchboError: A name is unknown, or what it names does not serve the goal.
+        """
+        tabular, full = setting.tabular, setting.in_full
+        names = names_of(self.predictor, "--predictor", once=False)
+        make = partial(self._strategy, setting, names, _prices(tabular, self.cost))
+        known = _known_before(tabular, self.warm_start)
+        kinds = [("fidelities", bool(tabular.goal.fidelities)), ("warm-start", known is not None)]
+        methods = []
+        if more := "+".join(kind for kind, given in kinds if given):
+            methods.append(setting.method(more, tabular, partial(make, tabular.goal, known)))
+        plain = "+".join(dict.fromkeys(names))
+        return [*methods, setting.method(plain, full, partial(make, full.goal, None))]
 
-    from archbo.acquisition import FixedCandidates
+    def _strategy(
+        self,
+        setting: Setting,
+        names: Sequence[str],
+        prices: "KnownCost | None",
+        goal: "Goal",
+        known: "Callable[[int], Source] | None",
+        *,
+        seed: int,
+    ) -> "Strategy":
+        from archbo import catalog
 
-    effort.check(source.files)
-    # The matrices of a search are small: a second thread costs more than it gives.
-    torch.set_num_threads(1)
-    benchmark = source.load()
-    tabular = wanted.on(benchmark)
-    effort.check_on(tabular)
-    scores = source.load_proxies(benchmark)
-    everything = FixedCandidates(benchmark.space, benchmark.X)
-    methods = bayesian_methods(ours, tabular, scores, everything, effort.seed)
-    methods += baselines(baseline, tabular, scores, everything, effort.seed)
-    return request_of(tabular, methods, effort, ours.cost)
+        return catalog.bayesian(
+            setting.space,
+            goal,
+            _joint(names, goal, warm=known is not None),
+            self.acquisition,
+            encoding_names=self.encoding,
+            proxies=setting.proxies,
+            candidates=catalog.candidates(self.candidates, setting.space, setting.everything),
+            cost=prices,
+            sources=[known(seed)] if known is not None else [],
+            seed=seed,
+        )
+
+
+@command()
+def search(
+    source: ScoredTable, wanted: Wanted, ours: _Ours, effort: Effort, results: Results
+) -> None:
+    """Search a benchmark by Bayesian optimization, with baselines beside it."""
+    answer(request(source, wanted, ours.methods, effort, results, cost=ours.cost))
+
+
+def _joint(names: Sequence[str], goal: "Goal", *, warm: bool) -> list[str]:
+    """The predictor of each outcome: a Gaussian process is one over several tasks where there are some."""
+    each = list(names) * goal.n_outcomes if len(names) == 1 else list(names)
+
+    def has_tasks(output: int) -> bool:
+        return warm or (bool(goal.fidelities) and goal.depends_on_fidelity(output))
+
+    return [
+        "multi-task-gp" if name == "gp" and output < goal.n_outcomes and has_tasks(output) else name
+        for output, name in enumerate(each)
+    ]
+
+
+def _prices(tabular: "Tabular", column: str | None) -> "KnownCost | None":
+    from archbo.acquisition import KnownCost
+
+    if column is None:
+        return None
+    benchmark = tabular.benchmark
+    with about("--cost"):
+        return KnownCost(benchmark.space, benchmark.X, benchmark.values(column))
+
+
+def _known_before(tabular: "Tabular", text: str | None) -> "Callable[[int], Source] | None":
+    """What ``--warm-start`` says is known beforehand, by the seed that draws it.
+
+    Raises:
+        UsageError: ``N`` is not between 2 and the number of architectures, or there are more columns than metrics.
+        DataError: There is no such column.
+    """
+    from archbo.randomness import generator
+
+    if text is None:
+        return None
+    benchmark, metrics = tabular.benchmark, tabular.goal.metrics
+    named, n = text, N_KNOWN
+    if text not in benchmark.metrics and ":" in text:
+        named, _, number = text.rpartition(":")
+        n = int(number) if number.isdecimal() else 0
+    columns = columns_of(benchmark, named)
+    if len(columns) > len(metrics):
+        raise UsageError(
+            f"--warm-start names {len(columns)} columns in place of {len(metrics)}: {', '.join(metrics)}; got {text!r}"
+        )
+    with about("--warm-start"):
+        check_columns(benchmark, columns)
+    if not 2 <= n <= len(benchmark):
+        raise UsageError(
+            f"--warm-start takes COLUMN:N with N between 2 and {len(benchmark):,}; got {text!r}"
+        )
+    columns += metrics[len(columns) :]
+
+    def known(seed: int) -> "Source":
+        import torch
+
+        draw = torch.randperm(len(benchmark), generator=generator(seed))[:n]
+        values = [benchmark.values(column)[draw] for column in columns]
+        return benchmark.X[draw], torch.cat(values, dim=-1)
+
+    return known

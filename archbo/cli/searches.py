@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TaskID
 
 from archbo.cli.rendering import show_searches
-from archbo.cli.request import Method, Request
-from archbo.cli.terminal import deliver, err, progress_bar, write_json
+from archbo.cli.request import Request
+from archbo.cli.terminal import deliver, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Tabular
@@ -27,7 +27,7 @@ def answer(request: Request) -> None:
     """
     from archbo.comparison import plot_search
 
-    tabular, effort = request.tabular, request.effort
+    tabular = request.tabular
     _warn_of_no_share(tabular)
     runs: dict[str, list[Run]] = {}
     try:
@@ -36,9 +36,8 @@ def answer(request: Request) -> None:
         _rescue(request, runs)
         raise
     deliver(
-        effort.json_file,
+        request.results,
         lambda: content(request, runs),
-        effort.plot,
         lambda: plot_search(runs, tabular.benchmark.name),
         lambda: show_searches(request, runs),
     )
@@ -53,12 +52,10 @@ def _warn_of_no_share(tabular: "Tabular") -> None:
         f"{objective.metric} {value:g}"
         for objective, value in zip(goal.objectives, values, strict=True)
     )
-    err.print(
+    remark(
         f"warning: no architecture of {tabular.benchmark.name} that keeps all bounds is better than {place} in each "
         "objective, so that there is no hypervolume to have a share of; hypervolumes are shown, and --reference sets "
-        "where they count from",
-        markup=False,
-        soft_wrap=True,
+        "where they count from"
     )
 
 
@@ -69,16 +66,16 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
     effort = request.effort
     with progress_bar() as progress:
         for method in request.methods:
-            task = progress.add_task(
-                method.name, total=_total(method, effort.queries) * effort.repeats, note=""
-            )
+            goal = method.tabular.goal
+            total = round(effort.queries * goal.cost_of(goal.target))
+            task = progress.add_task(method.name, total=total * effort.repeats, note="")
             done = runs.setdefault(method.name, [])
-            for repeat in range(effort.repeats):
-                before = repeat * _total(method, effort.queries)
+            for repeat, seed in enumerate(effort.all):
+                before = repeat * total
                 try:
                     run = run_search(
                         method.name,
-                        method.strategy(effort.seed + repeat),
+                        method.strategy(seed),
                         method.tabular,
                         effort.queries,
                         q=effort.batch,
@@ -90,13 +87,7 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
                         done.append(stop.run.at_target(request.tabular))
                     raise
                 done.append(run.at_target(request.tabular))
-                progress.update(task, completed=before + _total(method, effort.queries))
-
-
-def _total(method: Method, queries: int) -> int:
-    """The budget of a search, in evaluations or in their cost."""
-    goal = method.tabular.goal
-    return queries if goal.target is None else round(queries * goal.fidelities[goal.target])
+                progress.update(task, completed=before + total)
 
 
 def _shown(progress: Progress, task: TaskID, before: int) -> "Callable[[Log], None]":
@@ -113,17 +104,13 @@ def _shown(progress: Progress, task: TaskID, before: int) -> "Callable[[Log], No
 
 def _rescue(request: Request, runs: "Mapping[str, list[Run]]") -> None:
     """Write what there is of searches that did not come to their end."""
-    file = request.effort.json_file
+    file = request.results.json_file
     there = [run for repeats in runs.values() for run in repeats]
     if file is None or not there:
         return
     write_json(file, content(request, runs))
     queries = sum(len(run.queries) for run in there)
-    err.print(
-        f"stopped; {file} holds what was finished: {queries} queries in {len(there)} searches",
-        markup=False,
-        soft_wrap=True,
-    )
+    remark(f"stopped; {file} holds what was finished: {queries} queries in {len(there)} searches")
 
 
 def content(request: Request, runs: "Mapping[str, list[Run]]") -> dict[str, Any]:

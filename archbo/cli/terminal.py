@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from archbo.cli.options import Results
 from archbo.errors import ArchboError, UsageError
 from archbo.files import write_whole
 
@@ -25,6 +26,8 @@ __all__ = [
     "out",
     "print_lines",
     "progress_bar",
+    "remark",
+    "say",
     "show_each_warning_once",
     "write_json",
 ]
@@ -42,11 +45,21 @@ class _Console(Console):
 out, err = _Console(highlight=False), _Console(stderr=True, highlight=False)
 
 
+def say(text: str) -> None:
+    """Print a line as it is, however long."""
+    out.print(text, markup=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """The same on standard error."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
 def print_lines(lines: dict[str, str]) -> None:
     """Print texts behind their labels."""
     width = max(map(len, lines))
     for label, text in lines.items():
-        out.print(f"  {label:<{width}}  {text}", markup=False, soft_wrap=True)
+        say(f"  {label:<{width}}  {text}")
 
 
 def show_each_warning_once() -> None:
@@ -57,7 +70,7 @@ def show_each_warning_once() -> None:
         text = " ".join(str(message).split())
         if text not in shown:
             shown.add(text)
-            err.print(f"warning: {text}", markup=False, soft_wrap=True)
+            remark(f"warning: {text}")
 
     warnings.showwarning = show
 
@@ -100,9 +113,8 @@ def _strict(content: object) -> object:
 
 
 def deliver(
-    json_file: Path | None,
+    results: Results,
     content: Callable[[], object],
-    plot: Path | None,
     draw: "Callable[[], Figure]",
     show: Callable[[], None],
 ) -> None:
@@ -113,6 +125,7 @@ def deliver(
     """
     from archbo.comparison import save_figure
 
+    json_file, plot = results.json_file, results.plot
     problems: list[str] = []
     if json_file is not None:
         problems += _problems(f"write {json_file}", lambda: write_json(json_file, content()))
@@ -123,7 +136,7 @@ def deliver(
     def tell() -> None:
         show()
         if plot is not None and not undrawn:
-            out.print(f"picture: {plot}", markup=False)
+            say(f"picture: {plot}")
 
     problems += [*undrawn, *_problems("show the results", tell)]
     if problems:

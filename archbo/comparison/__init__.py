@@ -9,17 +9,13 @@ from archbo.comparison.metrics import (
     precision_at,
     spearman,
 )
-from archbo.comparison.plots import (
-    check_format,
-    draw_arch,
-    plot_comparison,
-    plot_correlations,
-    plot_fronts,
-    plot_predictions,
-    plot_progress,
-    plot_search,
-    save_figure,
-)
+from archbo.comparison.plots.architecture import draw_arch
+from archbo.comparison.plots.files import check_format, save_figure
+from archbo.comparison.plots.fronts import plot_fronts, plot_search
+from archbo.comparison.plots.leaderboard import plot_comparison
+from archbo.comparison.plots.predictions import plot_predictions
+from archbo.comparison.plots.progress import plot_progress
+from archbo.comparison.plots.proxies import plot_correlations
 from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
 from archbo.comparison.runs import (
     Query,

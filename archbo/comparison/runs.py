@@ -179,9 +179,9 @@ class Run:
             tabular: The same goal, with fidelities.
         """
         goal = tabular.goal
-        if goal.target is None or self.log.goal.fidelities:
+        if not goal.fidelities or self.log.goal.fidelities:
             return self
-        full = goal.fidelities[goal.target]
+        full = goal.cost_of(goal.target)
         trials = tuple(
             replace(trial, fidelity=goal.target, cost=full * trial.cost)
             for trial in self.log.trials
@@ -279,9 +279,9 @@ def run_search(
         told = None if reported is None else (*reports, *left)
         return Run(strategy.seed, method, tabular, log, seconds, recommended, told)
 
-    full = goal.fidelities[goal.target] if goal.target is not None else 1.0
+    budget = n_queries * goal.cost_of(goal.target)
     try:
-        log = run(optimizer, tabular, budget=n_queries * full, q=q, callback=after)
+        log = run(optimizer, tabular, budget=budget, q=q, callback=after)
         named = str(optimizer.recommend()) if goal.n_objectives == 1 and log.winners else None
     except KeyboardInterrupt as stop:
         raise SearchInterrupted(so_far(None)) from stop

@@ -213,6 +213,10 @@ class Goal:
         """The name of the fidelity that counts; None where there are none."""
         return list(self.fidelities)[-1] if self.fidelities else None
 
+    def cost_of(self, fidelity: str | None) -> float:
+        """What an evaluation at a fidelity costs; 1 where there are none."""
+        return 1.0 if fidelity is None else self.fidelities[fidelity]
+
     @cached_property
     def signs(self) -> Tensor:
         """``m``: 1 for an objective that is maximised, -1 for one that is minimised."""

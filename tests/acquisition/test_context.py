@@ -86,7 +86,7 @@ def test_fidelities_are_seen_apart():
 
 def test_functions_of_one_outcome_do_not_take_several():
     for read in ("predictor", "model", "gaussian", "believing", "best_f", "sampler"):
-        with pytest.raises(UsageError, match="takes one objective without bounds, not x, -y"):
+        with pytest.raises(UsageError, match="does not serve x, -y"):
             getattr(several(), read)
 
 

@@ -161,10 +161,10 @@ def test_boxes_above_a_front_make_up_what_it_does_not_dominate():
 
 def test_functions_say_what_they_take():
     for function, goal, remedy in [
-        (qlog_nehvi, goal_of(1), "take qlog_nei"),
+        (qlog_nehvi, goal_of(1), "take log_ei, qlog_nei"),
         (qlog_nparego, goal_of(1, 1), "take constrained_log_nei"),
-        (constrained_log_nei, goal_of(2), "take qlog_nehvi or qlog_nparego for several"),
-        (constrained_log_nei, goal_of(1), "qlog_nei without bounds"),
+        (constrained_log_nei, goal_of(2), "take qlog_nehvi or qlog_nparego"),
+        (constrained_log_nei, goal_of(1), "take log_ei, qlog_nei"),
     ]:
         with pytest.raises(UsageError, match=remedy):
             function(observed(goal))

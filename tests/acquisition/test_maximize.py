@@ -202,5 +202,5 @@ def test_functions_are_checked_before_a_search(functions, served):
 def test_rules_that_draw_take_one_objective(rule):
     rule.check(ONE)
     for goal in (BOUNDED, TWO, BOTH):
-        with pytest.raises(UsageError, match="takes one objective without bounds, not a"):
+        with pytest.raises(UsageError, match="does not serve a"):
             rule.check(goal)

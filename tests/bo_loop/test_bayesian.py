@@ -270,7 +270,7 @@ def test_pending_ones_count_as_expected():
         ({"predictor": GP(TOY), "encoding": OneHotEncoding(TOY)}, "leave the encoding out"),
         ({"acquisition": Maximize(log_ei)}, "log_ei does not serve .* take qlog_nehvi"),
         ({"acquisition": Maximize(constrained_log_nei)}, "constrained_log_nei does not serve"),
-        ({"acquisition": ThompsonSampling()}, "ThompsonSampling takes one objective"),
+        ({"acquisition": ThompsonSampling()}, "ThompsonSampling does not serve"),
         (
             {"candidates": FixedCandidates(NB201, NB201.enumerate()[:3])},
             "candidates are of 'nb201'",

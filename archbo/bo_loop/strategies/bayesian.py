@@ -11,7 +11,7 @@ from archbo.bo_loop.surrogates import Source, Surrogates
 from archbo.encodings import Encoding
 from archbo.errors import UsageError
 from archbo.goals import Goal
-from archbo.log import Log, State
+from archbo.log import Log
 from archbo.predictors import Predictor
 from archbo.randomness import spawn
 from archbo.spaces import ArchLike, SearchSpace
@@ -104,13 +104,11 @@ class Bayesian(Strategy):
         self.initial = space.rows(initial)
 
     def _propose(self, log: Log, q: int, generator: Generator) -> Proposals:
-        seen = log.seen(self.goal.target)
-        waiting = self.candidates.without(self.initial, seen)
+        waiting = self.candidates.without(self.initial, log.seen(self.goal.target))
         if len(waiting):
             return Proposals(waiting[:q])
-        left = self.n_initial - len(seen)
-        if left > 0 or not log.select(State.TOLD, fidelity=self.goal.target):
-            return self._start(log, min(q, max(left, 1)), generator)
+        if n := self._n_to_begin(log, q, self.n_initial):
+            return self._start(log, n, generator)
         return self._round(log, q) or self._new_round(self._pick(log, q, generator), q)
 
     def _start(

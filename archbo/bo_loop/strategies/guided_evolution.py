@@ -13,7 +13,7 @@ from archbo.bo_loop.surrogates import Surrogates
 from archbo.encodings import Encoding
 from archbo.goals import Goal
 from archbo.goals.pareto import crowding
-from archbo.log import Log, State
+from archbo.log import Log
 from archbo.predictors import Predictor
 from archbo.randomness import spawn
 from archbo.spaces import SearchSpace
@@ -77,10 +77,8 @@ class GuidedEvolution(Strategy):
         self.population, self.generations = population, generations
 
     def _propose(self, log: Log, q: int, generator: Generator) -> Proposals:
-        target = self.goal.target
-        left = self.n_initial - len(log.seen(target))
-        if left > 0 or not log.select(State.TOLD, fidelity=target):
-            return self._random(log, min(q, max(left, 1)), generator)
+        if n := self._n_to_begin(log, q, self.n_initial):
+            return self._random(log, n, generator)
         return self._round(log, q) or self._new_round(self._evolve(log, generator), q)
 
     def _evolve(self, log: Log, generator: Generator) -> Tensor:
