@@ -1,16 +1,12 @@
 """Entropy search: how much an evaluation is expected to tell of the optimum."""
 
-from abc import ABC, abstractmethod
-
 from botorch.acquisition import AcquisitionFunction
-from botorch.acquisition.analytic import AnalyticAcquisitionFunction
 from botorch.models.model import Model
 from botorch.utils.probability.utils import log_ndtr, log_phi
-from botorch.utils.transforms import t_batch_mode_transform
 from torch import Tensor
 
 from archbo.acquisition.context import Context
-from archbo.acquisition.joint import Believer, cross_moments, noise_variance
+from archbo.acquisition.joint import Believer, RowFunction, cross_moments, noise_variance
 from archbo.predictors import draw, marginals
 from archbo.randomness import generator
 
@@ -24,20 +20,7 @@ N_OPTIMA, N_ROWS = 64, 1000
 """The number of draws of the optimum, and of the rows that each is drawn over; by choice, for time."""
 
 
-class _Entropy(AnalyticAcquisitionFunction, ABC):
-    """A closed form in the posterior of one row at a time."""
-
-    @t_batch_mode_transform(expected_q=1)  # type: ignore[arg-type] # it wants any AcquisitionFunction
-    def forward(self, X: Tensor) -> Tensor:
-        """The value (``b``) of evaluating rows ``X`` (``b x 1 x d``)."""
-        return self._at(X.reshape(-1, X.shape[-1])).reshape(X.shape[:-2])
-
-    @abstractmethod
-    def _at(self, X: Tensor) -> Tensor:
-        """The value (``n``) of evaluating each row of ``X`` (``n x d``)."""
-
-
-class MaxValueEntropy(_Entropy):
+class MaxValueEntropy(RowFunction):
     """What the latent value of a row tells of the maximum (Wang and Jegelka 2017, arXiv 1703.01968, section 3).
 
     Args:
@@ -66,7 +49,7 @@ class MaxValueEntropy(_Entropy):
         return (0.5 * z * hazard - log_ndtr(z)).mean(-1)
 
 
-class MaxValueLowerBound(_Entropy):
+class MaxValueLowerBound(RowFunction):
     """A lower bound on what a noisy evaluation tells of the maximum (Moss et al. 2021, arXiv 2102.03324).
 
     With pending rows it takes off what they already tell of the row's value, as in that paper's batches.
@@ -95,7 +78,7 @@ class MaxValueLowerBound(_Entropy):
         return gain
 
 
-class JointEntropy(_Entropy):
+class JointEntropy(RowFunction):
     """What a noisy evaluation tells of the optimum and its value together, as a lower bound.
 
     Hvarfner, Hutter and Nardi 2022 (arXiv 2206.04771); Tu et al. 2022 (arXiv 2210.02905). The optimum's row and

@@ -1,19 +1,35 @@
 """Joint posteriors of many candidates with a few rows, for any model whose posterior is Gaussian."""
 
+from abc import ABC, abstractmethod
 from typing import Any, final
 
 import torch
+from botorch.acquisition.analytic import AnalyticAcquisitionFunction
 from botorch.models.model import Model
+from botorch.utils.transforms import t_batch_mode_transform
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from archbo.predictors import GaussianModel
 from archbo.predictors.gaussian_model import Covariance, cholesky
 
-__all__ = ["Believer", "cross_moments", "noise_variance"]
+__all__ = ["Believer", "RowFunction", "cross_moments", "noise_variance"]
 
 LEAST = 1e-12
 """The smallest variance that is left where pending rows explain everything; far above rounding errors' square."""
+
+
+class RowFunction(AnalyticAcquisitionFunction, ABC):
+    """A closed form in the posterior of one row at a time."""
+
+    @t_batch_mode_transform(expected_q=1)  # type: ignore[arg-type] # it wants any AcquisitionFunction
+    def forward(self, X: Tensor) -> Tensor:
+        """The value (``b``) of evaluating rows ``X`` (``b x 1 x d``)."""
+        return self._at(X.reshape(-1, X.shape[-1])).reshape(X.shape[:-2])
+
+    @abstractmethod
+    def _at(self, X: Tensor) -> Tensor:
+        """The value (``n``) of evaluating each row of ``X`` (``n x d``)."""
 
 
 def cross_moments(

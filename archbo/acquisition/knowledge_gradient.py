@@ -2,14 +2,12 @@
 
 import torch
 from botorch.acquisition import AcquisitionFunction
-from botorch.acquisition.analytic import AnalyticAcquisitionFunction
 from botorch.models.model import Model
 from botorch.utils.probability.utils import ndtr, phi
-from botorch.utils.transforms import t_batch_mode_transform
 from torch import Tensor
 
 from archbo.acquisition.context import Context
-from archbo.acquisition.joint import cross_moments, noise_variance
+from archbo.acquisition.joint import RowFunction, cross_moments, noise_variance
 from archbo.predictors import marginals
 
 __all__ = ["KnowledgeGradient", "expected_rise", "kg"]
@@ -18,7 +16,7 @@ CHUNK = 128
 """The number of rows whose pairs of lines are held at a time; measured, few enough for a processor's cache."""
 
 
-class KnowledgeGradient(AnalyticAcquisitionFunction):
+class KnowledgeGradient(RowFunction):
     """The exact knowledge gradient over finitely many alternatives (Frazier, Powell and Dayanik 2009).
 
     One noisy evaluation of a row moves the posterior means of the alternatives, and its own, along lines in
@@ -44,17 +42,13 @@ class KnowledgeGradient(AnalyticAcquisitionFunction):
         self._means, _ = marginals(model, alternatives)
         self._noise = noise_variance(model, alternatives[:1])
 
-    @t_batch_mode_transform(expected_q=1)  # type: ignore[arg-type] # it wants any AcquisitionFunction
-    def forward(self, X: Tensor) -> Tensor:
-        """The value (``b``) of evaluating rows ``X`` (``b x 1 x d``)."""
-        mean, variance, covariance = cross_moments(
-            self.model, X.reshape(-1, X.shape[-1]), self.alternatives
-        )
+    def _at(self, X: Tensor) -> Tensor:
+        mean, variance, covariance = cross_moments(self.model, X, self.alternatives)
         a = torch.cat([self._means.expand_as(covariance), mean.unsqueeze(-1)], -1)
         b = torch.cat([covariance, variance.unsqueeze(-1)], -1)
         b = b / (variance + self._noise).sqrt().unsqueeze(-1)
         rises = map(expected_rise, a.split(CHUNK), b.split(CHUNK))
-        return torch.cat(list(rises)).reshape(X.shape[:-2])
+        return torch.cat(list(rises))
 
 
 def expected_rise(a: Tensor, b: Tensor) -> Tensor:

@@ -43,6 +43,13 @@ def test_robot_reports_what_it_recommends(archbo, folder):
     assert again["runs"] == result["runs"][:2]
 
 
+def test_robot_asks_for_several_at_a_time(archbo, folder):
+    result, _ = robot(archbo, "--batch", 2)
+    assert [run["method"] for run in result["runs"]] == ["robot", "robot-published"]
+    check_runs(result["runs"], column("accuracy"))
+    assert [len(run["queries"]) for run in result["runs"]] == [4, 4]
+
+
 def test_what_is_recommended_is_named_where_it_is_not_the_best(archbo, folder, monkeypatch):
     """A strategy that recommends the first architecture that it was told."""
     monkeypatch.setattr(
