@@ -2,23 +2,23 @@
 
 import re
 import signal
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from multiprocessing.context import SpawnProcess
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import command, option
+from archbo.cli.options import about, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
 from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
+    from archbo.evaluators import ChildEvaluator
     from archbo.log import Log, Trial
     from archbo.studies import Study
 
@@ -101,8 +101,8 @@ def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluat
 
     load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
-    running: list[SpawnProcess] = []
-    evaluate = partial(_evaluate, study, function, folder, evaluations.timeout, running)
+    with about("--timeout"):
+        children = _Children(study, function, folder, evaluations.timeout)
     with progress_bar() as progress, _terminable():
         task = progress.add_task("trials", total=evaluations.queries, note="")
 
@@ -114,14 +114,14 @@ def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluat
         try:
             work(
                 study,
-                evaluate,
+                children.evaluate,
                 evaluations.queries,
                 n_workers=evaluations.workers,
                 retries=evaluations.retries,
                 callback=show,
             )
         finally:
-            _end(running)
+            children.close()
     say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed")
     say_best(study.log)
 
@@ -132,26 +132,39 @@ def _note(log: "Log") -> str:
     return f"best {log.best[1]:.6g}"
 
 
-def _evaluate(
-    study: "Study",
-    function: str,
-    folder: Path | None,
-    timeout: float | None,
-    running: list[SpawnProcess],
-    trial: "Trial",
-) -> Mapping[str, float]:
-    from archbo.evaluators import evaluate_in_child
+@dataclass
+class _Children:
+    """A child process for each thread of a search, in which a function is called."""
 
-    own = folder / f"trial-{trial.number:05d}" if folder is not None else None
-    return evaluate_in_child(
-        function,
-        trial.arch,
-        study.goal,
-        trial.fidelity,
-        folder=own,
-        timeout=timeout,
-        running=running,
-    )
+    study: "Study"
+    function: str
+    folder: Path
+    timeout: float | None
+    _all: list["ChildEvaluator"] = field(default_factory=list)
+    _own: threading.local = field(default_factory=threading.local)
+
+    def __post_init__(self) -> None:
+        self._made()  # a wrong timeout is said at once
+
+    def _made(self) -> "ChildEvaluator":
+        from archbo.evaluators import ChildEvaluator
+
+        study = self.study
+        return ChildEvaluator(self.function, study.space, study.goal, timeout=self.timeout)
+
+    def evaluate(self, trial: "Trial") -> dict[str, float]:
+        """The metrics of a trial, by the child of this thread."""
+        child: ChildEvaluator | None = getattr(self._own, "child", None)
+        if child is None:
+            child = self._own.child = self._made()
+            self._all.append(child)
+        folder = self.folder / f"trial-{trial.number:05d}"
+        return child.evaluate(trial.arch, trial.fidelity, folder)
+
+    def close(self) -> None:
+        """End all children."""
+        for child in self._all:
+            child.close()
 
 
 def _folder_of(url: str) -> Path:
@@ -160,13 +173,6 @@ def _folder_of(url: str) -> Path:
         return Path(url).with_suffix(".trials")
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", url.rpartition("/")[2].partition("?")[0])
     return Path(f"{name or 'study'}.trials")
-
-
-def _end(running: list[SpawnProcess]) -> None:
-    from archbo.evaluators.child import kill
-
-    for child in list(running):
-        kill(child)
 
 
 @contextmanager

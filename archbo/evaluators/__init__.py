@@ -1,6 +1,6 @@
 """Evaluators: what turns a trial into values."""
 
-from archbo.evaluators.child import EvaluationError, evaluate_in_child
+from archbo.evaluators.child import ChildEvaluator, EvaluationError
 from archbo.evaluators.function import call, load_function
 
-__all__ = ["EvaluationError", "call", "evaluate_in_child", "load_function"]
+__all__ = ["ChildEvaluator", "EvaluationError", "call", "load_function"]
