@@ -19,10 +19,13 @@ from archbo.spaces import Arch, SearchSpace
 from archbo.studies.storage import (
     ENDED,
     PLAN,
+    PROPOSER,
+    died,
     directions_of,
     distributions_of,
     log_of,
     params_of,
+    this_process,
 )
 
 __all__ = ["ArchSampler", "arch_of"]
@@ -113,6 +116,8 @@ class ArchSampler(BaseSampler):
             raise UsageError(
                 f"the study has the directions {directions}, the goal {self.strategy.goal} wants {wanted}"
             )
+        if PROPOSER not in trial.system_attrs:
+            study._storage.set_trial_system_attr(trial._trial_id, PROPOSER, this_process())
         log = self.log_before(study, trial.number)
         proposal = self.strategy.propose(log, 1).trials[-1]
         plan = {
@@ -126,7 +131,7 @@ class ArchSampler(BaseSampler):
     def log_before(self, study: OptunaStudy, number: int) -> Log:
         """The log of all trials before one, once each of them has an architecture.
 
-        A trial that was begun and given none for a minute, by a worker that died, is ended.
+        A trial that was begun by a process that died, or that was given none for a minute, is ended.
         """
         patience: dict[int, float] = {}
         while True:
@@ -135,7 +140,8 @@ class ArchSampler(BaseSampler):
             empty = [trial for trial in earlier if _is_empty(trial)]
             for trial in empty:
                 begun = patience.setdefault(trial.number, time.monotonic())
-                if time.monotonic() - begun > GRACE:
+                dead = died(trial.system_attrs.get(PROPOSER, {}))
+                if dead or time.monotonic() - begun > GRACE:
                     _give_up(study, trial)
             if not empty:
                 return log_of(earlier, self.strategy.space, self.strategy.goal)

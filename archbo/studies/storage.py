@@ -1,6 +1,8 @@
 """A log in a database: Optuna's storages, where trials carry what archbo knows of them."""
 
 import math
+import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,14 +28,17 @@ __all__ = [
     "ENDED",
     "OWNER",
     "PLAN",
+    "PROPOSER",
     "TOLD",
     "constraints_of",
+    "died",
     "directions_of",
     "distributions_of",
     "log_of",
     "open_storage",
     "params_of",
     "quiet",
+    "this_process",
 ]
 
 PLAN = "archbo:plan"
@@ -43,7 +48,9 @@ TOLD = "archbo:told"
 ENDED = "archbo:ended"
 """The attribute that says why a trial gave no value, and whether its architecture may be proposed again."""
 OWNER = "archbo:owner"
-"""The attribute that says which process evaluates a trial."""
+"""The attribute that says which worker evaluates a trial; none does where its architecture was asked for by hand."""
+PROPOSER = "archbo:proposer"
+"""The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
 CONSTRAINT = "constraints"
 """The beginning of the attributes in which Optuna 5 keeps constraints."""
 PLAIN = (str, int, float, bool, type(None))
@@ -103,6 +110,24 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         optuna.logging.set_verbosity(before)
+
+
+def this_process() -> dict[str, object]:
+    """The machine and the process that this is."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def died(process: Mapping[str, Any]) -> bool:
+    """Whether a process of this machine is no more; False for those of other machines, which cannot be seen."""
+    if process.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(process["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # It is somebody else's, and alive.
+    return False
 
 
 def directions_of(goal: Goal) -> list[str]:
@@ -202,7 +227,8 @@ def _ended(trial: Trial, frozen: FrozenTrial, goal: Goal) -> Trial:
         if ended.get("again"):
             return replace(trial, state=State.DROPPED, reason=ended.get("reason", ""), cost=0.0)
         reason = "pruned" if frozen.state == TrialState.PRUNED else ended.get("reason", "")
-        return replace(trial, state=State.FAILED, reason=reason)
+        cost = float(ended.get("cost", trial.cost))
+        return replace(trial, state=State.FAILED, reason=reason, cost=cost)
     return trial
 
 

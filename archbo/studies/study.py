@@ -1,8 +1,6 @@
 """A search that is kept in a database and goes on in any process."""
 
 import contextlib
-import os
-import socket
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +22,7 @@ from archbo.studies.storage import (
     ENDED,
     OWNER,
     PLAN,
+    PROPOSER,
     TOLD,
     constraints_of,
     directions_of,
@@ -32,6 +31,7 @@ from archbo.studies.storage import (
     open_storage,
     params_of,
     quiet,
+    this_process,
 )
 
 __all__ = ["Header", "Study", "read_header"]
@@ -97,7 +97,10 @@ class Study(AskTell):
     ) -> None:
         super().__init__(strategy)
         self.url, self.name = url, name
-        self._known: tuple[object, Log] = ((), Log(self.space, self.goal))
+        self._known: tuple[tuple[tuple[int, TrialState], ...], Log] = (
+            (),
+            Log(self.space, self.goal),
+        )
         self._study = self._opened(dict(settings or {}))
 
     def _opened(self, settings: dict[str, Any]) -> OptunaStudy:
@@ -156,12 +159,17 @@ class Study(AskTell):
         return [trial for trial in ordered if PLAN in trial.system_attrs or trial.params]
 
     def _read(self) -> Log:
-        trials = self._trials()
-        # What has ended does not change any more.
-        key = tuple((trial.number, trial.state) for trial in trials)
-        if self._known[0] != key:
-            self._known = key, log_of(trials, self.space, self.goal)
-        return self._known[1]
+        return self._numbered()[1]
+
+    def _numbered(self) -> tuple[list[int], Log]:
+        """The log, and the storage's number of each of its trials, which differ where one was begun in vain."""
+        with self._lock:
+            trials = self._trials()
+            # What has ended does not change any more.
+            key = tuple((trial.number, trial.state) for trial in trials)
+            if self._known[0] != key:
+                self._known = key, log_of(trials, self.space, self.goal)
+            return [number for number, _ in self._known[0]], self._known[1]
 
     def _propose(self, q: int, *, promote: bool = False) -> list[Trial]:
         if isinstance(q, bool) or not isinstance(q, int) or q < 1:
@@ -174,25 +182,29 @@ class Study(AskTell):
         asked: list[int] = []
         for _ in range(q):
             try:
-                asked.append(self._begun())
+                asked.append(self._begun({}))
             except NothingLeftError:
                 if not asked:
                     raise
                 break
-        log = self._read()
-        places = [trial.number for trial in self._trials()]
-        return [log.trials[places.index(number)] for number in asked]
+        return [self.trial(number) for number in asked]
 
     # What workers need.
 
+    def begin(self) -> tuple[int, Trial]:
+        """A new trial that this process evaluates, with the storage's number.
+
+        Raises:
+            NothingLeftError: Every architecture has been asked for.
+        """
+        with self._lock:
+            number = self._begun({OWNER: this_process()})
+            return number, self.trial(number)
+
     def trial(self, number: int) -> Trial:
         """The trial with a number of the storage's."""
-        place = [trial.number for trial in self._trials()].index(number)
-        return self.log.trials[place]
-
-    def number_of(self, trial: Trial) -> int:
-        """The storage's number of a trial of the log."""
-        return self._trials()[trial.number].number
+        numbers, log = self._numbered()
+        return log.trials[numbers.index(number)]
 
     def waiting(self) -> list[FrozenTrial]:
         """Trials that wait for their values, as the storage has them."""
@@ -214,76 +226,101 @@ class Study(AskTell):
                 storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
             if not storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING):
                 return False
-            for name, value in {OWNER: _this_process(), **notes}.items():
+            for name, value in {OWNER: this_process(), **notes}.items():
                 storage.set_trial_system_attr(frozen._trial_id, name, value)
+            self._describe(frozen._trial_id, self.trial(frozen.number))
         except optuna.exceptions.UpdateFinishedTrialError:
             return False
         return True
 
-    def _begun(self) -> int:
+    def _begun(self, attrs: Mapping[str, Any]) -> int:
         """The number of a new trial with what the strategy proposes."""
         storage, study = self._study._storage, self._study
-        trial_id = storage.create_new_trial(study._study_id)
+        begun = optuna.trial.create_trial(
+            state=TrialState.RUNNING, system_attrs={PROPOSER: this_process(), **attrs}
+        )
+        trial_id = storage.create_new_trial(study._study_id, begun)
         try:
             frozen = storage.get_trial(trial_id)
             sampler: Any = study.sampler
             proposal = sampler.proposed(study, frozen)
             self._describe(trial_id, proposal)
         except BaseException:
-            self._end(trial_id, TrialState.FAIL, {"again": True, "reason": "nothing was proposed"})
+            self._end(trial_id, {"again": True, "reason": "nothing was proposed"})
             raise
         return frozen.number
 
     def _describe(self, trial_id: int, trial: Trial) -> None:
-        """Write on a trial of the storage what its architecture is, as Optuna reads it, and who evaluates it."""
+        """Write on a trial of the storage what its architecture is, as Optuna reads it."""
         storage = self._study._storage
         distributions = distributions_of(self.space)
         for column, choice in params_of(trial.arch).items():
-            distribution = distributions[column]
-            internal = distribution.to_internal_repr(choice)
-            storage.set_trial_param(trial_id, column, internal, distribution)
-        storage.set_trial_user_attr(trial_id, "arch", str(trial.arch))
-        if trial.fidelity is not None:
-            storage.set_trial_user_attr(trial_id, "fidelity", trial.fidelity)
-        storage.set_trial_system_attr(trial_id, OWNER, _this_process())
+            internal = distributions[column].to_internal_repr(choice)
+            storage.set_trial_param(trial_id, column, internal, distributions[column])
+        for name, text in _readable(trial).items():
+            storage.set_trial_user_attr(trial_id, name, text)
 
     def _write(self, before: Log, after: Log) -> None:
-        known = self._trials()
+        storage, study_id = self._study._storage, self._study._study_id
+        numbers, _ = self._known  # as they were read together with ``before``
         for trial in after.trials:
-            if trial.number < len(before):
-                if trial != before.trials[trial.number]:
-                    self._ended(known[trial.number]._trial_id, trial)
-                continue
-            trial_id = self._study._storage.create_new_trial(self._study._study_id)
-            plan = {"arch": str(trial.arch), "fidelity": trial.fidelity, "notes": dict(trial.notes)}
-            self._study._storage.set_trial_system_attr(trial_id, PLAN, plan)
-            self._describe(trial_id, trial)
-            if trial.state != State.ASKED:
+            if trial.number >= len(before):
+                storage.create_new_trial(study_id, self._frozen(trial))
+            elif trial != before.trials[trial.number]:
+                number, _ = numbers[trial.number]
+                trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
                 self._ended(trial_id, trial)
+
+    def _frozen(self, trial: Trial) -> FrozenTrial:
+        """A trial of the log as a trial of Optuna's, written at once."""
+        told, ended = trial.state == State.TOLD, trial.state in (State.FAILED, State.DROPPED)
+        metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
+        plan = {"arch": str(trial.arch), "fidelity": trial.fidelity, "notes": dict(trial.notes)}
+        result = {TOLD: {"metrics": metrics, "cost": trial.cost}} if told else {}
+        frozen = optuna.trial.create_trial(
+            state=TrialState.COMPLETE if told else TrialState.FAIL if ended else TrialState.RUNNING,
+            values=[metrics[objective.metric] for objective in self.goal.objectives]
+            if told
+            else None,
+            params=params_of(trial.arch),
+            distributions=distributions_of(self.space),
+            user_attrs={**_readable(trial), **result},
+            system_attrs={PLAN: plan, **({ENDED: _ending(trial)} if ended else {})},
+            constraints=constraints_of(self.goal, metrics) if told else None,
+        )
+        return frozen
 
     def _ended(self, trial_id: int, trial: Trial) -> None:
         """Record the end of a trial; what another process recorded before stands."""
         storage = self._study._storage
-        if trial.state == State.TOLD:
-            metrics = dict(zip(self.goal.metrics, trial.values, strict=True))
+        if trial.state != State.TOLD:
+            self._end(trial_id, _ending(trial))
+            return
+        metrics = dict(zip(self.goal.metrics, trial.values, strict=True))
+        values = [metrics[objective.metric] for objective in self.goal.objectives]
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             for bound, excess in constraints_of(self.goal, metrics).items():
                 storage.set_trial_system_attr(trial_id, f"{CONSTRAINT}:{bound}", excess)
             told = {"metrics": metrics, "cost": trial.cost}
             storage.set_trial_user_attr(trial_id, TOLD, told)
-            values = [metrics[objective.metric] for objective in self.goal.objectives]
             storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
-            return
-        ended = {"again": trial.state == State.DROPPED, "reason": trial.reason}
-        self._end(trial_id, TrialState.FAIL, ended)
 
-    def _end(self, trial_id: int, state: TrialState, ended: Mapping[str, Any]) -> None:
+    def _end(self, trial_id: int, ending: Mapping[str, Any]) -> None:
         storage = self._study._storage
-        storage.set_trial_system_attr(trial_id, ENDED, dict(ended))
-        storage.set_trial_state_values(trial_id, state)
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            storage.set_trial_system_attr(trial_id, ENDED, dict(ending))
+            storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
 
-def _this_process() -> dict[str, object]:
-    return {"host": socket.gethostname(), "pid": os.getpid()}
+def _readable(trial: Trial) -> dict[str, str]:
+    """What a dashboard shows of a trial beside its parameters."""
+    at = {} if trial.fidelity is None else {"fidelity": trial.fidelity}
+    return {"arch": str(trial.arch), **at}
+
+
+def _ending(trial: Trial) -> dict[str, Any]:
+    """Why a trial gave no value, and whether its architecture may be asked for again; what it cost, if it did."""
+    return {"again": trial.state == State.DROPPED, "reason": trial.reason, "cost": trial.cost}
 
 
 def read_header(url: str | Path | BaseStorage, *, name: str = NAME) -> Header:

@@ -1,7 +1,5 @@
 """A worker: asks a study for trials, evaluates them, and tells it what came of them."""
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from archbo.errors import NothingLeftError, UsageError
 from archbo.log import Log, State, Trial
-from archbo.studies.storage import OWNER
+from archbo.studies.storage import OWNER, died
 from archbo.studies.study import Study
 
 __all__ = ["Evaluate", "work"]
@@ -25,7 +23,7 @@ BEAT = "archbo:beat"
 PULSE = 10.0
 """Seconds between two beats."""
 SILENCE = 60.0
-"""Seconds without a beat after which a worker on another machine counts as dead."""
+"""Seconds without a beat after which a worker counts as dead that cannot be seen to be."""
 
 Evaluate: TypeAlias = Callable[[Trial], Mapping[str, float]]
 """The metrics of a trial; an error that it raises is the reason why the trial failed."""
@@ -68,11 +66,11 @@ def work(
         )
     own = executor if executor is not None else ThreadPoolExecutor(n_workers)
     crew = _Crew(study, retries)
-    running: dict[Future[Mapping[str, float]], Trial] = {}
+    running: dict[Future[Mapping[str, float]], tuple[int, Trial]] = {}
     try:
         while True:
-            for trial in crew.next(n_trials, n_workers - len(running)):
-                running[own.submit(evaluate, trial)] = trial
+            for number, trial in crew.next(n_trials, n_workers - len(running)):
+                running[own.submit(evaluate, trial)] = number, trial
             if not running:
                 if crew.is_done(n_trials):
                     break
@@ -80,12 +78,12 @@ def work(
                 continue
             ended, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
             for future in ended:
-                crew.tell(running.pop(future), future)
+                crew.tell(*running.pop(future), future)
                 if callback is not None:
                     callback(study.log)
     finally:
         if running:
-            study.drop(list(running.values()))
+            study.drop([trial for _, trial in running.values()])
         crew.stop()
         if executor is None:
             own.shutdown(wait=False, cancel_futures=True)
@@ -107,43 +105,40 @@ class _Crew:
         self._pulse = threading.Thread(target=self._beat, daemon=True)
         self._pulse.start()
 
-    def next(self, n_trials: int, room: int) -> list[Trial]:
+    def next(self, n_trials: int, room: int) -> list[tuple[int, Trial]]:
         """Up to ``room`` trials to evaluate: orphans first, then new ones as long as the study wants some."""
         if room < 1:
             return []
         trials = self._orphans(room)
         while len(trials) < room and not self._exhausted and self._wanted(n_trials):
             try:
-                (trial,) = self.study.ask_trials(1)
+                trials.append(self.study.begin())
             except NothingLeftError:
                 self._exhausted = True
-                break
-            trials.append(trial)
-        for trial in trials:
-            self._alive[self.study.number_of(trial)] = 0
+            else:
+                self._alive[trials[-1][0]] = 0
         return trials
 
     def _wanted(self, n_trials: int) -> bool:
-        begun = self.study.log.select(State.ASKED, State.TOLD, State.FAILED)
-        return len(begun) < n_trials
+        """Whether the trials that ended and those that workers evaluate are too few."""
+        owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
+        ended = self.study.log.select(State.TOLD, State.FAILED)
+        return len(owned) + len(ended) < n_trials
 
     def is_done(self, n_trials: int) -> bool:
         """Whether nothing is left to evaluate, here or elsewhere."""
-        log = self.study.log
-        enough = len(log.select(State.TOLD, State.FAILED)) >= n_trials
-        return enough or (self._exhausted and not log.select(State.ASKED))
+        enough = len(self.study.log.select(State.TOLD, State.FAILED)) >= n_trials
+        owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
+        return enough or (self._exhausted and not owned)
 
-    def tell(self, trial: Trial, future: "Future[Mapping[str, float]]") -> None:
+    def tell(self, number: int, trial: Trial, future: "Future[Mapping[str, float]]") -> None:
         """Record what came of a trial."""
-        self._alive.pop(self.study.number_of(trial), None)
+        self._alive.pop(number, None)
         try:
             metrics = future.result()
-        except (
-            Exception
-        ) as error:  # whatever user code or an executor raises is why the trial failed
+            self.study.tell([trial], [metrics])
+        except Exception as error:  # whatever user code or an executor raises is why it failed
             self.study.fail([trial], str(error) or type(error).__name__)
-            return
-        self.study.tell([trial], [metrics])
 
     def stop(self) -> None:
         """End the beats."""
@@ -156,9 +151,9 @@ class _Crew:
                 self._alive[number] = self._alive.get(number, 0) + 1
                 self.study.note(number, BEAT, self._alive[number])
 
-    def _orphans(self, most: int) -> list[Trial]:
+    def _orphans(self, most: int) -> list[tuple[int, Trial]]:
         """Trials whose worker has died, taken over."""
-        taken: list[Trial] = []
+        taken: list[tuple[int, Trial]] = []
         for frozen in self.study.waiting():
             if len(taken) == most:
                 break
@@ -170,27 +165,20 @@ class _Crew:
             trial = self.study.trial(frozen.number)
             if attempt > self.retries:
                 self.study.fail([trial], f"its worker died {attempt} times")
-            else:
-                taken.append(trial)
+                continue
+            self._alive[frozen.number] = 0
+            taken.append((frozen.number, trial))
         return taken
 
     def _is_dead(self, frozen: FrozenTrial) -> bool:
-        owner: Mapping[str, Any] = frozen.system_attrs.get(OWNER, {})
-        if owner.get("host") == socket.gethostname():
-            return not _is_alive(int(owner["pid"]))
-        beat = frozen.system_attrs.get(BEAT)
-        last, since = self._heard.setdefault(frozen.number, (beat, time.monotonic()))
-        if last != beat:
-            self._heard[frozen.number] = (beat, time.monotonic())
+        owner: Mapping[str, Any] | None = frozen.system_attrs.get(OWNER)
+        if owner is None:  # asked for by hand, who takes any time
+            return False
+        if died(owner):
+            return True
+        pulse = (owner, frozen.system_attrs.get(BEAT))
+        last, since = self._heard.setdefault(frozen.number, (pulse, time.monotonic()))
+        if last != pulse:
+            self._heard[frozen.number] = (pulse, time.monotonic())
             return False
         return time.monotonic() - since > SILENCE
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It is somebody else's, and alive.
-    return True
