@@ -58,5 +58,7 @@ from .spaces import EdgeCellSpace as EdgeCellSpace
 from .spaces import GnnMacroSpace as GnnMacroSpace
 from .spaces import NodeCellSpace as NodeCellSpace
 from .spaces import SearchSpace as SearchSpace
+from .studies import ArchSampler as ArchSampler
+from .studies import Study as Study
 
 __version__: str

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -12,7 +13,7 @@ from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
 from archbo.bo_loop import Strategy
 from archbo.bo_loop.strategies.fidelities import bayesian
-from archbo.errors import DataError, UsageError
+from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.log import Log, Trial
 from archbo.spaces import Arch, SearchSpace
@@ -20,6 +21,7 @@ from archbo.studies.storage import (
     ENDED,
     PLAN,
     PROPOSER,
+    arch_from,
     died,
     directions_of,
     distributions_of,
@@ -30,6 +32,8 @@ from archbo.studies.storage import (
 
 __all__ = ["ArchSampler", "arch_of"]
 
+FIXED = "fixed_params"
+"""The attribute in which Optuna keeps the parameters of a trial that was enqueued."""
 POLL = 0.02
 """Seconds between two looks at a trial that another worker is proposing for."""
 GRACE = 60.0
@@ -90,10 +94,25 @@ class ArchSampler(BaseSampler):
         """The decisions of the space."""
         return dict(self._distributions)
 
+    def before_trial(self, study: OptunaStudy, trial: FrozenTrial) -> None:
+        """Propose at once, so that no trial that was begun later has to wait until the objective asks for parameters.
+
+        Raises:
+            UsageError: The directions of the study are not those of the goal.
+            NothingLeftError: Every architecture has been asked for.
+        """
+        if PLAN in trial.system_attrs:
+            return
+        try:
+            self.proposed(study, trial)
+        except BaseException:
+            _give_up(study, trial, "nothing was proposed")
+            raise
+
     def sample_relative(
         self, study: OptunaStudy, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The parameters of the architecture that the strategy proposes after all earlier trials.
+        """The parameters of the architecture that was proposed for the trial.
 
         Raises:
             UsageError: The directions of the study are not those of the goal.
@@ -101,7 +120,10 @@ class ArchSampler(BaseSampler):
         """
         if not search_space:
             return {}
-        return params_of(self.proposed(study, trial).arch)
+        plan = study._storage.get_trial(trial._trial_id).system_attrs.get(PLAN)
+        if plan is None:
+            return params_of(self.proposed(study, trial).arch)
+        return params_of(self.strategy.space.arch(plan["arch"]))
 
     def proposed(self, study: OptunaStudy, trial: FrozenTrial) -> Trial:
         """What is proposed for a trial; it is written on the trial.
@@ -119,7 +141,7 @@ class ArchSampler(BaseSampler):
         if PROPOSER not in trial.system_attrs:
             study._storage.set_trial_system_attr(trial._trial_id, PROPOSER, this_process())
         log = self.log_before(study, trial.number)
-        proposal = self.strategy.propose(log, 1).trials[-1]
+        proposal = self._with_fixed(trial, self.strategy.propose(log, 1).trials[-1])
         plan = {
             "arch": str(proposal.arch),
             "fidelity": proposal.fidelity,
@@ -127,6 +149,13 @@ class ArchSampler(BaseSampler):
         }
         study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan)
         return proposal
+
+    def _with_fixed(self, trial: FrozenTrial, proposal: Trial) -> Trial:
+        """A proposal with the parameters that ``enqueue_trial`` fixed."""
+        fixed = trial.system_attrs.get(FIXED, {})
+        params = params_of(proposal.arch)
+        wanted = {column: fixed.get(column, choice) for column, choice in params.items()}
+        return replace(proposal, arch=arch_from(wanted, self.strategy.space))
 
     def log_before(self, study: OptunaStudy, number: int) -> Log:
         """The log of all trials before one, once each of them has an architecture.
@@ -142,7 +171,7 @@ class ArchSampler(BaseSampler):
                 begun = patience.setdefault(trial.number, time.monotonic())
                 dead = died(trial.system_attrs.get(PROPOSER, {}))
                 if dead or time.monotonic() - begun > GRACE:
-                    _give_up(study, trial)
+                    _give_up(study, trial, "its worker proposed nothing")
             if not empty:
                 return log_of(earlier, self.strategy.space, self.strategy.goal)
             time.sleep(POLL)
@@ -179,7 +208,7 @@ def arch_of(trial: BaseTrial, space: SearchSpace) -> Arch:
         space: The space that ``ArchSampler`` was given.
 
     Raises:
-        DataError: The trial has parameters of another space.
+        DataError: The trial's parameters are no architecture of the space.
 
     Example:
         >>> from archbo import EdgeCellSpace
@@ -194,12 +223,7 @@ def arch_of(trial: BaseTrial, space: SearchSpace) -> Arch:
         column: trial._suggest(column, distribution)  # type: ignore[attr-defined] # as its suggest_categorical does
         for column, distribution in distributions_of(space).items()
     }
-    try:
-        return space.arch(params)
-    except ValueError as error:
-        raise DataError(
-            f"trial {trial.number} is of another space than {space.name}: {error}"
-        ) from error
+    return arch_from(params, space)
 
 
 def _is_empty(trial: FrozenTrial) -> bool:
@@ -208,8 +232,8 @@ def _is_empty(trial: FrozenTrial) -> bool:
     return running and PLAN not in trial.system_attrs and not trial.params
 
 
-def _give_up(study: OptunaStudy, trial: FrozenTrial) -> None:
-    ended = {"again": True, "reason": "its worker proposed nothing"}
+def _give_up(study: OptunaStudy, trial: FrozenTrial, reason: str) -> None:
+    ended = {"again": True, "reason": reason}
     try:
         study._storage.set_trial_system_attr(trial._trial_id, ENDED, ended)
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)

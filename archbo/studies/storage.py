@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -30,10 +31,12 @@ __all__ = [
     "PLAN",
     "PROPOSER",
     "TOLD",
+    "arch_from",
     "constraints_of",
     "died",
     "directions_of",
     "distributions_of",
+    "has_arch",
     "log_of",
     "open_storage",
     "params_of",
@@ -174,7 +177,7 @@ def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log
     Raises:
         DataError: A trial is of another space or goal.
     """
-    known = [trial for trial in sorted(trials, key=_number) if not _is_bare(trial)]
+    known = [trial for trial in sorted(trials, key=_number) if has_arch(trial, space)]
     plans = [trial.system_attrs.get(PLAN, {}) for trial in known]
     X = space.rows([_arch_of(trial, space) for trial in known])
     fidelities = [plan.get("fidelity", goal.target) for plan in plans]
@@ -187,23 +190,36 @@ def _number(trial: FrozenTrial) -> int:
     return trial.number
 
 
-def _is_bare(trial: FrozenTrial) -> bool:
-    """Whether nothing has been proposed for a trial."""
-    return PLAN not in trial.system_attrs and not trial.params
+def has_arch(trial: FrozenTrial, space: SearchSpace) -> bool:
+    """Whether a trial belongs in the log: it was planned, or another sampler drew all that makes an architecture."""
+    if PLAN in trial.system_attrs or trial.state == TrialState.COMPLETE:
+        return True
+    return all(column in trial.params for column in space.columns)
+
+
+def arch_from(params: Mapping[str, Any], space: SearchSpace) -> Arch:
+    """The architecture that parameters make.
+
+    Raises:
+        DataError: They make none of the space.
+    """
+    try:
+        row = [
+            float(_plain(choices).index(params[column]))
+            for column, choices in zip(space.columns, space.choices, strict=True)
+        ]
+        return space.arch(torch.tensor(row, dtype=torch.double))
+    except (InvalidArchitectureError, KeyError, ValueError) as error:
+        raise DataError(f"{dict(params)} is no architecture of {space.name}: {error}") from error
 
 
 def _arch_of(trial: FrozenTrial, space: SearchSpace) -> Arch:
+    """A trial's architecture, from its parameters, or from its plan while it has none."""
     try:
-        plan = trial.system_attrs.get(PLAN)
-        if plan is not None:
-            return space.arch(plan["arch"])
-        by_text = {
-            column: dict(zip(_plain(choices), range(len(choices)), strict=True))
-            for column, choices in zip(space.columns, space.choices, strict=True)
-        }
-        row = [by_text[column][trial.params[column]] for column in space.columns]
-        return space.arch([float(index) for index in row])
-    except (InvalidArchitectureError, KeyError) as error:
+        if all(column in trial.params for column in space.columns):
+            return arch_from(trial.params, space)
+        return space.arch(trial.system_attrs[PLAN]["arch"])
+    except (DataError, InvalidArchitectureError, KeyError) as error:
         raise DataError(
             f"trial {trial.number} of the study is of another space than {space.name}: {error}"
         ) from error
@@ -236,8 +252,14 @@ def _metrics_of(frozen: FrozenTrial, goal: Goal) -> dict[str, float]:
     """The metrics of a trial that somebody else than archbo told: values, and constraints as Optuna keeps them."""
     values = frozen.values or []
     metrics = dict(zip((o.metric for o in goal.objectives), values, strict=False))
+    excesses = {name.replace(" ", ""): excess for name, excess in frozen.constraints.items()}
     for bound in goal.bounds:
-        excess = frozen.system_attrs.get(f"{CONSTRAINT}:{bound}")
-        if excess is not None and bound.metric not in metrics:
-            metrics[bound.metric] = bound.limit + (-excess if bound.at_least else excess)
+        excess = excesses.get(str(bound).replace(" ", ""))
+        if bound.metric in metrics:
+            continue
+        if excess is None:
+            raise DataError(
+                f"trial {frozen.number} of the study has no constraint {str(bound)!r}; give it by set_constraint"
+            )
+        metrics[bound.metric] = bound.limit + (-excess if bound.at_least else excess)
     return metrics

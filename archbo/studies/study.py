@@ -27,6 +27,7 @@ from archbo.studies.storage import (
     constraints_of,
     directions_of,
     distributions_of,
+    has_arch,
     log_of,
     open_storage,
     params_of,
@@ -156,7 +157,7 @@ class Study(AskTell):
         storage = self._study._storage
         trials = storage.get_all_trials(self._study._study_id, deepcopy=False)
         ordered = sorted(trials, key=lambda trial: trial.number)
-        return [trial for trial in ordered if PLAN in trial.system_attrs or trial.params]
+        return [trial for trial in ordered if has_arch(trial, self.space)]
 
     def _read(self) -> Log:
         return self._numbered()[1]
@@ -221,8 +222,11 @@ class Study(AskTell):
     def take_over(self, frozen: FrozenTrial, notes: Mapping[str, Any]) -> bool:
         """Make this process the owner of a trial whose worker died; False where another one was faster."""
         storage = self._study._storage
+        now = storage.get_trial(frozen._trial_id)
+        if now.system_attrs.get(OWNER) != frozen.system_attrs.get(OWNER):
+            return False
         try:
-            if frozen.state == TrialState.RUNNING:
+            if now.state == TrialState.RUNNING:
                 storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
             if not storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING):
                 return False
