@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ __all__ = [
     "open_storage",
     "params_of",
     "quiet",
+    "reachable",
     "this_process",
 ]
 
@@ -73,7 +75,7 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
     if isinstance(url, BaseStorage):
         return url
     text = str(url)
-    try:
+    with reachable(text):
         if "://" in text:
             return optuna.storages.get_storage(text)
         path = Path(text)
@@ -82,9 +84,23 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         if path.suffix in (".log", ".journal"):
             return JournalStorage(JournalFileBackend(text))
         return _sqlite(path)
-    except (OSError, ImportError, SQLAlchemyError, StorageInternalError) as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"cannot open the study at {text}: {first}") from error
+
+
+@contextmanager
+def reachable(url: object) -> Iterator[None]:
+    """What goes wrong with a storage is said in one line.
+
+    Raises:
+        DataError: The storage cannot be reached, read or written.
+    """
+    try:
+        yield
+    except (OSError, ImportError, SQLAlchemyError, StorageInternalError, JSONDecodeError) as error:
+        cause = (
+            error.__cause__ or error
+        )  # Optuna's own message speaks of the log that it has written
+        first = (str(cause) or type(cause).__name__).splitlines()[0]
+        raise DataError(f"cannot use the study at {url}: {first}") from error
 
 
 def _sqlite(path: Path) -> BaseStorage:

@@ -32,6 +32,7 @@ from archbo.studies.storage import (
     open_storage,
     params_of,
     quiet,
+    reachable,
     this_process,
 )
 
@@ -106,7 +107,7 @@ class Study(AskTell):
 
     def _opened(self, settings: dict[str, Any]) -> OptunaStudy:
         storage, goal = open_storage(self.url), self.goal
-        with quiet():
+        with quiet(), reachable(self.url):
             study = optuna.create_study(
                 storage=storage,
                 sampler=ArchSampler(self.space, goal, self.strategy),
@@ -164,7 +165,7 @@ class Study(AskTell):
 
     def _numbered(self) -> tuple[list[int], Log]:
         """The log, and the storage's number of each of its trials, which differ where one was begun in vain."""
-        with self._lock:
+        with self._lock, reachable(self.url):
             trials = self._trials()
             # What has ended does not change any more.
             key = tuple((trial.number, trial.state) for trial in trials)
@@ -243,15 +244,16 @@ class Study(AskTell):
         begun = optuna.trial.create_trial(
             state=TrialState.RUNNING, system_attrs={PROPOSER: this_process(), **attrs}
         )
-        trial_id = storage.create_new_trial(study._study_id, begun)
-        try:
-            frozen = storage.get_trial(trial_id)
-            sampler: Any = study.sampler
-            proposal = sampler.proposed(study, frozen)
-            self._describe(trial_id, proposal)
-        except BaseException:
-            self._end(trial_id, {"again": True, "reason": "nothing was proposed"})
-            raise
+        with reachable(self.url):
+            trial_id = storage.create_new_trial(study._study_id, begun)
+            try:
+                frozen = storage.get_trial(trial_id)
+                sampler: Any = study.sampler
+                proposal = sampler.proposed(study, frozen)
+                self._describe(trial_id, proposal)
+            except BaseException:
+                self._end(trial_id, {"again": True, "reason": "nothing was proposed"})
+                raise
         return frozen.number
 
     def _describe(self, trial_id: int, trial: Trial) -> None:
@@ -267,13 +269,14 @@ class Study(AskTell):
     def _write(self, before: Log, after: Log) -> None:
         storage, study_id = self._study._storage, self._study._study_id
         numbers, _ = self._known  # as they were read together with ``before``
-        for trial in after.trials:
-            if trial.number >= len(before):
-                storage.create_new_trial(study_id, self._frozen(trial))
-            elif trial != before.trials[trial.number]:
-                number, _ = numbers[trial.number]
-                trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
-                self._ended(trial_id, trial)
+        with reachable(self.url):
+            for trial in after.trials:
+                if trial.number >= len(before):
+                    storage.create_new_trial(study_id, self._frozen(trial))
+                elif trial != before.trials[trial.number]:
+                    number, _ = numbers[trial.number]
+                    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+                    self._ended(trial_id, trial)
 
     def _frozen(self, trial: Trial) -> FrozenTrial:
         """A trial of the log as a trial of Optuna's, written at once."""
@@ -281,18 +284,16 @@ class Study(AskTell):
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
         plan = {"arch": str(trial.arch), "fidelity": trial.fidelity, "notes": dict(trial.notes)}
         result = {TOLD: {"metrics": metrics, "cost": trial.cost}} if told else {}
-        frozen = optuna.trial.create_trial(
-            state=TrialState.COMPLETE if told else TrialState.FAIL if ended else TrialState.RUNNING,
-            values=[metrics[objective.metric] for objective in self.goal.objectives]
-            if told
-            else None,
+        states = {State.TOLD: TrialState.COMPLETE, State.ASKED: TrialState.RUNNING}
+        return optuna.trial.create_trial(
+            state=states.get(trial.state, TrialState.FAIL),
+            values=[metrics[o.metric] for o in self.goal.objectives] if told else None,
             params=params_of(trial.arch),
             distributions=distributions_of(self.space),
             user_attrs={**_readable(trial), **result},
             system_attrs={PLAN: plan, **({ENDED: _ending(trial)} if ended else {})},
             constraints=constraints_of(self.goal, metrics) if told else None,
         )
-        return frozen
 
     def _ended(self, trial_id: int, trial: Trial) -> None:
         """Record the end of a trial; what another process recorded before stands."""
@@ -337,7 +338,7 @@ def read_header(url: str | Path | BaseStorage, *, name: str = NAME) -> Header:
         raise DataError(f"there is no study at {url}")
     storage = open_storage(url)
     try:
-        with quiet():
+        with quiet(), reachable(url):
             study = optuna.load_study(study_name=name, storage=storage, sampler=None)
     except KeyError as error:
         raise DataError(f"there is no study {name!r} at {url}") from error

@@ -137,7 +137,7 @@ def test_what_is_enqueued_is_evaluated_as_it_is():
     study.enqueue_trial({"width": 32, "depth": 1})
     study.enqueue_trial({"depth": 4})
     study.optimize(lambda trial: float(sum(arch_of(trial, SPACE).row)), n_trials=2)
-    assert [str(trial.arch) for trial in log(study).trials][0] == "width=32,depth=1"
+    assert str(log(study).trials[0].arch) == "width=32,depth=1"
     assert study.trials[1].params["depth"] == 4
     assert str(log(study).trials[1].arch).endswith("depth=4")
 
