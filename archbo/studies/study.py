@@ -107,14 +107,18 @@ class Study(AskTell):
 
     def _opened(self, settings: dict[str, Any]) -> OptunaStudy:
         storage, goal = open_storage(self.url), self.goal
+        sampler = ArchSampler(self.space, goal, self.strategy)
         with quiet(), reachable(self.url):
-            study = optuna.create_study(
-                storage=storage,
-                sampler=ArchSampler(self.space, goal, self.strategy),
-                study_name=self.name,
-                directions=directions_of(goal),
-                load_if_exists=True,
-            )
+            try:  # one that may only be read is loaded, too
+                study = optuna.load_study(study_name=self.name, storage=storage, sampler=sampler)
+            except KeyError:
+                study = optuna.create_study(
+                    storage=storage,
+                    sampler=sampler,
+                    study_name=self.name,
+                    directions=directions_of(goal),
+                    load_if_exists=True,
+                )
         content = study.user_attrs.get(HEADER)
         if content is None:
             if study.get_trials(deepcopy=False):

@@ -1,0 +1,160 @@
+"""Studies from the command line: one's own code, and asking and telling by hand."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from archbo.log import State
+from archbo.studies import Study, read_header
+
+CODE = """
+import time
+
+def evaluate(arch):
+    return arch["width"] * arch["depth"]
+
+def metrics(arch, fidelity, folder):
+    assert folder.is_dir()
+    time.sleep(10 if arch["depth"] == 4 else 0)
+    if arch["depth"] == 3:
+        raise ValueError("too deep")
+    return {"acc": arch["width"], "latency": arch["depth"]}
+
+def slow(arch):
+    time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def study(folder):
+    """The trials of run.db, as anybody reads them."""
+    (folder / "train.py").write_text(CODE)
+
+    def log():
+        from archbo import CategoricalSpace, RandomSearch
+
+        space, goal = CategoricalSpace.from_toml(folder / "toy.toml"), read_header("run.db").goal
+        return Study("run.db", RandomSearch(space, goal, seed=0)).log
+
+    return log
+
+
+NEW = ("--space", "toy.toml", "--study", "run.db", "--strategy", "random")
+
+
+def test_ones_own_function_is_searched_and_goes_on(archbo, study, folder):
+    code, printed, complaint = archbo("search", "./train.py:evaluate", *NEW, "--queries", 3)
+    assert code == 0, complaint
+    assert "run.db: 3 told, 0 failed" in printed
+    assert (folder / "run.trials" / "trial-00000" / "log.txt").is_file()
+    (folder / "toy.toml").rename(folder / "gone.toml")
+    code, printed, complaint = archbo("worker", "run.db", "./train.py:evaluate", "--queries", 5)
+    assert code == 0, complaint
+    assert "5 told" in printed
+    (folder / "gone.toml").rename(folder / "toy.toml")
+    log = study()
+    assert all(t.values == (t.arch["width"] * t.arch["depth"],) for t in log.trials)
+
+
+def test_failures_and_timeouts_are_recorded(archbo, study):
+    options = ("--objective", "acc,-latency", "--queries", 12, "--workers", 2, "--timeout", 0.5)
+    code, _, complaint = archbo("search", "./train.py:metrics", *NEW, *options)
+    assert code == 0, complaint
+    log = study()
+    assert len(log) == 12
+    for trial in log.trials:
+        deep = trial.arch["depth"] > 2
+        assert trial.state == (State.FAILED if deep else State.TOLD)
+        if deep:
+            assert "too deep" in trial.reason or "more than 0.5 s" in trial.reason
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_leaves_a_clean_study(study, folder, number, code):
+    command = "from archbo.cli import main; main()"
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    arguments = ["search", "./train.py:slow", *NEW]
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], env=env, stderr=subprocess.PIPE, text=True
+    )
+    while not (folder / "run.trials" / "trial-00000" / "log.txt").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in complaint
+    assert [trial.state for trial in study().trials] == [State.DROPPED]
+
+
+def test_by_hand(archbo, study, folder):
+    begin = ("--space", "toy.toml", "--strategy", "random", "--objective", "acc")
+    code, printed, complaint = archbo("ask", "run.db", *begin, "-n", 2)
+    assert code == 0, complaint
+    first, second = printed.split()
+    assert archbo("tell", "run.db", first, "acc=0.93")[0] == 0
+    assert archbo("fail", "run.db", second, "--reason", "out of memory")[0] == 0
+    code, printed, _ = archbo("ask", "run.db", "--json")
+    (third,) = json.loads(printed)
+    assert third["arch"] not in (first, second)
+    assert set(third["values"]) == {"width", "depth", "skip"}
+    _, printed, _ = archbo("status", "run.db")
+    for text in ("told", "failed", "asked", "out of memory", f"best acc: 0.93  {first}"):
+        assert text in printed
+    code, _, _ = archbo(
+        "export", "run.db", "--csv", "a.csv", "--parquet", "a.parquet", "--json", "a.json"
+    )
+    assert code == 0
+    frame = pd.read_csv(folder / "a.csv")
+    assert list(frame["arch"]) == [first, second, third["arch"]]
+    assert len(pd.read_parquet(folder / "a.parquet")) == 3
+    assert json.loads((folder / "a.json").read_text())[0]["acc"] == 0.93
+    assert [trial.state for trial in study().trials] == [State.TOLD, State.FAILED, State.ASKED]
+
+
+REFUSED = {
+    "no study named": ("search", "./train.py:evaluate", "--space", "toy.toml"),
+    "no space named": ("search", "./train.py:evaluate", "--study", "run.db"),
+    "no such function": ("search", "./train.py:nosuch", *NEW),
+    "no such file": ("search", "./nosuch.py:evaluate", *NEW),
+    "no use in a search of a function": ("search", "./train.py:evaluate", *NEW, "--repeats", 3),
+    "no use in a search of a table": ("search", "nb201", "--study", "run.db"),
+    "belongs to the strategy bayesian": ("search", "./train.py:evaluate", *NEW, "--predictor", "gp"),
+    "--timeout": ("search", "./train.py:evaluate", *NEW, "--timeout", 0),
+    "no study at": ("status", "none.db"),
+    "begin one with --space": ("ask", "none.db"),
+    "no folder": ("ask", "no/run.db", "--space", "toy.toml"),
+    "at least 1": ("search", "./train.py:evaluate", *NEW, "--workers", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_take_effect_is_refused(archbo, study, arguments):
+    code, _, complaint = archbo(*arguments)
+    assert code == 2
+    assert complaint.startswith("archbo: ")
+    assert complaint.count("\n") == 1
+
+
+def test_what_is_told_wrongly_is_refused(archbo, study):
+    archbo("ask", "run.db", "--space", "toy.toml", "--strategy", "random", "--objective", "acc")
+    for arguments, what in [
+        (("tell", "run.db", "width=8", "acc=1"), "width=8"),
+        (("tell", "run.db", "width=8,depth=1,skip=no", "loss=1"), "acc"),
+        (("tell", "run.db", "width=8,depth=1,skip=no", "acc=nan"), "acc=nan"),
+        (("ask", "run.db", "--space", "toy.toml", "--objective", "other"), "is for acc"),
+        (("ask", "run.db", "--seed", 3), "--seed"),
+        (("ask", "run.db", "-n", 0), "at least 1"),
+        (("export", "run.db"), "--csv"),
+        (("worker", "run.db", "./train.py:evaluate", "--queries", 0), "at least 1"),
+    ]:
+        code, _, complaint = archbo(*arguments)
+        assert code == 2, arguments
+        assert what in complaint
+        assert complaint.count("\n") == 1
