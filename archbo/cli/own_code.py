@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import about, command, option
+from archbo.cli.options import command, option
 from archbo.cli.studies import Beginning, Begun, say_best
 from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
@@ -48,6 +48,22 @@ class Evaluations:
         None, "Where trials have their folders; beside the study unless given."
     )
 
+    def check(self) -> None:
+        """Raise unless the numbers make sense.
+
+        Raises:
+            UsageError: They do not.
+        """
+        for name, value, least in (
+            ("queries", self.queries, 1),
+            ("workers", self.workers, 1),
+            ("retries", self.retries, 0),
+        ):
+            if value < least:
+                raise UsageError(f"--{name} must be at least {least}; got {value}")
+        if self.timeout is not None and not self.timeout > 0:
+            raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
+
 
 class TerminatedError(BaseException):
     """The process was asked to end."""
@@ -56,6 +72,7 @@ class TerminatedError(BaseException):
 @command()
 def worker(study: Begun, function: Function, evaluations: Evaluations) -> None:
     """Evaluate the trials of a study, from any machine that reaches it."""
+    evaluations.check()
     evaluate_until(study.load(), study.study, function.function, evaluations)
 
 
@@ -88,10 +105,9 @@ class OwnCode:
         if self.study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        place = Begun(self.study)
-        kept = place.load() if place.exists and begun.space is None else begun.begin(self.study)
         how = Evaluations(queries, self.workers, self.timeout, self.retries, self.folder)
-        evaluate_until(kept, self.study, function, how)
+        how.check()
+        evaluate_until(Begun(self.study).begin_or_load(begun), self.study, function, how)
 
 
 def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluations) -> None:
@@ -101,8 +117,7 @@ def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluat
 
     load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
-    with about("--timeout"):
-        children = _Children(study, function, folder, evaluations.timeout)
+    children = _Children(study, function, folder, evaluations.timeout)
     with progress_bar() as progress, _terminable():
         task = progress.add_task("trials", total=evaluations.queries, note="")
 
@@ -143,20 +158,15 @@ class _Children:
     _all: list["ChildEvaluator"] = field(default_factory=list)
     _own: threading.local = field(default_factory=threading.local)
 
-    def __post_init__(self) -> None:
-        self._made()  # a wrong timeout is said at once
-
-    def _made(self) -> "ChildEvaluator":
-        from archbo.evaluators import ChildEvaluator
-
-        study = self.study
-        return ChildEvaluator(self.function, study.space, study.goal, timeout=self.timeout)
-
     def evaluate(self, trial: "Trial") -> dict[str, float]:
         """The metrics of a trial, by the child of this thread."""
+        from archbo.evaluators import ChildEvaluator
+
         child: ChildEvaluator | None = getattr(self._own, "child", None)
         if child is None:
-            child = self._own.child = self._made()
+            space, goal = self.study.space, self.study.goal
+            child = ChildEvaluator(self.function, space, goal, timeout=self.timeout)
+            self._own.child = child
             self._all.append(child)
         folder = self.folder / f"trial-{trial.number:05d}"
         return child.evaluate(trial.arch, trial.fidelity, folder)

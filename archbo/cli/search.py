@@ -36,8 +36,9 @@ N_KNOWN = 50
 class _Ours:
     """The options of Bayesian search."""
 
-    predictor: str = option(
-        "gp", "The surrogate, or one for each objective and bound joined with commas: {predictors}."
+    predictor: str | None = option(
+        None,
+        "The surrogate, gp unless given, or one for each objective and bound joined with commas: {predictors}.",
     )
     encoding: str | None = option(
         None, "What it sees, joined with '+'; its own default unless given: {encodings}."
@@ -67,7 +68,7 @@ class _Ours:
             ArchboError: A name is unknown, or what it names does not serve the goal.
         """
         tabular, full = setting.tabular, setting.in_full
-        names = names_of(self.predictor, "--predictor", once=False)
+        names = names_of(self.predictor or "gp", "--predictor", once=False)
         make = partial(self._strategy, setting, names, _prices(tabular, self.cost))
         known = _known_before(tabular, self.warm_start)
         kinds = [("fidelities", bool(tabular.goal.fidelities)), ("warm-start", known is not None)]
@@ -120,7 +121,7 @@ def search(
             objective=wanted.objective if wanted.objective is not None else "value",
             subject_to=wanted.subject_to,
             fidelities=wanted.fidelities,
-            predictor=ours.predictor if ours.predictor != _Ours.predictor else None,
+            predictor=ours.predictor,
             encoding=ours.encoding,
             acquisition=ours.acquisition,
             seed=effort.seed,

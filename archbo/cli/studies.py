@@ -1,7 +1,7 @@
 """Searches that are kept: what a study is begun with, and the commands on one."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,22 @@ class Begun:
 
         header = read_header(self.study)
         return Study(self.study, _strategy(header.settings, header.goal))
+
+    def begin_or_load(self, beginning: "Beginning") -> "Study":
+        """The study as it was begun, or a new one where a space is named.
+
+        Raises:
+            UsageError: No space is named for a new study, or options are that a study has its own of.
+            DataError: The study that is there is another one.
+        """
+        if beginning.space is not None or not self.exists:
+            return beginning.begin(self.study)
+        kept = self.load()
+        for one in fields(beginning):
+            if getattr(beginning, one.name) != one.default:
+                name = one.name.replace("_", "-")
+                raise UsageError(f"--{name} has no use: {self.study} is there and has its own")
+        return kept
 
 
 @dataclass(frozen=True)
@@ -100,7 +116,14 @@ class Beginning:
                 independent=names_of(self.independent, "--independent") if self.independent else (),
             )
         settings = self._settings()
-        return Study(url, _strategy(settings, goal), settings=settings)
+        study = Study(url, _strategy(settings, goal), settings=settings)
+        begun = study.header.settings
+        for name, value in settings.items():
+            if name in begun and begun[name] != value:
+                raise DataError(
+                    f"--{name}: the study at {url} was begun with {begun[name]}, not {value}"
+                )
+        return study
 
     def _settings(self) -> dict[str, Any]:
         from archbo import catalog
@@ -171,10 +194,7 @@ class _Asked:
 @command()
 def ask(study: Begun, beginning: Beginning, asked: _Asked) -> None:
     """Ask a study for the next architectures to evaluate; a new one is begun with --space."""
-    if study.exists and beginning.space is None:
-        kept = study.load()
-    else:
-        kept = beginning.begin(study.study)
+    kept = study.begin_or_load(beginning)
     trials = kept.ask_trials(asked.number)
     if asked.as_json:
         rows = [

@@ -143,13 +143,15 @@ def test_what_cannot_take_effect_is_refused(archbo, study, arguments):
 
 
 def test_what_is_told_wrongly_is_refused(archbo, study):
-    archbo("ask", "run.db", "--space", "toy.toml", "--strategy", "random", "--objective", "acc")
+    begin = ("--space", "toy.toml", "--strategy", "random", "--objective", "acc")
+    archbo("ask", "run.db", *begin)
     for arguments, what in [
         (("tell", "run.db", "width=8", "acc=1"), "width=8"),
         (("tell", "run.db", "width=8,depth=1,skip=no", "loss=1"), "acc"),
         (("tell", "run.db", "width=8,depth=1,skip=no", "acc=nan"), "acc=nan"),
         (("ask", "run.db", "--space", "toy.toml", "--objective", "other"), "is for acc"),
         (("ask", "run.db", "--seed", 3), "--seed"),
+        (("ask", "run.db", *begin, "--seed", 3), "begun with 0, not 3"),
         (("ask", "run.db", "-n", 0), "at least 1"),
         (("export", "run.db"), "--csv"),
         (("worker", "run.db", "./train.py:evaluate", "--queries", 0), "at least 1"),
