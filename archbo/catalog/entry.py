@@ -28,7 +28,7 @@ class Entry(Generic[T]):
         make: Makes it; the arguments are those of its registry.
         summary: What it is, in one line.
         paper: Where it comes from.
-        needs: What it takes besides: ``proxies``, ``parts`` (proxies by decision), ``optuna`` (a package).
+        needs: What it takes besides: ``proxies``, ``parts`` (proxies by decision).
     """
 
     name: str

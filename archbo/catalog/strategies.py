@@ -27,7 +27,7 @@ STRATEGIES: Registry[Strategy] = Registry(
         Entry("random", RandomSearch, "architectures at random"),
         Entry("evolution", RegularizedEvolution, "regularised evolution", "arXiv 1802.01548"),
         Entry("local-search", LocalSearch, "local search with restarts", "arXiv 2005.02960"),
-        Entry("nsga2", NSGA2, "NSGA-II, Optuna's", "Deb et al. 2002", frozenset({"optuna"})),
+        Entry("nsga2", NSGA2, "NSGA-II, Optuna's", "Deb et al. 2002"),
         Entry(
             "guided-evolution",
             GuidedEvolution,

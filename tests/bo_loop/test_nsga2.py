@@ -1,13 +1,11 @@
 """NSGA-II."""
 
-import builtins
-
 import pytest
 import torch
 
 from archbo.acquisition import FixedCandidates
 from archbo.bo_loop import NSGA2, RandomSearch, run
-from archbo.errors import DataError, NothingLeftError, UsageError
+from archbo.errors import NothingLeftError, UsageError
 from archbo.goals import Goal
 from archbo.log import Log
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
@@ -84,16 +82,6 @@ def test_a_space_of_one_architecture_is_left_after_one():
         strategy.propose(log)
 
 
-def test_nsga2_says_what_is_missing(monkeypatch):
+def test_a_population_has_two_at_least():
     with pytest.raises(UsageError, match="population must be at least 2; got 1"):
         NSGA2(TOY, GOAL, population=1)
-    real = builtins.__import__
-
-    def without_optuna(name, *args, **kwargs):
-        if name == "optuna":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_optuna)
-    with pytest.raises(DataError, match="not installed; run: pip install optuna"):
-        NSGA2(TOY, GOAL)

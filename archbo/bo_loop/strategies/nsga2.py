@@ -1,13 +1,13 @@
 """NSGA-II, as Optuna has it."""
 
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import torch
 from torch import Generator, Tensor
 
 from archbo.acquisition import Candidates
 from archbo.bo_loop.strategy import Proposals, Strategy
-from archbo.errors import DataError, UsageError
+from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.log import Log
 from archbo.spaces import SearchSpace
@@ -37,7 +37,6 @@ class NSGA2(Strategy):
         seed: The same seed gives the same search.
 
     Raises:
-        DataError: Optuna is not installed.
         UsageError: ``population`` is less than two.
 
     Example:
@@ -61,7 +60,6 @@ class NSGA2(Strategy):
         super().__init__(space, goal, candidates=candidates, seed=seed)
         if population < 2:
             raise UsageError(f"population must be at least 2; got {population}")
-        _optuna()
         self.population = population
         self._replay: _Replay | None = None
 
@@ -89,10 +87,11 @@ class _Replay:
     """A study that knows what was told, in the order of the log. Its children depend on that and their seed alone."""
 
     def __init__(self, space: SearchSpace, goal: Goal, population: int) -> None:
+        import optuna
+
         self.goal, self.population = goal, population
         self.X = torch.empty(0, space.n_columns, dtype=torch.double)
         self.gains = torch.empty(0, goal.n_outcomes, dtype=torch.double)
-        optuna = _optuna()
         choices = optuna.distributions.CategoricalDistribution
         self.genes = {
             f"gene{i}": choices(tuple(range(count))) for i, count in enumerate(space.cardinalities)
@@ -121,21 +120,14 @@ class _Replay:
 
     def seed(self, seed: int) -> None:
         """Seed what comes next."""
-        sampler = _optuna().samplers.NSGAIISampler
-        self.study.sampler = sampler(population_size=self.population, seed=seed)
+        from optuna.samplers import NSGAIISampler
+
+        self.study.sampler = NSGAIISampler(population_size=self.population, seed=seed)
 
     def child(self) -> Tensor:
         """A row ``1 x d``, maybe of no architecture; for Optuna a trial that failed."""
+        from optuna.trial import TrialState
+
         trial = self.study.ask(self.genes)
-        self.study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+        self.study.tell(trial, state=TrialState.FAIL)
         return self.X.new_tensor([[trial.params[name] for name in self.genes]])
-
-
-def _optuna() -> Any:  # noqa: ANN401 - a module
-    try:
-        import optuna
-    except ImportError as error:
-        raise DataError(
-            "NSGA-II is Optuna's, which is not installed; run: pip install optuna"
-        ) from error
-    return optuna
