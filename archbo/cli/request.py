@@ -172,7 +172,7 @@ class Wanted:
 
         costs = numbers_of(self.fidelities, "--fidelities", "val_12=12,val_200=200")
         targets = columns_of(benchmark, list(costs)[-1]) if costs else []
-        with about("--objective"):
+        with about("--fidelities" if costs and self.objective is None else "--objective"):
             goal = self._of_objectives(benchmark, targets)
             check_columns(benchmark, [objective.metric for objective in goal.objectives])
         with about("--subject-to"):
