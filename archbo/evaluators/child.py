@@ -123,7 +123,7 @@ class _Child:
         theirs.close()
         return cls(process, pipe)
 
-    def send(self, request: dict[str, object]) -> None:
+    def send(self, request: dict[str, str | None]) -> None:
         """Ask for an evaluation; a child that died since the last one says so with its answer."""
         with contextlib.suppress(BrokenPipeError):
             self.pipe.send_bytes(json.dumps(request).encode())

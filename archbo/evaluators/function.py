@@ -92,7 +92,7 @@ def metrics_of(goal: Goal, result: object) -> dict[str, float]:
         if name not in named:
             raise ValueError(f"it returned no {name!r}, but {', '.join(named) or 'nothing'}")
         try:
-            number = float(named[name])  # type: ignore[arg-type] # what is no number says so
+            number = float(named[name])
         except (TypeError, ValueError):
             raise ValueError(f"{name} is {named[name]!r}, which is no number") from None
         if not math.isfinite(number):

@@ -233,7 +233,7 @@ def _is_empty(trial: FrozenTrial) -> bool:
 
 
 def _give_up(study: OptunaStudy, trial: FrozenTrial, reason: str) -> None:
-    ended = {"again": True, "reason": reason}
+    ended: dict[str, Any] = {"again": True, "reason": reason}
     try:
         study._storage.set_trial_system_attr(trial._trial_id, ENDED, ended)
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)

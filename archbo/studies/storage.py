@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import torch
@@ -131,7 +131,7 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def this_process() -> dict[str, object]:
+def this_process() -> dict[str, Any]:
     """The machine and the process that this is."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
@@ -149,7 +149,7 @@ def died(process: Mapping[str, Any]) -> bool:
     return False
 
 
-def directions_of(goal: Goal) -> list[str]:
+def directions_of(goal: Goal) -> list[Literal["minimize", "maximize"]]:
     """Optuna's direction of each objective."""
     return ["minimize" if objective.minimize else "maximize" for objective in goal.objectives]
 

@@ -13,6 +13,7 @@ from archbo.log import Log
 from archbo.spaces import SearchSpace
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna import Study
 
 __all__ = ["NSGA2"]
@@ -93,7 +94,7 @@ class _Replay:
         self.X = torch.empty(0, space.n_columns, dtype=torch.double)
         self.gains = torch.empty(0, goal.n_outcomes, dtype=torch.double)
         choices = optuna.distributions.CategoricalDistribution
-        self.genes = {
+        self.genes: dict[str, BaseDistribution] = {
             f"gene{i}": choices(tuple(range(count))) for i, count in enumerate(space.cardinalities)
         }
         loudness = optuna.logging.get_verbosity()
