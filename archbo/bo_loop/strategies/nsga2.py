@@ -13,8 +13,8 @@ from archbo.log import Log
 from archbo.spaces import SearchSpace
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna import Study
+    from optuna.distributions import BaseDistribution
 
 __all__ = ["NSGA2"]
 
