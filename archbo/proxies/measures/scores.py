@@ -116,9 +116,8 @@ def score(
 ) -> pd.DataFrame:
     """Score many architectures of a space.
 
-    Every architecture is scored with the same seed, so that its scores do not depend on the others, their order, or
-    the number of workers. A measure whose computation fails for an architecture is NaN there, with a
-    ``NumericalWarning``.
+    Every architecture is scored with the same seed, so that its scores do not depend on the others, their order, or the
+    number of workers. A measure whose computation fails for one is NaN there, with a ``NumericalWarning``.
 
     Args:
         space: The space of the architectures.
@@ -126,8 +125,7 @@ def score(
         inputs: As for ``compute``.
         targets: As for ``compute``.
         measures: Names of measures.
-        nodes: Names of measures whose parts by decision are computed too (see ``compute_nodes``), added up over
-            cells.
+        nodes: Names of measures whose parts by decision, added up over cells, are computed too.
         skeleton: Of the networks; by default that of the space's paper.
         seed: Of weights and measures.
         loss: As for ``compute``; with several workers a function defined in a module.
@@ -176,11 +174,10 @@ def score(
     )
     with torch.device("cpu"):
         wanted = space.archs(space.rows(archs))
-    names = [str(arch) for arch in wanted]
-    rows = {name: arch.row for name, arch in zip(names, wanted, strict=True)}
+    rows = {str(arch): arch.row for arch in wanted}
     file = _File(Path(path), task) if path is not None else None
     done = _measured(task, rows, file, workers, progress)
-    return _frame(names, [done[name] for name in names], task)
+    return _frame([str(arch) for arch in wanted], [done[str(arch)] for arch in wanted], task)
 
 
 def nodes_of(table: pd.DataFrame, space: SearchSpace, nodes: Sequence[str]) -> Tensor:
