@@ -22,7 +22,7 @@ LIMIT = 0.4
 
 @dataclass(frozen=True)
 class Task:
-    """A search that is timed when it has so many observations."""
+    """A search that is timed once it has its observations."""
 
     observations: int
     seed: int

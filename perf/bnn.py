@@ -56,7 +56,7 @@ def measure(settings: Settings) -> Section:
 
 
 def rates(task: tuple[int, int]) -> dict[str, float]:
-    """Sample posteriors of nets trained on so many cells of the embedded table, plain Pyro last."""
+    """Sample posteriors of nets trained on ``size`` cells of the embedded table, plain Pyro last."""
     size, seed = task
     benchmark = load(EMBEDDED)
     features = StandardFeatures(default_encoding(benchmark.space))

@@ -21,7 +21,7 @@ __all__ = ["MEASUREMENT", "report"]
 COLUMNS = {"c100_val_200": "CIFAR-100", "in16_val_200": "ImageNet16-120"}
 RULES = ("exhaustive", "mutation", "crossover", "hill-climbing", "local", "trust-region")
 HALFWAY = 50
-"""After so many queries the rank is told, too."""
+"""The number of queries after which the rank is told, too."""
 
 
 @dataclass(frozen=True)

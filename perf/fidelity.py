@@ -134,13 +134,13 @@ def measure(settings: Settings) -> Section:
         Grid(
             epochs,
             [_until_best(name, courses[name]) for name in single],
-            "Epochs until the table's best, and the distance to it after so many epochs; medians:",
+            "Epochs until the table's best, and the distance to it after a number of epochs; medians:",
         ),
         Grid(
             trainings,
             [_shares(name, courses[name]) for name in combined],
             "Accuracy and latency under a bound on energy: the share of the hypervolume of all cells that keep the "
-            "bound, at the cost of so many full trainings; medians:",
+            "bound, by their cost in full trainings; medians:",
         ),
     ]
     return Section(

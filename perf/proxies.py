@@ -27,7 +27,7 @@ __all__ = ["MEASUREMENT"]
 TIMED = 20
 """The number of small networks that are timed."""
 SAID_EVERY = 20
-"""Progress is told each time that so many networks have been scored."""
+"""The number of networks between two lines of progress."""
 
 
 def measure(settings: Settings) -> Section:

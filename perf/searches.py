@@ -100,11 +100,11 @@ class Stand:
         return len(self.ranks) if self.ranks[-1] == 1 else float("inf")
 
     def rank(self, n_queries: int) -> int:
-        """The rank after so many queries."""
+        """The rank after ``n`` queries."""
         return self.ranks[min(n_queries, len(self.ranks)) - 1]
 
     def regret(self, n_queries: int) -> float:
-        """The regret after so many queries."""
+        """The regret after ``n`` queries."""
         return self.regrets[min(n_queries, len(self.regrets)) - 1]
 
 

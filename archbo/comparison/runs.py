@@ -243,7 +243,7 @@ def run_search(
         method: The name to record.
         strategy: The method; its space and goal must be the benchmark's.
         tabular: The goal on the benchmark.
-        n_queries: The number of architectures to evaluate; with fidelities, the budget is what so many evaluations at
+        n_queries: The number of architectures to evaluate; with fidelities, the budget is what that number of evaluations at
             the target cost.
         q: How many to ask for at a time.
         report: A column to report of what the strategy would recommend after each query.

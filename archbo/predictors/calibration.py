@@ -16,7 +16,7 @@ from archbo.predictors.gaussian_model import FLOOR
 __all__ = ["calibrate", "fit_of", "folds", "moments", "value_slope"]
 
 PRIOR_MEMBERS = 4.0
-"""The variance of few members is drawn to the average as if it were known from so many members more."""
+"""The number of members by which the variance of few is drawn to the average."""
 
 SPREAD_SCALE = 0.5
 """The standard deviation of the logarithm of the spread a priori: seldom above 2.7 or below 0.4."""

@@ -28,7 +28,7 @@ FOLDS = 3
 """Of observations, each predicted by parts that have not seen it."""
 
 PRIOR_OBSERVATIONS = 10.0
-"""Weights are drawn to equal ones as by so many: a handful says little of which predictor is best."""
+"""The number of observations by which weights are drawn to equal ones: a handful says little of which predictor is best."""
 
 Part: TypeAlias = Callable[[SearchSpace, Encoding | None], Predictor]
 

@@ -13,7 +13,7 @@ from archbo.predictors.gaussian_processes.kernels import matern
 __all__ = ["gp_relevance"]
 
 MOST = 300
-"""Of so many observations at most, which say enough of so few parameters."""
+"""The most observations that are looked at: they say enough of so few parameters."""
 
 
 def gp_relevance(encoding: Encoding, X: Tensor, y: FloatArray) -> tuple[FloatArray, float]:

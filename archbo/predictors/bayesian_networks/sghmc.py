@@ -135,7 +135,7 @@ def sample_sghmc(
         start: ``c x p``.
         burn_in: The number of steps that adapt ``V`` and are dropped.
         steps: The number of steps after it.
-        thin: One in so many positions is kept.
+        thin: One in ``thin`` positions is kept.
         step_size: ``h``.
         friction: ``a``, between 0 and 1.
         generator: Where randomness comes from.

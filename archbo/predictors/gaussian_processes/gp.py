@@ -82,7 +82,7 @@ class GaussianProcess(Predictor, ABC):
         self._new_kernel = partial(deepcopy, prototype)
 
     def _untrained(self, every: int = 1) -> PoolGP:
-        """A Gaussian process with its hyperparameters at their prior modes, on every so many-th observation."""
+        """A Gaussian process with its hyperparameters at their prior modes, on each ``every``-th observation."""
         likelihood = GaussianLikelihood(
             noise_constraint=log_constraint(math.exp(self.log_noise)),
         )

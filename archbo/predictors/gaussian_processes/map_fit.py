@@ -83,7 +83,7 @@ def fit_posterior_mode(model: PoolModel, observations: slice = slice(None)) -> N
     inputs, targets = features[observations], residual[observations]
 
     def loss(every: int) -> Tensor:
-        """What is to be minimised, given every so many-th observation."""
+        """What is to be minimised, given each ``every``-th observation."""
         return negative_log_posterior(model, inputs[::every], targets[::every])[0]
 
     start = parameters_to_vector(parameters).detach().double()

@@ -46,8 +46,8 @@ class ProxyGP(GaussianProcess):
         combination: The variance of ``w . ranks(x)``, a priori.
         structure: The variance of ``g(x)``, a priori.
         trust: What one standard deviation of the consensus is worth beyond the values.
-        learn_after: The hyperparameters are at their prior modes up to so many observations, which serves them better
-            than a fit, and are fitted to more.
+        learn_after: The most observations for which the hyperparameters stay at their prior modes, which serves them better
+            than a fit.
 
     Raises:
         UsageError: There are no proxies of the space, or a sign or a variance is no such thing.

@@ -35,7 +35,7 @@ from archbo.spaces import SearchSpace
 __all__ = ["AutoGP", "SparseGP", "SparseModel"]
 
 EXACT = 3000
-"""Up to so many observations ``AutoGP`` is exact, which ranks a little better; beyond, a fit takes minutes."""
+"""The most observations that ``AutoGP`` fits exactly, which ranks a little better; beyond, a fit takes minutes."""
 
 JITTER = 1e-6
 """The share of their variance that inducing points have for themselves, so that there is a factor."""

@@ -44,7 +44,7 @@ PER_KNOT, MAX_KNOTS = 5, 20
 """Observations by knot of an increasing map, and the most knots."""
 
 PRIOR = 3.0
-"""What is assumed without data counts as so many values."""
+"""The number of values that the assumption made without data counts as."""
 
 CHUNK = 1024
 """Architectures that are predicted at a time."""

@@ -30,7 +30,7 @@ from archbo.proxies import Proxies
 from archbo.spaces import ArchLike, SearchSpace
 
 FEW = 50
-"""The prior over weights counts as if so many observations more were known."""
+"""The number of observations that the prior over weights counts as."""
 
 START = 0.05
 """The initial spread of utilities: where all are alike, no pair is out of DiffKendall's reach."""

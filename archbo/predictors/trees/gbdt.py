@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["GBDT", "Attributions", "tree_encoding"]
 
 FOLDS = 5
+"""The number of folds; members of an ensemble do not see one of them, which calibrates it."""
 FOLD_MEMBERS = 2
-"""Folds of observations that ensembles of so many members do not see, to calibrate by."""
+"""The number of members that do not see a fold."""
 
 ELSEWHERE = {
     "seed": "fit takes it",
