@@ -223,6 +223,11 @@ class Log:
         return len(self.select(State.TOLD))
 
     @property
+    def n_ended(self) -> int:
+        """The number of trials told or failed, at any fidelity."""
+        return len(self.select(State.TOLD, State.FAILED))
+
+    @property
     def n_failed(self) -> int:
         """The number of trials that failed, at any fidelity."""
         return len(self.select(State.FAILED))

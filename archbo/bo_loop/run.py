@@ -6,7 +6,7 @@ from typing import Any
 
 from archbo.bo_loop.ask_tell import AskTell
 from archbo.bo_loop.optimizer import Optimizer
-from archbo.bo_loop.strategy import Strategy
+from archbo.bo_loop.strategy import Strategy, check_q
 from archbo.errors import NothingLeftError, UsageError
 from archbo.log import Log, State, Trial
 
@@ -61,8 +61,7 @@ def run(
         raise UsageError("give either n_queries or budget")
     if n_queries is not None and n_queries < 1:
         raise UsageError(f"a search needs at least one query; got {n_queries}")
-    if q < 1:
-        raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q}")
+    check_q(q)
     purse = _Purse(optimizer, n_queries, budget)
     while True:
         try:
@@ -87,7 +86,8 @@ class _Purse:
 
     def __init__(self, optimizer: AskTell, n_queries: int | None, budget: float | None) -> None:
         self.optimizer, self.budget = optimizer, budget
-        self._before, self._ended = optimizer.log.spent, self._n_ended
+        log = optimizer.log
+        self._before, self._ended = log.spent, log.n_ended
         self._n_queries = n_queries
         costs = list(optimizer.goal.fidelities.values()) or [1.0]
         self._cheapest, self._dearest = costs[0], costs[-1]
@@ -99,14 +99,10 @@ class _Purse:
             )
 
     @property
-    def _n_ended(self) -> int:
-        return len(self.optimizer.log.select(State.TOLD, State.FAILED))
-
-    @property
     def left(self) -> int:
         """The number of evaluations that are left at the most."""
         if self._n_queries is not None:
-            return self._n_queries - (self._n_ended - self._ended)
+            return self._n_queries - (self.optimizer.log.n_ended - self._ended)
         return int(self._unspent / self._cheapest)
 
     @property

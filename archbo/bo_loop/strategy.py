@@ -15,7 +15,7 @@ from archbo.log import Log, State
 from archbo.randomness import check_seed, generator
 from archbo.spaces import Arch, SearchSpace
 
-__all__ = ["Proposals", "Strategy"]
+__all__ = ["Proposals", "Strategy", "check_q"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +99,7 @@ class Strategy(ABC):
             NothingLeftError: Every architecture has been asked for.
         """
         self.check(log)
-        if isinstance(q, bool) or not isinstance(q, int) or q < 1:
-            raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q!r}")
+        check_q(q)
         wanted = len(log) + q
         start = len(log)
         while len(log) < wanted:
@@ -155,10 +154,13 @@ class Strategy(ABC):
 
     # What strategies have in common.
 
-    def _random(self, log: Log, q: int, generator: Generator) -> Proposals:
-        """Random rows at the target."""
-        avoid = log.seen(self.goal.target)
-        return Proposals(self.candidates.random(q, avoid=avoid, generator=generator))
+    def _random(
+        self, log: Log, q: int, generator: Generator, fidelity: str | None = None
+    ) -> Proposals:
+        """Random rows at a fidelity, the target unless another is named."""
+        at = fidelity if fidelity is not None else self.goal.target
+        rows = self.candidates.random(q, avoid=log.seen(at), generator=generator)
+        return Proposals(rows, [at] * len(rows))
 
     def _n_to_begin(self, log: Log, q: int, n_initial: int) -> int:
         """How many of up to ``q`` proposals belong to the beginning, which lasts until something was told; or none."""
@@ -185,3 +187,13 @@ class Strategy(ABC):
         """The first ``q`` of the rows ``X``; all of them are written on the first trial, to be handed out later."""
         first: dict[str, Any] = {"round": X.tolist()} if len(X) > q else {}
         return Proposals(X[:q], notes=[first, *({} for _ in X[1:q])])
+
+
+def check_q(q: object) -> None:
+    """Raise unless that many architectures can be asked for.
+
+    Raises:
+        UsageError: It is no positive integer.
+    """
+    if isinstance(q, bool) or not isinstance(q, int) or q < 1:
+        raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q!r}")

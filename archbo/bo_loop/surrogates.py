@@ -100,8 +100,9 @@ class Surrogates:
         names: list[str | None] = [*self.goal.fidelities] or [None]
         place = names.index(fidelity)
         below = [log.observed(name) for name in names[:place]]
+        observed = log.observed(fidelity)
         for output, predictor in enumerate(self.predictors):
-            X, gains = log.observed(fidelity)
+            X, gains = observed
             sources = [(rows, known[:, output]) for rows, known in self.sources]
             if self.goal.fidelities and not self.goal.depends_on_fidelity(output):
                 X, gains = log.means()

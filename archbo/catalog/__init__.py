@@ -6,7 +6,8 @@ from typing import Any
 
 from archbo.acquisition import Candidates, Cost, Rule
 from archbo.benchmarks import Benchmark, Tabular
-from archbo.bo_loop import Bayesian, FidelityBayesian, Strategy
+from archbo.bo_loop import Bayesian, Strategy
+from archbo.bo_loop.strategies import fidelities
 from archbo.bo_loop.surrogates import Source
 from archbo.catalog.acquisitions import ACQUISITIONS, CANDIDATES
 from archbo.catalog.encodings import ENCODINGS
@@ -234,8 +235,7 @@ def bayesian(
     elif encoding_names is not None:
         features = encoding(encoding_names, space, proxies)
     rule = acquisition(acquisition_name, cost) if acquisition_name is not None else None
-    kind = FidelityBayesian if goal.fidelities else Bayesian
-    return kind(
+    return fidelities.bayesian(
         space,
         goal,
         surrogates,

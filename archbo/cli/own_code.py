@@ -122,8 +122,7 @@ def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluat
         task = progress.add_task("trials", total=evaluations.queries, note="")
 
         def show(log: "Log") -> None:
-            ended = log.n_told + log.n_failed
-            progress.update(task, completed=ended, note=_note(log))
+            progress.update(task, completed=log.n_ended, note=_note(log))
 
         show(study.log)
         try:

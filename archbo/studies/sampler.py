@@ -27,6 +27,7 @@ from archbo.studies.storage import (
     distributions_of,
     log_of,
     params_of,
+    plan_of,
     this_process,
 )
 
@@ -142,12 +143,7 @@ class ArchSampler(BaseSampler):
             study._storage.set_trial_system_attr(trial._trial_id, PROPOSER, this_process())
         log = self.log_before(study, trial.number)
         proposal = self._with_fixed(trial, self.strategy.propose(log, 1).trials[-1])
-        plan = {
-            "arch": str(proposal.arch),
-            "fidelity": proposal.fidelity,
-            "notes": dict(proposal.notes),
-        }
-        study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan)
+        study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan_of(proposal))
         return proposal
 
     def _with_fixed(self, trial: FrozenTrial, proposal: Trial) -> Trial:

@@ -41,6 +41,7 @@ __all__ = [
     "log_of",
     "open_storage",
     "params_of",
+    "plan_of",
     "quiet",
     "reachable",
     "this_process",
@@ -173,6 +174,11 @@ def params_of(arch: Arch) -> dict[str, Any]:
     """The parameters of an architecture."""
     pairs = zip(arch.space.columns, arch.space.choices, arch.row, strict=True)
     return {column: _plain(choices)[int(index)] for column, choices, index in pairs}
+
+
+def plan_of(trial: Trial) -> dict[str, Any]:
+    """What is kept of a proposal: its architecture, its fidelity and a strategy's notes."""
+    return {"arch": str(trial.arch), "fidelity": trial.fidelity, "notes": dict(trial.notes)}
 
 
 def constraints_of(goal: Goal, metrics: Mapping[str, float]) -> dict[str, float]:

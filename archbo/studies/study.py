@@ -13,7 +13,8 @@ from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from archbo.bo_loop import AskTell, Strategy
-from archbo.errors import DataError, NothingLeftError, UsageError
+from archbo.bo_loop.strategy import check_q
+from archbo.errors import DataError, NothingLeftError
 from archbo.goals import Bound, Goal, Objective
 from archbo.log import Log, State, Trial
 from archbo.studies.sampler import ArchSampler
@@ -31,6 +32,7 @@ from archbo.studies.storage import (
     log_of,
     open_storage,
     params_of,
+    plan_of,
     quiet,
     reachable,
     this_process,
@@ -178,8 +180,7 @@ class Study(AskTell):
             return [number for number, _ in self._known[0]], self._known[1]
 
     def _propose(self, q: int, *, promote: bool = False) -> list[Trial]:
-        if isinstance(q, bool) or not isinstance(q, int) or q < 1:
-            raise UsageError(f"q is the number of architectures to ask for, at least 1; got {q!r}")
+        check_q(q)
         if promote:
             before = self._read()
             after = self.strategy.promote(before)
@@ -286,7 +287,6 @@ class Study(AskTell):
         """A trial of the log as a trial of Optuna's, written at once."""
         told, ended = trial.state == State.TOLD, trial.state in (State.FAILED, State.DROPPED)
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
-        plan = {"arch": str(trial.arch), "fidelity": trial.fidelity, "notes": dict(trial.notes)}
         result = {TOLD: {"metrics": metrics, "cost": trial.cost}} if told else {}
         states = {State.TOLD: TrialState.COMPLETE, State.ASKED: TrialState.RUNNING}
         return optuna.trial.create_trial(
@@ -295,7 +295,7 @@ class Study(AskTell):
             params=params_of(trial.arch),
             distributions=distributions_of(self.space),
             user_attrs={**_readable(trial), **result},
-            system_attrs={PLAN: plan, **({ENDED: _ending(trial)} if ended else {})},
+            system_attrs={PLAN: plan_of(trial), **({ENDED: _ending(trial)} if ended else {})},
             constraints=constraints_of(self.goal, metrics) if told else None,
         )
 

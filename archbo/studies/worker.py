@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from optuna.trial import FrozenTrial
 
 from archbo.errors import NothingLeftError, UsageError
-from archbo.log import Log, State, Trial
+from archbo.log import Log, Trial
 from archbo.studies.storage import OWNER, died
 from archbo.studies.study import Study
 
@@ -122,12 +122,11 @@ class _Crew:
     def _wanted(self, n_trials: int) -> bool:
         """Whether the trials that ended and those that workers evaluate are too few."""
         owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        ended = self.study.log.select(State.TOLD, State.FAILED)
-        return len(owned) + len(ended) < n_trials
+        return len(owned) + self.study.log.n_ended < n_trials
 
     def is_done(self, n_trials: int) -> bool:
         """Whether nothing is left to evaluate, here or elsewhere."""
-        enough = len(self.study.log.select(State.TOLD, State.FAILED)) >= n_trials
+        enough = self.study.log.n_ended >= n_trials
         owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
         return enough or (self._exhausted and not owned)
 

@@ -117,8 +117,7 @@ class Bayesian(Strategy):
         """Rows to begin with: what other tasks rank first, or random ones."""
         at = fidelity if fidelity is not None else self.goal.target
         if not self.surrogates.sources:
-            rows = self.candidates.random(q, avoid=log.seen(at), generator=generator)
-            return Proposals(rows, [at] * len(rows))
+            return self._random(log, q, generator, at)
         predictors = self.surrogates.fitted_to_sources(seed=spawn(self.seed, FITS))
         X, gains = self.surrogates.sources[-1]
         choices = self.candidates.propose(

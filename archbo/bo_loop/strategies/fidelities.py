@@ -166,14 +166,10 @@ class FidelityBayesian(Bayesian):
             row = self._best_left(log, here, above)
             if len(row):
                 return Proposals(row, [above])
-        for name in (self.names[0], self.names[-1]):
-            try:
-                row = self.candidates.random(1, avoid=log.seen(name), generator=generator)
-                return Proposals(row, [name])
-            except NothingLeftError:
-                if name == self.names[-1]:
-                    raise
-        raise AssertionError
+        try:
+            return self._random(log, 1, generator, self.names[0])
+        except NothingLeftError:
+            return self._random(log, 1, generator)
 
     def _ahead(self, context: Context, generator: Generator) -> Proposals:
         """The evaluation after which one at the target may expect to gain most per cost."""
