@@ -38,7 +38,6 @@ class Function:
 class Evaluations:
     """The options that say how a user's function is called."""
 
-    queries: int = option(100, "The number of trials that the study is to have in the end.")
     workers: int = option(1, "The number of evaluations at a time, each in a process of its own.")
     timeout: float | None = option(
         None, "The most seconds that an evaluation may take.", metavar="SECONDS"
@@ -54,15 +53,16 @@ class Evaluations:
         Raises:
             UsageError: They do not.
         """
-        for name, value, least in (
-            ("queries", self.queries, 1),
-            ("workers", self.workers, 1),
-            ("retries", self.retries, 0),
-        ):
+        for name, value, least in (("workers", self.workers, 1), ("retries", self.retries, 0)):
             if value < least:
                 raise UsageError(f"--{name} must be at least {least}; got {value}")
         if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
+
+
+@dataclass(frozen=True)
+class _Number:
+    queries: int = option(100, "The number of trials that the study is to have in the end.")
 
 
 class TerminatedError(BaseException):
@@ -70,31 +70,24 @@ class TerminatedError(BaseException):
 
 
 @command()
-def worker(study: Begun, function: Function, evaluations: Evaluations) -> None:
+def worker(study: Begun, function: Function, number: _Number, evaluations: Evaluations) -> None:
     """Evaluate the trials of a study, from any machine that reaches it."""
-    evaluations.check()
-    evaluate_until(study.load(), study.study, function.function, evaluations)
+    evaluate_until(study.load(), study.study, function.function, number.queries, evaluations)
 
 
 @dataclass(frozen=True)
-class OwnCode:
+class OwnCode(Evaluations):
     """The options of a search of a user's function, which a table has no use for."""
 
     study: str | None = option(
         None,
-        "With a function: the file or URL of the study that keeps the search; it goes on where there is one.",
+        "The file or URL of the study that keeps the search; it goes on where there is one.",
         metavar="FILE|URL",
     )
-    strategy: str = option("bayesian", "With a function: what proposes.")
+    strategy: str = option("bayesian", "What proposes: {strategies}.")
     independent: str | None = option(
-        None, "With a function: metrics that are the same at each fidelity.", metavar="METRIC,..."
+        None, "Metrics that are the same at each fidelity.", metavar="METRIC,..."
     )
-    workers: int = option(1, "With a function: the number of evaluations at a time.")
-    timeout: float | None = option(
-        None, "With a function: the most seconds that an evaluation may take.", metavar="SECONDS"
-    )
-    retries: int = option(1, "With a function: how often a trial is begun again whose worker died.")
-    folder: Path | None = option(None, "With a function: where trials have their folders.")
 
     def search(self, function: str, beginning: Beginning, queries: int) -> None:
         """Search in a study that is new or goes on.
@@ -105,21 +98,29 @@ class OwnCode:
         if self.study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        how = Evaluations(queries, self.workers, self.timeout, self.retries, self.folder)
-        how.check()
-        evaluate_until(Begun(self.study).begin_or_load(begun), self.study, function, how)
+        study = Begun(self.study).begin_or_load(begun)
+        evaluate_until(study, self.study, function, queries, self)
 
 
-def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluations) -> None:
-    """Evaluate until the study has its number of trials; SIGTERM and Ctrl-C leave it clean."""
+def evaluate_until(
+    study: "Study", url: str, function: str, n_trials: int, evaluations: Evaluations
+) -> None:
+    """Evaluate until the study has a number of trials; SIGTERM and Ctrl-C leave it clean.
+
+    Raises:
+        UsageError: A number makes no sense, or there is no such function.
+    """
     from archbo.evaluators import load_function
     from archbo.studies import work
 
+    if n_trials < 1:
+        raise UsageError(f"--queries must be at least 1; got {n_trials}")
+    evaluations.check()
     load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
     with progress_bar() as progress, _terminable():
-        task = progress.add_task("trials", total=evaluations.queries, note="")
+        task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
             progress.update(task, completed=log.n_ended, note=_note(log))
@@ -129,7 +130,7 @@ def evaluate_until(study: "Study", url: str, function: str, evaluations: Evaluat
             work(
                 study,
                 children.evaluate,
-                evaluations.queries,
+                n_trials,
                 n_workers=evaluations.workers,
                 retries=evaluations.retries,
                 callback=show,
