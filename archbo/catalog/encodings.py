@@ -26,7 +26,7 @@ ENCODINGS: Registry[Encoding] = Registry(
         Entry(
             "default",
             default_encoding,
-            "one-hot rows, graph features and semantic path counts side by side; choices where there are no paths",
+            "one-hot rows, graph features and semantic paths; choices where there are none",
         ),
         Entry("one-hot", OneHotEncoding, "an indicator for each choice of each decision"),
         Entry(

@@ -91,7 +91,9 @@ class ChoiceEncoding(Encoding):
 
     def _trend(self, columns: list[int], text: str) -> Tensor:
         """The weights of how much more the later of columns take a choice, which count from -1 to 1."""
-        return self._share(columns, text, torch.linspace(-1, 1, len(columns)).tolist())
+        return self._share(
+            columns, text, torch.linspace(-1, 1, len(columns), device="cpu").tolist()
+        )
 
     def _place(self, columns: list[int]) -> Tensor:
         """The weights of the mean place of the choices of columns."""
