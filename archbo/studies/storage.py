@@ -3,12 +3,14 @@
 import math
 import os
 import socket
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, final
 
 import optuna
 import torch
@@ -26,12 +28,14 @@ from archbo.log import Log, State, Trial
 from archbo.spaces import Arch, SearchSpace
 
 __all__ = [
+    "CLAIM",
     "CONSTRAINT",
     "ENDED",
     "OWNER",
     "PLAN",
     "PROPOSER",
     "TOLD",
+    "LogReader",
     "arch_from",
     "constraints_of",
     "died",
@@ -55,10 +59,15 @@ ENDED = "archbo:ended"
 """The attribute that says why a trial gave no value, and whether its architecture may be proposed again."""
 OWNER = "archbo:owner"
 """The attribute that says which worker evaluates a trial; none does where its architecture was asked for by hand."""
+CLAIM = "archbo:claim"
+"""The attribute of a failed trial that has no architecture: the number of the trial whose worker died and that its owner
+evaluates again, and how often it was begun again by then."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
 CONSTRAINT = "constraints"
 """The beginning of the attributes in which Optuna 5 keeps constraints."""
+ERRORS = (OSError, ImportError, SQLAlchemyError, StorageInternalError, JSONDecodeError)
+"""What Optuna's storages raise where a database or a file cannot be reached, read or written."""
 PLAIN = (str, int, float, bool, type(None))
 """The types of choices that Optuna's storages keep as they are."""
 
@@ -87,6 +96,12 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         return _sqlite(path)
 
 
+def _remote_errors() -> tuple[type[Exception], ...]:
+    """What a gRPC proxy raises, where one is in use."""
+    grpc = sys.modules.get("grpc")
+    return () if grpc is None else (grpc.RpcError,)
+
+
 @contextmanager
 def reachable(url: object) -> Iterator[None]:
     """What goes wrong with a storage is said in one line.
@@ -96,10 +111,9 @@ def reachable(url: object) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ImportError, SQLAlchemyError, StorageInternalError, JSONDecodeError) as error:
-        cause = (
-            error.__cause__ or error
-        )  # Optuna's own message speaks of the log that it has written
+    except (*_remote_errors(), *ERRORS) as error:
+        # Optuna's own message speaks of the log that it has written.
+        cause = error.__cause__ or error
         first = (str(cause) or type(cause).__name__).splitlines()[0]
         raise DataError(f"cannot use the study at {url}: {first}") from error
 
@@ -133,8 +147,8 @@ def quiet() -> Iterator[None]:
 
 
 def this_process() -> dict[str, Any]:
-    """The machine and the process that this is."""
-    return {"host": socket.gethostname(), "pid": os.getpid()}
+    """The machine, the process and the thread that this is."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.get_ident()}
 
 
 def died(process: Mapping[str, Any]) -> bool:
@@ -199,13 +213,64 @@ def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log
     Raises:
         DataError: A trial is of another space or goal.
     """
-    known = [trial for trial in sorted(trials, key=_number) if has_arch(trial, space)]
-    plans = [trial.system_attrs.get(PLAN, {}) for trial in known]
-    X = space.rows([_arch_of(trial, space) for trial in known])
-    fidelities = [plan.get("fidelity", goal.target) for plan in plans]
-    log = Log(space, goal).asked(X, fidelities, [plan.get("notes", {}) for plan in plans])
-    ended = (_ended(trial, frozen, goal) for trial, frozen in zip(log.trials, known, strict=True))
-    return replace(log, trials=tuple(ended))
+    return LogReader(space, goal).read(trials)[1]
+
+
+@final
+class LogReader:
+    """Reads the log of one study again and again; only what has changed since is read anew.
+
+    Args:
+        space: The space of the study.
+        goal: Its goal.
+    """
+
+    def __init__(self, space: SearchSpace, goal: Goal) -> None:
+        self._last: tuple[list[FrozenTrial], Log] = [], Log(space, goal)
+
+    @property
+    def last(self) -> list[FrozenTrial]:
+        """The trials that were read last."""
+        return self._last[0]
+
+    def read(self, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], Log]:
+        """The trials that have an architecture, and the log that they are.
+
+        Raises:
+            DataError: A trial is of another space or goal.
+        """
+        before, log = self._last
+        space, goal = log.space, log.goal
+        known = [trial for trial in sorted(trials, key=_number) if has_arch(trial, space)]
+        pairs = zip(before, known, log.trials, strict=False)
+        if len(before) > len(known) or not all(_continues(*pair) for pair in pairs):
+            before, log = [], Log(space, goal)
+        new = known[len(before) :]
+        if new:
+            plans = [trial.system_attrs.get(PLAN, {}) for trial in new]
+            X = space.rows([_arch_of(trial, space) for trial in new])
+            fidelities = [plan.get("fidelity", goal.target) for plan in plans]
+            log = log.asked(X, fidelities, [plan.get("notes", {}) for plan in plans])
+        changed = {
+            place: _ended(log.trials[place], frozen, goal)
+            for place, frozen in enumerate(known)
+            if place >= len(before) or before[place] is not frozen
+        }
+        if any(trial is not log.trials[place] for place, trial in changed.items()):
+            kept = enumerate(log.trials)
+            log = replace(log, trials=tuple(changed.get(place, trial) for place, trial in kept))
+        self._last = known, log
+        return known, log
+
+
+def _continues(before: FrozenTrial, now: FrozenTrial, trial: Trial) -> bool:
+    """Whether what was read as a trial of the log is the same one still, which may have ended since."""
+    if before is now:  # storages keep what has ended
+        return True
+    if before.number != now.number or before.state.is_finished():
+        return False
+    same = before.system_attrs.get(PLAN) == now.system_attrs.get(PLAN)
+    return same and (before.params == now.params or _arch_of(now, trial.arch.space) == trial.arch)
 
 
 def _number(trial: FrozenTrial) -> int:

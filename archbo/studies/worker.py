@@ -1,23 +1,20 @@
 """A worker: asks a study for trials, evaluates them, and tells it what came of them."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from optuna.trial import FrozenTrial
-
-from archbo.errors import NothingLeftError, UsageError
+from archbo.errors import DataError, NothingLeftError, UsageError
 from archbo.log import Log, Trial
-from archbo.studies.storage import OWNER, died
-from archbo.studies.study import Study
+from archbo.studies.storage import died
+from archbo.studies.study import Study, Waiting
 
 __all__ = ["Evaluate", "work"]
 
-ATTEMPT = "archbo:attempt"
-"""The attribute that counts how often a trial was begun again because its worker had died."""
 BEAT = "archbo:beat"
 """The attribute that a worker counts up while it evaluates a trial."""
 PULSE = 10.0
@@ -82,11 +79,9 @@ def work(
                 if callback is not None:
                     callback(study.log)
     finally:
-        if running:
-            study.drop([trial for _, trial in running.values()])
-        crew.stop()
         if executor is None:
             own.shutdown(wait=False, cancel_futures=True)
+        crew.stop()
     return study.log
 
 
@@ -109,75 +104,79 @@ class _Crew:
         """Up to ``room`` trials to evaluate: orphans first, then new ones as long as the study wants some."""
         if room < 1:
             return []
-        trials = self._orphans(room)
-        while len(trials) < room and not self._exhausted and self._wanted(n_trials):
+        log, waiting = self.study.snapshot()
+        trials = self._orphans(waiting, room)
+        owned = sum(trial.owner is not None for trial in waiting)
+        wanted = min(room - len(trials), n_trials - log.n_ended - owned)
+        while wanted > 0 and not self._exhausted:
             try:
                 trials.append(self.study.begin())
             except NothingLeftError:
                 self._exhausted = True
             else:
                 self._alive[trials[-1][0]] = 0
+                wanted -= 1
         return trials
-
-    def _wanted(self, n_trials: int) -> bool:
-        """Whether the trials that ended and those that workers evaluate are too few."""
-        owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        return len(owned) + self.study.log.n_ended < n_trials
 
     def is_done(self, n_trials: int) -> bool:
         """Whether nothing is left to evaluate, here or elsewhere."""
-        enough = self.study.log.n_ended >= n_trials
-        owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        return enough or (self._exhausted and not owned)
+        log, waiting = self.study.snapshot()
+        owned = any(trial.owner is not None for trial in waiting)
+        return log.n_ended >= n_trials or (self._exhausted and not owned)
 
     def tell(self, number: int, trial: Trial, future: "Future[Mapping[str, float]]") -> None:
         """Record what came of a trial."""
         self._alive.pop(number, None)
         try:
             metrics = future.result()
-            self.study.tell([trial], [metrics])
         except Exception as error:  # whatever user code or an executor raises is why it failed
             self.study.fail([trial], str(error) or type(error).__name__)
+            return
+        try:
+            self.study.tell([trial], [metrics])
+        except UsageError as error:  # what was returned is no value
+            self.study.fail([trial], str(error))
 
     def stop(self) -> None:
-        """End the beats."""
+        """Give up what has not ended, and end the beats."""
         self._stopped.set()
         self._pulse.join()
+        self.study.give_up()
 
     def _beat(self) -> None:
         while not self._stopped.wait(PULSE):
             for number in list(self._alive):
                 self._alive[number] = self._alive.get(number, 0) + 1
-                self.study.note(number, BEAT, self._alive[number])
+                # The worker itself meets the error when it asks or tells, if it has not passed by then.
+                with contextlib.suppress(DataError):
+                    self.study.note(number, BEAT, self._alive[number])
 
-    def _orphans(self, most: int) -> list[tuple[int, Trial]]:
+    def _orphans(self, waiting: list[Waiting], most: int) -> list[tuple[int, Trial]]:
         """Trials whose worker has died, taken over."""
         taken: list[tuple[int, Trial]] = []
-        for frozen in self.study.waiting():
+        for orphan in waiting:
             if len(taken) == most:
                 break
-            if frozen.number in self._alive or not self._is_dead(frozen):
+            if orphan.number in self._alive or not self._is_dead(orphan):
                 continue
-            attempt = int(frozen.system_attrs.get(ATTEMPT, 0)) + 1
-            if not self.study.take_over(frozen, {ATTEMPT: attempt}):
+            if not self.study.take_over(orphan):
                 continue
-            trial = self.study.trial(frozen.number)
-            if attempt > self.retries:
-                self.study.fail([trial], f"its worker died {attempt} times")
+            if orphan.attempt >= self.retries:
+                reason = f"its worker died {orphan.attempt + 1} times"
+                self.study.fail([orphan.trial], reason)
                 continue
-            self._alive[frozen.number] = 0
-            taken.append((frozen.number, trial))
+            self._alive[orphan.number] = 0
+            taken.append((orphan.number, orphan.trial))
         return taken
 
-    def _is_dead(self, frozen: FrozenTrial) -> bool:
-        owner: Mapping[str, Any] | None = frozen.system_attrs.get(OWNER)
-        if owner is None:  # asked for by hand, who takes any time
+    def _is_dead(self, trial: Waiting) -> bool:
+        if trial.owner is None:  # asked for by hand, who takes any time
             return False
-        if died(owner):
+        if died(trial.owner):
             return True
-        pulse = (owner, frozen.system_attrs.get(BEAT))
-        last, since = self._heard.setdefault(frozen.number, (pulse, time.monotonic()))
+        pulse = (trial.owner, trial.attrs.get(BEAT))
+        last, since = self._heard.setdefault(trial.number, (pulse, time.monotonic()))
         if last != pulse:
-            self._heard[frozen.number] = (pulse, time.monotonic())
+            self._heard[trial.number] = (pulse, time.monotonic())
             return False
         return time.monotonic() - since > SILENCE
