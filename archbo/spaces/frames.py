@@ -132,7 +132,9 @@ def carried_over(
                 lacking.setdefault(place, f"{column}={text_of(cell)}")
     if lacking:
         what = few(dict.fromkeys(lacking.values()), 3)
-        text = f"{len(lacking)} of {len(frame)} rows of {source} have no place in {space.name}: {what}"
+        text = (
+            f"{len(lacking)} of {len(frame)} rows of {source} have no place in {space.name}: {what}"
+        )
         if len(lacking) == len(frame):
             raise DataError(f"{text}; are they of this space?")
         warnings.warn(f"{text}; they are left out", DataWarning, stacklevel=2)

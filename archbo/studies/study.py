@@ -58,12 +58,14 @@ class Header:
         goal: Its goal.
         settings: What else is kept with it, as JSON would hold it: what its space and strategy are made from.
         n_past: The number of past trainings, which are its first trials.
+        n_missing: How many of them are not there yet, since its beginning was interrupted.
     """
 
     space: Mapping[str, Any]
     goal: Goal
     settings: Mapping[str, Any]
     n_past: int = 0
+    n_missing: int = 0
 
 
 @final
@@ -131,17 +133,14 @@ class Study(AskTell):
     def _begin_with(self, log: Log | None) -> None:
         """Tell a new study its past trainings: those that are not there yet, since a process may die on the way."""
         storage, study_id = self._study._storage, self._study._study_id
-        trials = storage.get_all_trials(study_id, deepcopy=False) if self.n_past else []
-        there = {trial.system_attrs.get(PAST) for trial in trials}
-        missing = [number for number in range(self.n_past) if number not in there]
+        missing = _missing_past(self._study, self.n_past)
         if missing and (log is None or len(log) != self.n_past):
             raise DataError(
                 f"the study {self.name!r} at {self.url} lacks {len(missing)} of the {self.n_past} past trainings that it "
                 "is to begin with; repeat the call that began it"
             )
         for number in missing if log is not None else ():
-            trial = self._frozen(log.trials[number])
-            storage.create_new_trial(study_id, _with_attr(trial, PAST, number))
+            storage.create_new_trial(study_id, self._frozen(log.trials[number], {PAST: number}))
 
     def _opened(self, settings: dict[str, Any], n_past: int = 0) -> OptunaStudy:
         storage, goal = open_storage(self.url), self.goal
@@ -169,7 +168,7 @@ class Study(AskTell):
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names([objective.metric for objective in goal.objectives])
             return study
-        header = _header(content, self.name)
+        header = _header(study, self.name)
         changed = self.space.difference(dict(header.space))
         if changed:
             raise DataError(f"the study {self.name!r} is of another space: {changed}")
@@ -193,7 +192,7 @@ class Study(AskTell):
     @property
     def header(self) -> Header:
         """What the study was begun with."""
-        return _header(self._study.user_attrs[HEADER], self.name)
+        return _header(self._study, self.name)
 
     def _trials(self) -> list[FrozenTrial]:
         """The trials that have an architecture, in the order of the log."""
@@ -318,7 +317,7 @@ class Study(AskTell):
                     trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
                     self._ended(trial_id, trial)
 
-    def _frozen(self, trial: Trial) -> FrozenTrial:
+    def _frozen(self, trial: Trial, attrs: Mapping[str, Any] | None = None) -> FrozenTrial:
         """A trial of the log as a trial of Optuna's, written at once."""
         told, ended = trial.state == State.TOLD, trial.state in (State.FAILED, State.DROPPED)
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
@@ -330,7 +329,11 @@ class Study(AskTell):
             params=params_of(trial.arch),
             distributions=distributions_of(self.space),
             user_attrs={**_readable(trial), **result},
-            system_attrs={PLAN: plan_of(trial), **({ENDED: _ending(trial)} if ended else {})},
+            system_attrs={
+                PLAN: plan_of(trial),
+                **({ENDED: _ending(trial)} if ended else {}),
+                **(attrs or {}),
+            },
             constraints=constraints_of(self.goal, metrics) if told else None,
         )
 
@@ -356,11 +359,6 @@ class Study(AskTell):
             storage.set_trial_state_values(trial_id, TrialState.FAIL)
 
 
-def _with_attr(trial: FrozenTrial, name: str, value: int) -> FrozenTrial:
-    trial.set_system_attr(name, value)
-    return trial
-
-
 def _readable(trial: Trial) -> dict[str, str]:
     """What a dashboard shows of a trial beside its parameters."""
     at = {} if trial.fidelity is None else {"fidelity": trial.fidelity}
@@ -384,10 +382,9 @@ def read_header(url: str | Path | BaseStorage, *, name: str = NAME) -> Header:
             study = optuna.load_study(study_name=name, storage=storage, sampler=None)
     except KeyError as error:
         raise DataError(f"there is no study {name!r} at {url}") from error
-    content = study.user_attrs.get(HEADER)
-    if content is None:
+    if HEADER not in study.user_attrs:
         raise DataError(f"the study {name!r} at {url} was not begun by archbo")
-    return _header(content, name)
+    return _header(study, name)
 
 
 def study_names(url: str | Path | BaseStorage) -> list[str]:
@@ -418,7 +415,15 @@ def _goal_to_dict(goal: Goal) -> dict[str, Any]:
     }
 
 
-def _header(content: Mapping[str, Any], name: str) -> Header:
+def _missing_past(study: OptunaStudy, n_past: int) -> list[int]:
+    """The numbers of the past trainings that a study is to begin with and has not been told yet."""
+    trials = study.get_trials(deepcopy=False) if n_past else []
+    there = {trial.system_attrs.get(PAST) for trial in trials}
+    return [number for number in range(n_past) if number not in there]
+
+
+def _header(study: OptunaStudy, name: str) -> Header:
+    content = study.user_attrs[HEADER]
     if content.get("format") != FORMAT:
         raise DataError(
             f"the study {name!r} is kept in format {content.get('format')!r}; this archbo reads {FORMAT}"
@@ -431,4 +436,6 @@ def _header(content: Mapping[str, Any], name: str) -> Header:
         frozenset(kept["independent"]),
         tuple(kept["reference"]) if kept["reference"] is not None else None,
     )
-    return Header(content["space"], goal, content["settings"], content.get("past", 0))
+    n_past = content.get("past", 0)
+    n_missing = len(_missing_past(study, n_past))
+    return Header(content["space"], goal, content["settings"], n_past, n_missing)
