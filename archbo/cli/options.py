@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperOption
+from typer.models import OptionInfo
 
 from archbo.errors import ArchboError, UsageError
 
@@ -77,7 +78,8 @@ def command(
 
     def shown(one: Field[Any], group: str) -> object:
         made = copy(one.metadata["option"])  # other commands have it elsewhere
-        made.rich_help_panel = (panels or {}).get(group)
+        if isinstance(made, OptionInfo):
+            made.rich_help_panel = (panels or {}).get(group)
         return made
 
     def flatten(function: Callable[..., None]) -> Callable[..., None]:

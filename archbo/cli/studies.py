@@ -1,7 +1,7 @@
 """Searches that are kept: what a study is begun with, and the commands on one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,6 @@ from archbo.errors import DataError, UsageError
 from archbo.files import write_whole
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from archbo.bo_loop import Strategy
     from archbo.goals import Goal
     from archbo.log import Log
@@ -32,6 +30,8 @@ __all__ = [
     "check_settings",
     "export",
     "fail",
+    "is_table",
+    "read_past",
     "say_best",
     "status",
     "tell",
@@ -93,6 +93,11 @@ class Begun:
 
         return Study(self.study, _strategy(self.header), name=self.named)
 
+    @property
+    def space(self) -> "SearchSpace":
+        """The space that the study is in."""
+        return _space(self.header)
+
     def log(self) -> "Log":
         """The log of any study of archbo's, to be read.
 
@@ -102,7 +107,7 @@ class Begun:
         from archbo.bo_loop import RandomSearch
         from archbo.studies import Study
 
-        reader = RandomSearch(_space(self.header), self.header.goal)
+        reader = RandomSearch(self.space, self.header.goal)
         return Study(self.study, reader, name=self.named).log
 
     def begin_or_load(self, beginning: "Beginning") -> "Study":
@@ -143,19 +148,6 @@ class Past:
         """The files that are read, by option."""
         return {"--start-from": None if "://" in (self.start_from or "") else self.start_from}
 
-    def frame(self) -> "pd.DataFrame":
-        """The past trainings, a row each.
-
-        Raises:
-            DataError: There is no such file or study.
-        """
-        from archbo.benchmarks import read_frame
-
-        assert self.start_from is not None
-        if "://" not in self.start_from and Path(self.start_from).suffix in (".csv", ".parquet"):
-            return read_frame(Path(self.start_from))
-        return Begun(self.start_from).log().frame()
-
     def log(self, space: "SearchSpace", goal: "Goal") -> "Log | None":
         """The past trainings in a space, if any are named.
 
@@ -163,15 +155,32 @@ class Past:
             DataError: They cannot be read, or do not fit the space and the goal.
             UsageError: ``--fill`` is given alone, or does not fit the space.
         """
-        from archbo.log import Log
-
-        fill = dict(_filled(text) for text in self.fill or ())
         if self.start_from is None:
-            if fill:
+            if self.fill:
                 raise UsageError("--fill completes past trainings; name them with --start-from")
             return None
         with about("--start-from"):
-            return Log.from_past(self.frame(), space, goal, fill=fill)
+            return read_past(self.start_from, self.fill or (), space, goal)
+
+
+def read_past(source: str, fill: Sequence[str], space: "SearchSpace", goal: "Goal") -> "Log":
+    """Past trainings from a table or a study.
+
+    Raises:
+        DataError: There is no such file or study, or it does not fit the space and the goal.
+        UsageError: What is to be filled in does not fit the space.
+    """
+    from archbo.benchmarks import read_frame
+    from archbo.log import Log
+
+    filled = dict(map(_filled, fill))
+    frame = read_frame(Path(source)) if is_table(source) else Begun(source).log().frame()
+    return Log.from_past(frame, space, goal, fill=filled)
+
+
+def is_table(source: str) -> bool:
+    """Whether past trainings are a table; otherwise they are a study."""
+    return "://" not in source and Path(source).suffix in (".csv", ".parquet")
 
 
 def _filled(text: str) -> tuple[str, str]:

@@ -49,7 +49,8 @@ def test_a_study_begins_with_past_trainings_and_the_same_command_goes_on(archbo,
     assert [t.values for t in log.trials[:2]] == [(0.5,), (0.6,)]
     assert log.trials[1].replicate == 1
     new = {str(trial.arch) for trial in log.trials[3:]}
-    assert len(new) == 4 and not new & {str(trial.arch) for trial in log.trials[:3]}
+    assert len(new) == 4
+    assert not new & {str(trial.arch) for trial in log.trials[:3]}
     assert "3 of these were known before" in done(archbo("status", "run.db"))[0]
 
 
@@ -136,11 +137,12 @@ def test_a_file_of_several_studies_says_which_there_are(archbo, folder):
     done(archbo(*TABLE, "--queries", 3, "--study", "run.db"))
     assert study_names("run.db") == ["gp-0", "random-0"]
     printed, _ = done(archbo("status", "run.db"))
-    assert "gp-0" in printed and "random-0" in printed and "3 told" in printed
+    for text in ("gp-0", "random-0", "3 told"):
+        assert text in printed
     assert "goal" in done(archbo("status", "run.db", "--name", "random-0"))[0]
     code, _, complaint = archbo("export", "run.db", "--csv", "a.csv")
     assert code == 2
-    assert "gp-0, random-0" in complaint and "--name" in complaint
+    assert "gp-0, random-0; say which with --name" in complaint
     done(archbo("export", "run.db", "--name", "gp-0", "--csv", "a.csv"))
     assert len(pd.read_csv("a.csv")) == 3
     code, _, complaint = archbo("ask", "run.db", "--name", "gp-0")
