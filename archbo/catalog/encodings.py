@@ -5,6 +5,7 @@ from functools import partial
 from archbo.catalog.entry import PARTS, PROXIES, Entry, Registry
 from archbo.encodings import (
     CategoricalEncoding,
+    ChoiceEncoding,
     Encoding,
     GraphFeatureEncoding,
     NodewiseEncoding,
@@ -25,7 +26,7 @@ ENCODINGS: Registry[Encoding] = Registry(
         Entry(
             "default",
             default_encoding,
-            "one-hot rows, graph features and semantic path counts side by side",
+            "one-hot rows, graph features and semantic paths; choices where there are none",
         ),
         Entry("one-hot", OneHotEncoding, "an indicator for each choice of each decision"),
         Entry(
@@ -38,6 +39,11 @@ ENCODINGS: Registry[Encoding] = Registry(
             "canonical-categorical",
             partial(CategoricalEncoding, canonical=True),
             "the canonical form's row",
+        ),
+        Entry(
+            "choices",
+            ChoiceEncoding,
+            "numbers by their order, and how often columns that share their choices take each",
         ),
         Entry("op-counts", OpCountEncoding, "how often each operation occurs"),
         Entry("path", PathEncoding, "which paths there are", "BANANAS, arXiv 1910.11858"),
