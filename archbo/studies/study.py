@@ -134,12 +134,14 @@ class Study(AskTell):
         """Tell a new study its past trainings: those that are not there yet, since a process may die on the way."""
         storage, study_id = self._study._storage, self._study._study_id
         missing = _missing_past(self._study, self.n_past)
-        if missing and (log is None or len(log) != self.n_past):
+        if not missing:
+            return
+        if log is None or len(log) != self.n_past:
             raise DataError(
                 f"the study {self.name!r} at {self.url} lacks {len(missing)} of the {self.n_past} past trainings that it "
                 "is to begin with; repeat the call that began it"
             )
-        for number in missing if log is not None else ():
+        for number in missing:
             storage.create_new_trial(study_id, self._frozen(log.trials[number], {PAST: number}))
 
     def _opened(self, settings: dict[str, Any], n_past: int = 0) -> OptunaStudy:
