@@ -11,12 +11,13 @@ from dataclasses import replace
 from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Literal, final
+from urllib.parse import urlsplit
 
 import optuna
 import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
@@ -32,6 +33,7 @@ __all__ = [
     "CONSTRAINT",
     "ENDED",
     "OWNER",
+    "PAST",
     "PLAN",
     "PROPOSER",
     "TOLD",
@@ -41,7 +43,6 @@ __all__ = [
     "died",
     "directions_of",
     "distributions_of",
-    "has_arch",
     "log_of",
     "open_storage",
     "params_of",
@@ -64,10 +65,20 @@ CLAIM = "archbo:claim"
 evaluates again, and how often it was begun again by then."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
+PAST = "archbo:past"
+"""The attribute that numbers the trials which a study was begun with; where two processes began it, each is there twice."""
 CONSTRAINT = "constraints"
 """The beginning of the attributes in which Optuna 5 keeps constraints."""
-ERRORS = (OSError, ImportError, SQLAlchemyError, StorageInternalError, JSONDecodeError)
-"""What Optuna's storages raise where a database or a file cannot be reached, read or written."""
+ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    ImportError,
+    SQLAlchemyError,
+    StorageInternalError,
+    JSONDecodeError,
+)
+"""What storages in files and databases raise that cannot be reached, read or written."""
+GRPC_PORT = 13000
+"""The port of Optuna's proxy unless one is given, as Optuna has it."""
 PLAIN = (str, int, float, bool, type(None))
 """The types of choices that Optuna's storages keep as they are."""
 
@@ -77,7 +88,8 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
 
     Args:
         url: A file ending in ``.db`` or ``.sqlite`` (SQLite) or in ``.log`` or ``.journal`` (a journal, for shared file
-            systems), the URL of a database as SQLAlchemy reads it, or a storage of Optuna's.
+            systems), the URL of a database as SQLAlchemy reads it, that of Optuna's proxy (``grpc://host:port``), or a
+            storage of Optuna's.
 
     Raises:
         DataError: There is no such folder, the file is no study, or the database cannot be reached.
@@ -86,6 +98,10 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         return url
     text = str(url)
     with reachable(text):
+        if text.startswith("grpc://"):
+            place = urlsplit(text)
+            port = place.port if place.port is not None else GRPC_PORT
+            return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
         if "://" in text:
             return optuna.storages.get_storage(text)
         path = Path(text)
@@ -96,10 +112,10 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         return _sqlite(path)
 
 
-def _remote_errors() -> tuple[type[Exception], ...]:
-    """What a gRPC proxy raises, where one is in use."""
+def _errors() -> tuple[type[Exception], ...]:
+    """What a storage raises that cannot be reached, read or written; a gRPC proxy has its own, where one is in use."""
     grpc = sys.modules.get("grpc")
-    return () if grpc is None else (grpc.RpcError,)
+    return ERRORS if grpc is None else (*ERRORS, grpc.RpcError)
 
 
 @contextmanager
@@ -111,7 +127,7 @@ def reachable(url: object) -> Iterator[None]:
     """
     try:
         yield
-    except (*_remote_errors(), *ERRORS) as error:
+    except _errors() as error:
         # Optuna's own message speaks of the log that it has written.
         cause = error.__cause__ or error
         first = (str(cause) or type(cause).__name__).splitlines()[0]
@@ -241,7 +257,7 @@ class LogReader:
         """
         before, log = self._last
         space, goal = log.space, log.goal
-        known = [trial for trial in sorted(trials, key=_number) if has_arch(trial, space)]
+        known = _logged(trials, space)
         pairs = zip(before, known, log.trials, strict=False)
         if len(before) > len(known) or not all(_continues(*pair) for pair in pairs):
             before, log = [], Log(space, goal)
@@ -273,11 +289,20 @@ def _continues(before: FrozenTrial, now: FrozenTrial, trial: Trial) -> bool:
     return same and (before.params == now.params or _arch_of(now, trial.arch.space) == trial.arch)
 
 
-def _number(trial: FrozenTrial) -> int:
-    return trial.number
+def _logged(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[FrozenTrial]:
+    """The trials that belong in a log, in its order: those that have an architecture, past trainings once each."""
+    known: list[FrozenTrial] = []
+    past: set[int] = set()
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        number = trial.system_attrs.get(PAST)
+        if _has_arch(trial, space) and (number is None or number not in past):
+            known.append(trial)
+            if number is not None:
+                past.add(number)
+    return known
 
 
-def has_arch(trial: FrozenTrial, space: SearchSpace) -> bool:
+def _has_arch(trial: FrozenTrial, space: SearchSpace) -> bool:
     """Whether a trial belongs in the log: it was planned, or another sampler drew all that makes an architecture."""
     if PLAN in trial.system_attrs or trial.state == TrialState.COMPLETE:
         return True
