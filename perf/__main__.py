@@ -23,7 +23,9 @@ from perf import (
     queries,
     ranking,
     robot,
+    samplers,
     search,
+    studies,
     surrogates,
 )
 from perf.section import PAGE, conditions, replace
@@ -45,7 +47,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "queries": queries.MEASUREMENT,
     "ranking": ranking.MEASUREMENT,
     "robot": robot.MEASUREMENT,
+    "samplers": samplers.MEASUREMENT,
     "search": search.MEASUREMENT,
+    "studies": studies.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
 }
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from optuna.storages import RDBStorage
+from worker_processes import start, study_at
 
 from archbo.log import State
 from archbo.studies.storage import CLAIM, OWNER
-from worker_processes import start, study_at
 
 pytestmark = pytest.mark.slow
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -85,7 +85,7 @@ def check_no_duplicates(log):
 
 
 @pytest.mark.parametrize("strategy", ["random", "bayesian"])
-def test_four_workers_share_a_study(url, storage, strategy):
+def test_four_workers_share_a_study(url, storage, strategy, record_property):
     study = study_at(storage, strategy)
     start(url, 60, 0.2, strategy=strategy).join()
     one = trials_per_second(study.optuna_study.trials)
@@ -95,7 +95,7 @@ def test_four_workers_share_a_study(url, storage, strategy):
         assert worker.exitcode == 0
     check_no_duplicates(study.log)
     four = trials_per_second(study.optuna_study.trials[60:])
-    print(f"{strategy}: {one:.2f} trials per second by one worker, {four:.2f} by four")
+    record_property("trials per second", {"by one worker": one, "by four": four})
 
 
 def test_one_worker_of_four_is_killed(url, storage, tmp_path):

@@ -5,34 +5,36 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from worker_processes import GOAL, start, study_at, values_of
 
 from archbo import CategoricalSpace, RandomSearch, Study
 from archbo.errors import UsageError
 from archbo.log import State
 from archbo.studies import work
 from archbo.studies.storage import CLAIM
-from worker_processes import GOAL, start, study_at, values_of
 
 
 def evaluate(trial):
     return values_of(trial)
 
 
-def killed_until_done(folder, n_kills, n_trials, seconds, moment, strategy):
-    """Kill workers at any moments after they opened the study, and let the last one end it."""
+def killed_and_ended(folder, n_kills, seconds, moment, strategy):
+    """Kill workers at any moments after they opened the study, and let the last one end it after two more trials."""
     path, record = folder / "run.db", folder / "record"
     record.touch()
     for number in range(n_kills):
-        process = start(path, n_trials, seconds, strategy=strategy, record=record)
+        process = start(path, 800, seconds, strategy=strategy, record=record)
         while f"opened {process.pid}\n" not in record.read_text():
             time.sleep(0.01)
         time.sleep(moment(number))
         assert process.is_alive()
         process.kill()
         process.join()
+    n_trials = study_at(path, strategy).log.n_ended + 2
     last = start(path, n_trials, 0.0, strategy=strategy, record=record)
     last.join()
     assert last.exitcode == 0
+    return n_trials
 
 
 def check_as_uninterrupted(folder, n_trials, strategy):
@@ -49,20 +51,19 @@ def check_as_uninterrupted(folder, n_trials, strategy):
     claims = [trial for trial in study.optuna_study.trials if CLAIM in trial.system_attrs]
     assert set(evaluated) == {str(trial.arch) for trial in asked}
     assert len(evaluated) <= n_trials + len(claims)
-    return len(claims), len(evaluated)
 
 
 def test_killed_workers_lose_nothing(tmp_path):
-    killed_until_done(tmp_path, 3, 12, 0.1, lambda number: 0.1 + 0.1 * number, "random")
-    check_as_uninterrupted(tmp_path, 12, "random")
+    n_trials = killed_and_ended(tmp_path, 3, 0.1, lambda number: 0.1 + 0.2 * number, "random")
+    check_as_uninterrupted(tmp_path, n_trials, "random")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["random", "bayesian"])
-def test_a_hundred_killed_workers_lose_nothing(tmp_path, strategy):
+@pytest.mark.parametrize(("strategy", "longest"), [("random", 1.0), ("bayesian", 2.0)])
+def test_a_hundred_killed_workers_lose_nothing(tmp_path, strategy, longest):
     moments = random.Random(0)
-    killed_until_done(tmp_path, 100, 200, 0.2, lambda _: 1.2 * moments.random(), strategy)
-    print("taken over, evaluated:", *check_as_uninterrupted(tmp_path, 200, strategy))
+    n_trials = killed_and_ended(tmp_path, 100, 0.2, lambda _: longest * moments.random(), strategy)
+    check_as_uninterrupted(tmp_path, n_trials, strategy)
 
 
 def test_a_worker_that_dies_too_often_is_a_failure(tmp_path):
