@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
@@ -75,6 +77,7 @@ ERRORS: tuple[type[Exception], ...] = (
     SQLAlchemyError,
     StorageInternalError,
     JSONDecodeError,
+    UnicodeError,
 )
 """What storages in files and databases raise that cannot be reached, read or written."""
 GRPC_PORT = 13000
@@ -101,14 +104,16 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         if text.startswith("grpc://"):
             place = urlsplit(text)
             port = place.port if place.port is not None else GRPC_PORT
-            return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
         if "://" in text:
             return optuna.storages.get_storage(text)
         path = Path(text)
         if not path.absolute().parent.is_dir():
             raise DataError(f"there is no folder {path.absolute().parent}; make it first")
         if path.suffix in (".log", ".journal"):
-            return JournalStorage(JournalFileBackend(text))
+            return JournalStorage(_Journal(text))
         return _sqlite(path)
 
 
@@ -132,6 +137,21 @@ def reachable(url: object) -> Iterator[None]:
         cause = error.__cause__ or error
         first = (str(cause) or type(cause).__name__).splitlines()[0]
         raise DataError(f"cannot use the study at {url}: {first}") from error
+
+
+@final
+class _Journal(JournalFileBackend):
+    """A journal that goes on after a line was cut off, by a full disk or a loss of power.
+
+    Optuna's own would append the next line to the rest of that one, and could not be read any more.
+    """
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with get_lock_file(self._lock), open(self._file_path, "r+b") as file:
+            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        super().append_logs(logs)
 
 
 def _sqlite(path: Path) -> BaseStorage:
