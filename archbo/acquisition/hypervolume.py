@@ -170,10 +170,10 @@ def qlog_nehvi(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFuncti
 
 
 def qlog_nparego(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunction:
-    """Logarithm of the noisy expected improvement of a random Chebyshev scalarisation (ParEGO).
+    """Logarithm of the noisy expected improvement of a random Chebyshev scalarisation (ParEGO, arXiv 2006.05078).
 
-    Knowles 2006; noisy and parallel in arXiv 2006.05078, logarithmic in 2310.20708. Each pick has weights of
-    its own.
+    Knowles 2006; noisy and parallel in that paper, logarithmic in arXiv 2310.20708. Each pick has weights of its
+    own.
 
     Raises:
         UsageError: There is one objective only.

@@ -140,7 +140,7 @@ def _optima(
 
 
 def mes(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
-    """Max-value entropy search (Wang and Jegelka 2017, arXiv 1703.01968, section 3), by joint draws of the maximum.
+    """Max-value entropy search, by joint draws of the maximum (Wang and Jegelka 2017, arXiv 1703.01968, section 3).
 
     Pending rows are believed to give what is expected of them.
     """
@@ -159,7 +159,7 @@ def gibbon(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunctio
 
 
 def jes(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
-    """Joint entropy search (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771), its lower bound.
+    """Joint entropy search, its lower bound (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771).
 
     Pending rows are believed to give what is expected of them.
     """

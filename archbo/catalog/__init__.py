@@ -45,9 +45,7 @@ __all__ = [
 ]
 
 EVALUATORS: Registry[Callable[..., Any]] = Registry(
-    "evaluator",
-    "archbo.evaluators",
-    [Entry("table", Tabular, "looks metrics up in a benchmark's table")],
+    "evaluator", "archbo.evaluators", [Entry("table", Tabular, "Looks metrics up in a table")]
 )
 """Each makes a function of an architecture."""
 
