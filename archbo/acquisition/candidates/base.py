@@ -1,6 +1,7 @@
 """Where the next architecture may come from."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
@@ -16,6 +17,7 @@ LEAST = 10
 """Random rows join the proposals of a rule that has fewer than this; by choice, enough to compare and quick to score."""
 
 
+@dataclass(eq=False)
 class Candidates(ABC):
     """A rule that proposes rows to choose from, never one of those to avoid.
 
@@ -32,8 +34,7 @@ class Candidates(ABC):
         space: The space that the rows belong to.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        self.space = space
+    space: SearchSpace
 
     @abstractmethod
     def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
@@ -112,6 +113,7 @@ class Candidates(ABC):
         return X
 
 
+@dataclass(eq=False)
 class FixedCandidates(Candidates):
     """The same rows each time: a whole space, or the rows of a table.
 
@@ -129,10 +131,11 @@ class FixedCandidates(Candidates):
         [[2.0], [0.0]]
     """
 
-    def __init__(self, space: SearchSpace, X: Tensor) -> None:
-        super().__init__(space)
-        space.check(X)
-        self.X = space.distinct(X)
+    X: Tensor
+
+    def __post_init__(self) -> None:
+        self.space.check(self.X)
+        self.X = self.space.distinct(self.X)
 
     @cached_property
     def _ids(self) -> dict[object, int]:
