@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
 from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of, option
 from archbo.cli.request import OneColumn, TableOptions
-from archbo.cli.terminal import deliver, out, progress_bar, remark, say
+from archbo.cli.terminal import deliver, print_numbers, progress_bar, remark, say
 from archbo.errors import NoProxiesError, UsageError
 
 if TYPE_CHECKING:
@@ -288,21 +287,13 @@ def _entry(measured: _Measured) -> dict[str, object]:
 def _print(measured: _Measured, settings: _Settings) -> None:
     job, label, file = measured.job, measured.job.objective, settings.file(measured.job.space)
     say(f"{job.space.name}: {len(job.X):,} architectures in {measured.seconds:.1f} s")
-    table = Table("measure", box=None, pad_edge=False, caption_justify="left")
-    for heading in ("failed", "min", "median", "max"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = measured.summary.measures.rename(columns={"objective": f"rho, {label}"})
+    formats = ("d", ".4g", ".4g", ".4g", ".3f")
     if label:
-        table.add_column(f"rho, {label}", justify="right")
-        table.caption = "rho: Spearman's rank correlation; failures rank below all else"
-    for measure in measured.summary.measures:
-        numbers = (measure.low, measure.median, measure.high)
-        table.add_row(
-            measure.name,
-            str(measure.failed),
-            *("-" if value is None else f"{value:.4g}" for value in numbers),
-            *([] if measure.objective is None else [f"{measure.objective:.3f}"]),
-        )
-    out.print(table)
+        note = "rho: Spearman's rank correlation; failures rank below all else"
+        print_numbers(numbers, formats, note)
+    else:
+        print_numbers(numbers.iloc[:, :-1], formats)
     say(f"scores: {file}")
     use = (
         "scores of a sample; for --proxies measure a whole benchmark, without --sample"
@@ -317,10 +308,9 @@ def _figure(found: Sequence[_Measured]) -> "Figure":
     from archbo.comparison import plot_correlations
 
     matrices = {
-        f"{measured.job.space.name}, n={len(measured.job.X):,}": measured.summary.matrix
+        f"{measured.job.space.name}, n={len(measured.job.X):,}": measured.summary.correlations.to_numpy()
         for measured in found
     }
     first = found[0]
-    label = [] if first.job.objective is None else [first.job.objective]
-    names = [measure.name for measure in first.summary.measures]
-    return plot_correlations(matrices, [*label, *names])
+    names = first.summary.correlations.rename({"objective": str(first.job.objective)}).index
+    return plot_correlations(matrices, list(names))

@@ -16,7 +16,7 @@ from archbo.comparison.plots.leaderboard import plot_comparison
 from archbo.comparison.plots.predictions import plot_predictions
 from archbo.comparison.plots.progress import plot_progress
 from archbo.comparison.plots.proxies import plot_correlations
-from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
+from archbo.comparison.proxy_scores import ProxySummary, summarize_proxies
 from archbo.comparison.runs import (
     Query,
     Run,
@@ -33,7 +33,6 @@ from archbo.comparison.sparkline import sparkline
 
 __all__ = [
     "Evaluation",
-    "MeasureSummary",
     "ProxySummary",
     "Query",
     "Run",
