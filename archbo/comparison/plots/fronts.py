@@ -99,8 +99,8 @@ def _draw_fronts(
             if found:
                 xy = torch.tensor(found)[:, columns].T
                 axes.plot(*xy, "o", color=colours[method], markersize=4, alpha=0.8, label=method)
-        axes.set_xlabel(goal.objectives[pair[0]].metric)
-        axes.set_ylabel(goal.objectives[pair[1]].metric)
+        x, y = (goal.objectives[column].metric for column in pair)
+        axes.set(xlabel=x, ylabel=y)
     panels[0].legend()
 
 

@@ -1,19 +1,22 @@
 """Predictions against values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from archbo.comparison.plots.style import GREY, styled
 
-__all__ = ["plot_predictions"]
+__all__ = ["draw_predictions", "plot_predictions"]
+
+Values: TypeAlias = Sequence[float] | NDArray[np.float64]
 
 
 @styled()
-def plot_predictions(
-    mean: Sequence[float], std: Sequence[float], truth: Sequence[float], *, unit: str
-) -> Figure:
+def plot_predictions(mean: Values, std: Values, truth: Values, *, unit: str) -> Figure:
     """Predicted against true values, with error bars of one standard deviation.
 
     Args:
@@ -28,10 +31,22 @@ def plot_predictions(
         'predicted accuracy (%)'
     """
     figure = Figure(figsize=(4.6, 4.2))
-    axes: Axes = figure.add_subplot()
     low, high = min(*truth, *mean), max(*truth, *mean)
-    axes.plot([low, high], [low, high], color=GREY, linewidth=1)
-    axes.errorbar(truth, mean, yerr=std, fmt="o", markersize=3, linewidth=0.6, alpha=0.6)
-    axes.set_xlabel(f"true {unit}")
-    axes.set_ylabel(f"predicted {unit}")
+    style = {"markersize": 3, "linewidth": 0.6, "alpha": 0.6}
+    draw_predictions(figure.add_subplot(), mean, std, truth, unit, (low, high), style)
     return figure
+
+
+def draw_predictions(
+    axes: Axes,
+    mean: Values,
+    bars: Values,
+    truth: Values,
+    unit: str,
+    line: tuple[float, float],
+    style: Mapping[str, Any],
+) -> None:
+    """Draw predicted against true values, with error ``bars`` and a ``line`` on which both are the same."""
+    axes.plot(line, line, color=GREY, linewidth=1)
+    axes.errorbar(truth, mean, yerr=bars, fmt="o", **style)
+    axes.set(xlabel=f"true {unit}", ylabel=f"predicted {unit}")
