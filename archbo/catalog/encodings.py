@@ -25,6 +25,7 @@ ENCODINGS: Registry[Encoding] = Registry(
             partial(CategoricalEncoding, canonical=True),
             "`categorical`, of the canonical form",
         ),
+        Entry("choices", encodings.ChoiceEncoding),
         Entry("op-counts", encodings.OpCountEncoding),
         Entry("path", PathEncoding),
         Entry("path-counts", partial(PathEncoding, counts=True), "How often each path occurs"),

@@ -2,7 +2,8 @@
 
 from archbo.encodings.adjacency import CategoricalEncoding, OneHotEncoding
 from archbo.encodings.base import Concatenation, Encoding
-from archbo.encodings.default import default_encoding
+from archbo.encodings.choices import ChoiceEncoding
+from archbo.encodings.default import default_encoding, has_paths
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.encodings.op_counts import OpCountEncoding
 from archbo.encodings.path import PathEncoding
@@ -11,6 +12,7 @@ from archbo.encodings.zero_cost import NodewiseEncoding, ZeroCostEncoding
 
 __all__ = [
     "CategoricalEncoding",
+    "ChoiceEncoding",
     "Concatenation",
     "Encoding",
     "GraphFeatureEncoding",
@@ -21,4 +23,5 @@ __all__ = [
     "WLEncoding",
     "ZeroCostEncoding",
     "default_encoding",
+    "has_paths",
 ]

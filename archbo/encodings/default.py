@@ -2,21 +2,26 @@
 
 from archbo.encodings.adjacency import OneHotEncoding
 from archbo.encodings.base import Encoding
+from archbo.encodings.choices import ChoiceEncoding
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.encodings.path import PathEncoding
 from archbo.spaces import SearchSpace
 
-__all__ = ["default_encoding"]
+__all__ = ["default_encoding", "has_paths"]
 
 
 def default_encoding(space: SearchSpace) -> Encoding:
-    """One-hot rows, and beside them graph features and the counts of semantic paths, where there are paths.
+    """One-hot rows beside graph features and the counts of semantic paths; of plain columns, what choices share.
 
     The rows tell apart what computes the same, which near the optimum is worth a look at each. Paths are
     truncated where there would be more than 400: that makes a kernel slow, and hardly better.
     """
-    one_hot = OneHotEncoding(space)
-    if all(len(path) == 3 for path in space.template.paths()):
-        return one_hot  # each path is one decision
+    if not has_paths(space):
+        return ChoiceEncoding(space)
     paths = PathEncoding.at_most(space, 400, counts=True, semantic=True)
-    return one_hot + GraphFeatureEncoding(space) + paths
+    return OneHotEncoding(space) + GraphFeatureEncoding(space) + paths
+
+
+def has_paths(space: SearchSpace) -> bool:
+    """Whether paths tell more than the decisions do: some path holds several of them."""
+    return any(len(path) != 3 for path in space.template.paths())

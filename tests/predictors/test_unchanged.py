@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from archbo import catalog
-from archbo.predictors import MultiTaskGP
+from archbo.encodings import OneHotEncoding
+from archbo.predictors import GP, MultiTaskGP
 from archbo.spaces import CategoricalSpace
 
 KNOWN = Path(__file__).with_name("unchanged.json")
@@ -38,7 +39,7 @@ def with_source(space, encoding=None):
 
 CASES = {
     "gp": (catalog.PREDICTORS["gp"], NB201),
-    "gp-toy": (catalog.PREDICTORS["gp"], TOY),
+    "gp-toy": (lambda space, _: GP(space, OneHotEncoding(space)), TOY),
     "gp-wl": (catalog.PREDICTORS["gp-wl"], NB201),
     "gp-sum": (catalog.PREDICTORS["gp-sum"], NB201),
     "ibnn": (catalog.PREDICTORS["ibnn"], NB201),

@@ -148,7 +148,7 @@ class GP(GaussianProcess):
 
     Args:
         space: The space that the rows belong to.
-        encoding: What the kernel sees; one-hot rows, graph features and semantic path counts unless given.
+        encoding: What the kernel sees; ``default_encoding`` unless given.
         kernel: A GPyTorch kernel on the encoding's features, or what makes one for an encoding, such as those in
             ``archbo.predictors.kernels``; each fit starts from a copy of it.
         targets: ``"rank"`` fits to normal scores of the ranks, ``"standardize"`` to standardised values.

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from archbo.encodings import Encoding, OneHotEncoding, PathEncoding
+from archbo.encodings import ChoiceEncoding, Encoding, PathEncoding, has_paths
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.errors import UsageError
 from archbo.predictors.base import Predictor
@@ -311,9 +311,9 @@ class Boosters(GaussianEnsemble):
 
 
 def tree_encoding(space: SearchSpace) -> Encoding:
-    """Counts of semantic paths, at most 400, beside features of the graph; one-hot rows where paths are choices."""
-    if all(len(path) == 3 for path in space.template.paths()):
-        return OneHotEncoding(space)
+    """Counts of semantic paths, at most 400, beside features of the graph; what choices share where there are none."""
+    if not has_paths(space):
+        return ChoiceEncoding(space)
     paths = PathEncoding.at_most(space, 400, counts=True, semantic=True)
     return paths + GraphFeatureEncoding(space)
 
