@@ -4,11 +4,11 @@ import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -137,14 +137,10 @@ class Goal:
             )
         object.__setattr__(self, "reference", values)
 
-    def __getstate__(self) -> dict[str, object]:
-        return {**self._fields(), "fidelities": dict(self.fidelities)}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__(**state)  # type: ignore[misc] # a mapping proxy cannot be pickled
-
-    def _fields(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        given["fidelities"] = dict(self.fidelities)  # a mapping proxy cannot be pickled
+        return type(self), tuple(given.values())
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.outcomes))
