@@ -129,11 +129,9 @@ def _truncation(max_values: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, 
     return z, (log_phi(z) - log_ndtr(z)).exp()
 
 
-def _optima(
-    model: Model, context: Context, n_samples: int, n_rows: int = N_ROWS
-) -> tuple[Tensor, Tensor]:
+def _optima(model: Model, context: Context, n_samples: int) -> tuple[Tensor, Tensor]:
     """Rows (``s x d``) and values (``s``) of the maxima of joint draws over the most promising rows."""
-    X = context.promising(n_rows)
+    X = context.promising(N_ROWS)
     draws = draw(model, X, n_samples, generator=generator(context.seed))
     top = draws.max(-1)
     return X[top.indices], top.values

@@ -7,15 +7,12 @@ import torch
 from torch import Generator, Tensor
 
 from archbo.acquisition.candidates import Candidates
-from archbo.acquisition.context import Context
+from archbo.acquisition.context import CHUNK, Context
 from archbo.acquisition.rule import Rule, shuffled_choices
 from archbo.predictors import draw, marginals
 from archbo.randomness import generator as new_generator
 
 __all__ = ["IndependentThompsonSampling", "ThompsonSampling", "TopSampling"]
-
-CHUNK = 4096
-"""The number of rows whose marginal posterior is computed at a time; by choice, to bound memory."""
 
 
 @final

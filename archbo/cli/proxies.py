@@ -27,15 +27,6 @@ proxies = typer.Typer(help="Zero-cost proxies: scores of untrained networks.", n
 
 
 @dataclass(frozen=True)
-class _Wanted(OneColumn):
-    """The options that name an objective."""
-
-    objective: str | None = option(
-        None, "The benchmark's column to correlate scores with.", metavar="COLUMN"
-    )
-
-
-@dataclass(frozen=True)
 class _Settings:
     """The options that say what is measured of which architectures, and how."""
 
@@ -138,10 +129,10 @@ class _Measured:
 def compute(
     source: TableOptions,
     settings: _Settings,
-    wanted: _Wanted,
+    wanted: OneColumn,
     results: Results,
 ) -> None:
-    """Measure untrained networks of a benchmark or of whole spaces.
+    """Measure untrained networks of a benchmark or of whole spaces, and correlate scores with an objective.
 
     Scores go to a file per space as they come. Scores that are there already are not measured again, so the same
     command goes on after an interruption.
@@ -149,7 +140,7 @@ def compute(
     results.check()
     settings.check()
     if settings.spaces is not None:
-        if source != TableOptions() or wanted != _Wanted():
+        if source != TableOptions() or wanted != OneColumn():
             raise UsageError(
                 "--spaces goes without a benchmark and its options; give the one or the other"
             )
@@ -197,7 +188,7 @@ def remedy(error: NoProxiesError) -> str:
 # What is measured, and how.
 
 
-def _of_benchmark(benchmark: "Benchmark", wanted: _Wanted, settings: _Settings) -> _Job:
+def _of_benchmark(benchmark: "Benchmark", wanted: OneColumn, settings: _Settings) -> _Job:
     """The architectures of a benchmark, as they are."""
     import torch
 
