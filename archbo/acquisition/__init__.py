@@ -1,18 +1,16 @@
 """Acquisition: which architecture to evaluate next."""
 
-from archbo.acquisition.candidates import (
-    Candidates,
+from archbo.acquisition.candidates.base import Candidates, FixedCandidates, exhaustive
+from archbo.acquisition.candidates.moving import (
     CrossoverCandidates,
-    FixedCandidates,
     HillClimbingCandidates,
     LocalCandidates,
     MovingCandidates,
     MutationCandidates,
-    PrunedCandidates,
-    TrustRegionCandidates,
     candidates_for,
-    exhaustive,
 )
+from archbo.acquisition.candidates.pruning import PrunedCandidates
+from archbo.acquisition.candidates.trust_region import TrustRegionCandidates
 from archbo.acquisition.context import Context
 from archbo.acquisition.cost import Cost, KnownCost, LearnedCost
 from archbo.acquisition.hypervolume import constrained_log_nei, qlog_nehvi, qlog_nparego

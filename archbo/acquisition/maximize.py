@@ -10,7 +10,7 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.acquisition.cost import Cost, per_cost
 from archbo.acquisition.hypervolume import (

@@ -8,7 +8,7 @@ from typing import TypeAlias, final
 import torch
 from torch import Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 
 __all__ = ["Climb", "Maximizer", "Score", "WholePool"]
 

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.goals import Goal
 

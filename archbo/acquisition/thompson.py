@@ -6,7 +6,7 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import CHUNK, Context
 from archbo.acquisition.rule import Rule, shuffled_choices
 from archbo.predictors import draw, marginals
