@@ -44,7 +44,7 @@ class Entry(Generic[T]):
     def __post_init__(self) -> None:
         if self.summary:
             return
-        line = (inspect.getdoc(self.make) or repr(self.make)).splitlines()[0].replace("``", "`")
+        line = (inspect.getdoc(self.make) or self.name).splitlines()[0].replace("``", "`")
         summary, paper = FIRST_LINE.fullmatch(line).groups()  # type: ignore[union-attr]
         object.__setattr__(self, "summary", summary)
         object.__setattr__(self, "paper", self.paper or paper or "")
@@ -121,7 +121,8 @@ class Registry(Mapping[str, Entry[T]]):
             raise UsageError(
                 f"the {self.kind} {point.name!r} of {point.value} makes nothing: {made!r}"
             )
-        return made if isinstance(made, Entry) else Entry(point.name, made)
+        undocumented = "" if inspect.getdoc(made) else point.value
+        return made if isinstance(made, Entry) else Entry(point.name, made, undocumented)
 
     @property
     def own(self) -> tuple[Entry[T], ...]:

@@ -61,6 +61,15 @@ def test_other_packages_names_are_found_and_loaded_when_asked_for(monkeypatch):
         registry["broken"]
 
 
+def undocumented():
+    return None
+
+
+def test_what_says_nothing_of_itself_is_told_by_its_place(monkeypatch):
+    registry = declared(monkeypatch, ("theirs", f"{__name__}:undocumented"))
+    assert registry["theirs"].summary == f"{__name__}:undocumented"
+
+
 def test_own_names_are_not_taken_and_what_makes_nothing_is_refused(monkeypatch):
     registry = declared(monkeypatch, ("own", "collections:OrderedDict"), ("number", "math:pi"))
     assert registry["own"]() == "ours"
