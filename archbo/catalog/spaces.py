@@ -24,7 +24,7 @@ SPACES: Registry[SearchSpace] = Registry(
         Entry("tnb101-micro", EdgeCellSpace.trans_nas_micro, paper="arXiv 2105.11871"),
         Entry("nb101", NodeCellSpace.nas_bench_101, paper="arXiv 1902.09635"),
         Entry("darts", DartsSpace, paper="DARTS, arXiv 1806.09055"),
-        Entry("nas-bench-301", DartsSpace.nas_bench_301, paper="arXiv 2008.09777"),
+        Entry("nas-bench-301", DartsSpace.nas_bench_301),
         Entry("nas-bench-graph", GnnMacroSpace.nas_bench_graph, paper=GRAPH),
         Entry("nas-bench-graph-proteins", GnnMacroSpace.nas_bench_graph_proteins, paper=GRAPH),
     ],
