@@ -2,8 +2,7 @@
 
 import re
 import signal
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import command, option
+from archbo.cli.options import about, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
 from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
     from archbo.evaluators import ChildEvaluator
     from archbo.log import Log, Trial
     from archbo.studies import Study
@@ -46,6 +47,10 @@ class Evaluations:
     folder: Path | None = option(
         None, "Where trials have their folders; beside the study unless given."
     )
+    pruner: str | None = option(
+        None,
+        "What stops trainings early by what they report, one of Optuna's pruners; nothing unless given: {pruners}.",
+    )
 
     def check(self) -> None:
         """Raise unless the numbers make sense.
@@ -58,6 +63,20 @@ class Evaluations:
                 raise UsageError(f"--{name} must be at least {least}; got {value}")
         if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
+
+    @property
+    def made_pruner(self) -> "BasePruner | None":
+        """The pruner.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        from archbo import catalog
+
+        if self.pruner is None:
+            return None
+        with about("--pruner"):
+            return catalog.PRUNERS[self.pruner]()
 
 
 @dataclass(frozen=True)
@@ -72,7 +91,8 @@ class TerminatedError(BaseException):
 @command()
 def worker(study: Begun, function: Function, number: _Number, evaluations: Evaluations) -> None:
     """Evaluate the trials of a study, from any machine that reaches it."""
-    evaluate_until(study.load(), study.study, function.function, number.queries, evaluations)
+    kept = study.load(evaluations.made_pruner)
+    evaluate_until(kept, study.study, function.function, number.queries, evaluations)
 
 
 @dataclass(frozen=True)
@@ -98,7 +118,7 @@ class OwnCode(Evaluations):
         if self.study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        study = Begun(self.study).begin_or_load(begun)
+        study = Begun(self.study).begin_or_load(begun, self.made_pruner)
         evaluate_until(study, self.study, function, queries, self)
 
 
@@ -110,15 +130,19 @@ def evaluate_until(
     Raises:
         UsageError: A number makes no sense, or there is no such function.
     """
-    from archbo.evaluators import load_function
     from archbo.studies import work
 
     if n_trials < 1:
         raise UsageError(f"--queries must be at least 1; got {n_trials}")
     evaluations.check()
-    load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
+    extras = children.load()  # a wrong name is said before anything is asked for
+    if evaluations.pruner is not None and "report" not in extras:
+        children.close()
+        raise UsageError(
+            f"--pruner: {function} reports nothing; give it an argument 'report', and call report(step, value)"
+        )
     with progress_bar() as progress, _terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
@@ -137,7 +161,8 @@ def evaluate_until(
             )
         finally:
             children.close()
-    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed")
+    pruned = f", {study.log.n_pruned} pruned" if study.log.n_pruned else ""
+    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{pruned}")
     say_best(study.log)
 
 
@@ -149,27 +174,51 @@ def _note(log: "Log") -> str:
 
 @dataclass
 class _Children:
-    """A child process for each thread of a search, in which a function is called."""
+    """A child process for each evaluation under way, in which a function is called."""
 
     study: "Study"
     function: str
     folder: Path
     timeout: float | None
     _all: list["ChildEvaluator"] = field(default_factory=list)
-    _own: threading.local = field(default_factory=threading.local)
+    _idle: list["ChildEvaluator"] = field(default_factory=list)
+
+    def load(self) -> Sequence[str]:
+        """Start a child; what the function takes besides the architecture.
+
+        Raises:
+            UsageError: The function cannot be loaded.
+        """
+        from archbo.evaluators import EvaluationError
+
+        child = self._child()
+        try:
+            extras = child.load()
+        except EvaluationError as error:
+            raise UsageError(f"cannot load {self.function}: {error}") from error
+        self._idle.append(child)
+        return extras
 
     def evaluate(self, trial: "Trial") -> dict[str, float]:
-        """The metrics of a trial, by the child of this thread."""
+        """The metrics of a trial, by a child that has nothing to do."""
+        from archbo.studies import request_of
+
+        child = self._child()
+        try:
+            return child.evaluate(request_of(self.study, trial, self.folder))
+        finally:
+            self._idle.append(child)
+
+    def _child(self) -> "ChildEvaluator":
         from archbo.evaluators import ChildEvaluator
 
-        child: ChildEvaluator | None = getattr(self._own, "child", None)
-        if child is None:
+        try:
+            return self._idle.pop()
+        except IndexError:
             space, goal = self.study.space, self.study.goal
             child = ChildEvaluator(self.function, space, goal, timeout=self.timeout)
-            self._own.child = child
             self._all.append(child)
-        folder = self.folder / f"trial-{trial.number:05d}"
-        return child.evaluate(trial.arch, trial.fidelity, folder)
+            return child
 
     def close(self) -> None:
         """End all children."""

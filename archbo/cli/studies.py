@@ -14,6 +14,8 @@ from archbo.errors import DataError, UsageError
 from archbo.files import write_whole
 
 if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
     from archbo.bo_loop import Strategy
     from archbo.goals import Goal
     from archbo.log import Log
@@ -36,7 +38,7 @@ class Begun:
         """Whether there is a study at that place."""
         return "://" in self.study or Path(self.study).is_file()
 
-    def load(self) -> "Study":
+    def load(self, pruner: "BasePruner | None" = None) -> "Study":
         """The study as it was begun.
 
         Raises:
@@ -45,9 +47,9 @@ class Begun:
         from archbo.studies import Study, read_header
 
         header = read_header(self.study)
-        return Study(self.study, _strategy(header.settings, header.goal))
+        return Study(self.study, _strategy(header.settings, header.goal), pruner=pruner)
 
-    def begin_or_load(self, beginning: "Beginning") -> "Study":
+    def begin_or_load(self, beginning: "Beginning", pruner: "BasePruner | None" = None) -> "Study":
         """The study as it was begun, or a new one where a space is named.
 
         Raises:
@@ -55,8 +57,8 @@ class Begun:
             DataError: The study that is there is another one.
         """
         if beginning.space is not None or not self.exists:
-            return beginning.begin(self.study)
-        kept = self.load()
+            return beginning.begin(self.study, pruner)
+        kept = self.load(pruner)
         for one in fields(beginning):
             if getattr(beginning, one.name) != one.default:
                 name = one.name.replace("_", "-")
@@ -96,7 +98,7 @@ class Beginning:
     strategy: str = option("bayesian", "What proposes: {strategies}.")
     seed: int = option(0, "The same seed gives the same search.")
 
-    def begin(self, url: str) -> "Study":
+    def begin(self, url: str, pruner: "BasePruner | None" = None) -> "Study":
         """A new study, or the one that is there, if it is of the same space and goal.
 
         Raises:
@@ -116,7 +118,7 @@ class Beginning:
                 independent=names_of(self.independent, "--independent") if self.independent else (),
             )
         settings = self._settings()
-        study = Study(url, _strategy(settings, goal), settings=settings)
+        study = Study(url, _strategy(settings, goal), settings=settings, pruner=pruner)
         begun = study.header.settings
         for name, value in settings.items():
             if name in begun and begun[name] != value:

@@ -8,7 +8,7 @@ import pytest
 
 from archbo import CategoricalSpace, Goal
 from archbo.errors import UsageError
-from archbo.evaluators import ChildEvaluator, EvaluationError, load_function
+from archbo.evaluators import ChildEvaluator, EvaluationError, Request, load_function
 
 SPACE = CategoricalSpace("toy", {"what": ["number", "metrics", "nan", "none", "text", "missing", "inf",
     "raise", "exit", "die", "kill", "hang", "print", "fork", "pid", "checkpoint", "extra"]})  # fmt: skip
@@ -73,7 +73,7 @@ def ends(pid, seconds=10):
 
 def test_a_child_serves_many_evaluations_whatever_they_do(evaluator, tmp_path):
     def evaluate(what, folder="trial"):
-        return evaluator.evaluate(SPACE.arch(f"what={what}"), None, tmp_path / folder)
+        return evaluator.evaluate(Request(SPACE.arch(f"what={what}"), folder=tmp_path / folder))
 
     first = evaluate("pid")
     assert evaluate("number") == {"acc": 1.5}
@@ -109,7 +109,7 @@ def test_a_child_serves_many_evaluations_whatever_they_do(evaluator, tmp_path):
 def test_what_hangs_is_killed_with_all_that_it_started(name, tmp_path):
     evaluator = ChildEvaluator(name, SPACE, Goal.parse("acc"), timeout=0.5)
     with pytest.raises(EvaluationError, match="more than"):
-        evaluator.evaluate(SPACE.arch("what=hang"), None, tmp_path / "trial")
+        evaluator.evaluate(Request(SPACE.arch("what=hang"), folder=tmp_path / "trial"))
     for file in ("pid", "forked"):
         assert ends(int((tmp_path / "trial" / file).read_text()))
     evaluator.close()
@@ -120,7 +120,7 @@ def test_a_child_is_ended_from_another_thread(evaluator, tmp_path):
 
     def evaluate():
         try:
-            evaluator.evaluate(SPACE.arch("what=hang"), None, tmp_path / "trial")
+            evaluator.evaluate(Request(SPACE.arch("what=hang"), folder=tmp_path / "trial"))
         except EvaluationError as error:
             raised.append(error)
 
@@ -132,14 +132,14 @@ def test_a_child_is_ended_from_another_thread(evaluator, tmp_path):
     thread.join(10)
     assert raised
     with pytest.raises(EvaluationError, match="closed"):
-        evaluator.evaluate(SPACE.arch("what=number"), None, tmp_path / "trial")
+        evaluator.evaluate(Request(SPACE.arch("what=number"), folder=tmp_path / "trial"))
 
 
 def test_a_module_that_does_not_load_is_a_reason(tmp_path):
     (tmp_path / "bad.py").write_text("import nosuchmodule")
     evaluator = ChildEvaluator(f"{tmp_path}/bad.py:evaluate", SPACE, Goal.parse("acc"))
     with pytest.raises(EvaluationError, match="nosuchmodule"):
-        evaluator.evaluate(SPACE.arch("what=number"), None, tmp_path / "trial")
+        evaluator.evaluate(Request(SPACE.arch("what=number"), folder=tmp_path / "trial"))
 
 
 def test_a_timeout_is_positive(name):
