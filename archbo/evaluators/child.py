@@ -167,7 +167,7 @@ class _Child:
             left = None if timeout is None else max(0.0, timeout - (time.monotonic() - begun))
             if not wait([self.pipe, self.process.sentinel], left):
                 raise EvaluationError(f"{what} took more than {timeout:g} s")
-            answer = self._received()
+            answer = self._next()
             if report is None or "report" not in answer:
                 return answer
             try:
@@ -177,7 +177,7 @@ class _Child:
             else:
                 self.send({"stop": False})
 
-    def _received(self) -> dict[str, Any]:
+    def _next(self) -> dict[str, Any]:
         try:
             if self.pipe.poll():
                 answer: dict[str, Any] = json.loads(self.pipe.recv_bytes())
@@ -247,9 +247,7 @@ def _serve(
         except BaseException as error:  # whatever the user's code does, the search learns of it
             traceback.print_exc()
             answer = {"reason": _reason(error)}
-        if (
-            os.getpid() != reports.process
-        ):  # the function forked, and this is not the process that was asked
+        if os.getpid() != reports.process:  # one that the function forked; it was not asked
             os._exit(0)
         _send(pipe, answer)
 
