@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +17,6 @@ from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
-
     from archbo.evaluators import ChildEvaluator
     from archbo.log import Log, Trial
     from archbo.studies import Study
@@ -64,20 +62,6 @@ class Evaluations:
         if self.timeout is not None and not self.timeout > 0:
             raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
 
-    @property
-    def made_pruner(self) -> "BasePruner | None":
-        """The pruner.
-
-        Raises:
-            UsageError: There is none of that name.
-        """
-        from archbo import catalog
-
-        if self.pruner is None:
-            return None
-        with about("--pruner"):
-            return catalog.PRUNERS[self.pruner]()
-
 
 @dataclass(frozen=True)
 class _Number:
@@ -91,35 +75,28 @@ class TerminatedError(BaseException):
 @command()
 def worker(study: Begun, function: Function, number: _Number, evaluations: Evaluations) -> None:
     """Evaluate the trials of a study, from any machine that reaches it."""
-    kept = study.load(evaluations.made_pruner)
-    evaluate_until(kept, study.study, function.function, number.queries, evaluations)
+    evaluate_until(study.load(), study.study, function.function, number.queries, evaluations)
 
 
 @dataclass(frozen=True)
 class OwnCode(Evaluations):
     """The options of a search of a user's function, which a table has no use for."""
 
-    study: str | None = option(
-        None,
-        "The file or URL of the study that keeps the search; it goes on where there is one.",
-        metavar="FILE|URL",
-    )
     strategy: str = option("bayesian", "What proposes: {strategies}.")
     independent: str | None = option(
         None, "Metrics that are the same at each fidelity.", metavar="METRIC,..."
     )
 
-    def search(self, function: str, beginning: Beginning, queries: int) -> None:
+    def search(self, function: str, study: str | None, beginning: Beginning, queries: int) -> None:
         """Search in a study that is new or goes on.
 
         Raises:
             UsageError: No study or space is named, or there is no such function.
         """
-        if self.study is None:
+        if study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        study = Begun(self.study).begin_or_load(begun, self.made_pruner)
-        evaluate_until(study, self.study, function, queries, self)
+        evaluate_until(Begun(study).begin_or_load(begun), study, function, queries, self)
 
 
 def evaluate_until(
@@ -130,6 +107,7 @@ def evaluate_until(
     Raises:
         UsageError: A number makes no sense, or there is no such function.
     """
+    from archbo import catalog
     from archbo.studies import work
 
     if n_trials < 1:
@@ -137,17 +115,15 @@ def evaluate_until(
     evaluations.check()
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
-    extras = children.load()  # a wrong name is said before anything is asked for
-    if evaluations.pruner is not None and "report" not in extras:
-        children.close()
-        raise UsageError(
-            f"--pruner: {function} reports nothing; give it an argument 'report', and call report(step, value)"
-        )
+    if evaluations.pruner is not None:
+        with about("--pruner"):
+            study.pruner = catalog.PRUNERS[evaluations.pruner]()
+    children.load(reports=evaluations.pruner is not None)
     with progress_bar() as progress, _terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
-            progress.update(task, completed=log.n_ended, note=_note(log))
+            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log))
 
         show(study.log)
         try:
@@ -161,8 +137,9 @@ def evaluate_until(
             )
         finally:
             children.close()
+    past = f", {study.n_past} of these before" if study.n_past else ""
     pruned = f", {study.log.n_pruned} pruned" if study.log.n_pruned else ""
-    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{pruned}")
+    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{pruned}{past}")
     say_best(study.log)
 
 
@@ -183,11 +160,11 @@ class _Children:
     _all: list["ChildEvaluator"] = field(default_factory=list)
     _idle: list["ChildEvaluator"] = field(default_factory=list)
 
-    def load(self) -> Sequence[str]:
-        """Start a child; what the function takes besides the architecture.
+    def load(self, *, reports: bool) -> None:
+        """Start a child, so that a wrong name is said before anything is asked for.
 
         Raises:
-            UsageError: The function cannot be loaded.
+            UsageError: The function cannot be loaded, or a pruner waits for reports that it cannot make.
         """
         from archbo.evaluators import EvaluationError
 
@@ -196,8 +173,12 @@ class _Children:
             extras = child.load()
         except EvaluationError as error:
             raise UsageError(f"cannot load {self.function}: {error}") from error
+        if reports and "report" not in extras:
+            child.close()
+            raise UsageError(
+                f"--pruner has no use: {self.function} takes no argument report, so that it reports nothing"
+            )
         self._idle.append(child)
-        return extras
 
     def evaluate(self, trial: "Trial") -> dict[str, float]:
         """The metrics of a trial, by a child that has nothing to do."""

@@ -2,10 +2,11 @@
 
 from archbo.studies.calling import calling, request_of
 from archbo.studies.sampler import ArchSampler, arch_of
-from archbo.studies.study import Header, Study, read_header
+from archbo.studies.study import NAME, Header, Study, read_header, study_names
 from archbo.studies.worker import work
 
 __all__ = [
+    "NAME",
     "ArchSampler",
     "Header",
     "Study",
@@ -13,5 +14,6 @@ __all__ = [
     "calling",
     "read_header",
     "request_of",
+    "study_names",
     "work",
 ]

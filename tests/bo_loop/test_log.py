@@ -126,8 +126,8 @@ def test_frame_has_a_column_for_all_that_a_trial_is(mixed):
         *("fidelity", "state", "spent", "replicate", "reason", "notes"),
     ]
     assert frame["state"].tolist() == ["told", "failed", "dropped", "asked", "told", "pruned"]
-    assert frame["latency"].isna().tolist() == [False, True, True, True, False]
-    assert frame["reason"].tolist() == ["", "out of memory", "restart", "", ""]
+    assert frame["latency"].isna().tolist() == [False, True, True, True, False, True]
+    assert frame["reason"].tolist() == ["", "out of memory", "restart", "", "", ""]
 
 
 def through_csv(frame, path):

@@ -24,14 +24,14 @@ def train(arch, report):
     return arch["width"] + N_EPOCHS
 
 
-def study_at(url, goal="acc", **options):
-    return Study(url, RandomSearch(SPACE, Goal.parse(goal), seed=0), **options)
+def study_at(url, goal="acc"):
+    return Study(url, RandomSearch(SPACE, Goal.parse(goal), seed=0))
 
 
 @pytest.mark.parametrize("goal", ["acc", "-loss"])
 def test_a_pruner_stops_what_is_worse_than_the_median(tmp_path, goal):
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=3)
-    study = study_at(tmp_path / "run.db", goal, pruner=pruner)
+    study = study_at(tmp_path / "run.db", goal)
+    study.pruner = optuna.pruners.MedianPruner(n_startup_trials=3)
     log = work(study, calling(train, study, folder=tmp_path), 16)
     told = []
     for trial, frozen in zip(log.trials, study.optuna_study.trials, strict=True):
@@ -66,8 +66,9 @@ def test_without_a_pruner_curves_are_kept(tmp_path):
 
 
 def test_several_objectives_have_no_pruner(tmp_path):
+    study = study_at(tmp_path / "run.db", "acc,-loss")
     with pytest.raises(UsageError, match="single objective"):
-        study_at(tmp_path / "run.db", "acc,-loss", pruner=optuna.pruners.MedianPruner())
+        study.pruner = optuna.pruners.MedianPruner()
 
 
 def test_run_records_what_stopped_itself():
