@@ -8,7 +8,7 @@ from typing import Any
 from archbo.bo_loop.ask_tell import AskTell
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.strategy import Strategy, check_q
-from archbo.errors import NothingLeftError, UsageError
+from archbo.errors import NothingLeftError, PrunedError, UsageError
 from archbo.log import Log, State, Trial
 
 __all__ = ["run"]
@@ -35,7 +35,8 @@ def run(
         search: An optimizer, or a strategy to begin with. What an optimizer was told before counts as seen, not as a
             query.
         evaluate: The value of an architecture, or its metrics in the goal's order or by name; with fidelities it is
-            called with the architecture and the name of the fidelity.
+            called with the architecture and the name of the fidelity. It raises ``PrunedError`` where it stopped a
+            training early.
         n_queries: The number of evaluations.
         budget: What the evaluations may cost together; with fidelities, in place of their number. While nothing has
             been evaluated at the target, what one evaluation there costs is kept back.
@@ -154,6 +155,9 @@ def _evaluate(
     arguments = (trial.arch,) if trial.fidelity is None else (trial.arch, trial.fidelity)
     try:
         values = evaluate(*arguments)
+    except PrunedError:
+        optimizer.prune([trial])
+        return
     except catch as error:
         optimizer.fail([trial], f"{type(error).__name__}: {error}")
         return

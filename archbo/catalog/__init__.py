@@ -13,6 +13,7 @@ from archbo.catalog.acquisitions import ACQUISITIONS, CANDIDATES
 from archbo.catalog.encodings import ENCODINGS
 from archbo.catalog.entry import Entry, Registry
 from archbo.catalog.predictors import PREDICTORS
+from archbo.catalog.pruners import PRUNERS
 from archbo.catalog.spaces import BENCHMARKS, SPACES
 from archbo.catalog.strategies import STRATEGIES
 from archbo.encodings import Encoding
@@ -29,6 +30,7 @@ __all__ = [
     "ENCODINGS",
     "EVALUATORS",
     "PREDICTORS",
+    "PRUNERS",
     "SPACES",
     "STRATEGIES",
     "Entry",

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import command, option
+from archbo.cli.options import about, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
 from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
@@ -45,6 +44,10 @@ class Evaluations:
     retries: int = option(1, "How often a trial is begun again whose worker died.")
     folder: Path | None = option(
         None, "Where trials have their folders; beside the study unless given."
+    )
+    pruner: str | None = option(
+        None,
+        "What stops trainings early by what they report, one of Optuna's pruners; nothing unless given: {pruners}.",
     )
 
     def check(self) -> None:
@@ -104,15 +107,18 @@ def evaluate_until(
     Raises:
         UsageError: A number makes no sense, or there is no such function.
     """
-    from archbo.evaluators import load_function
+    from archbo import catalog
     from archbo.studies import work
 
     if n_trials < 1:
         raise UsageError(f"--queries must be at least 1; got {n_trials}")
     evaluations.check()
-    load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
+    if evaluations.pruner is not None:
+        with about("--pruner"):
+            study.pruner = catalog.PRUNERS[evaluations.pruner]()
+    children.load(reports=evaluations.pruner is not None)
     with progress_bar() as progress, _terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
@@ -132,7 +138,8 @@ def evaluate_until(
         finally:
             children.close()
     past = f", {study.n_past} of these before" if study.n_past else ""
-    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{past}")
+    pruned = f", {study.log.n_pruned} pruned" if study.log.n_pruned else ""
+    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{pruned}{past}")
     say_best(study.log)
 
 
@@ -144,27 +151,55 @@ def _note(log: "Log") -> str:
 
 @dataclass
 class _Children:
-    """A child process for each thread of a search, in which a function is called."""
+    """A child process for each evaluation under way, in which a function is called."""
 
     study: "Study"
     function: str
     folder: Path
     timeout: float | None
     _all: list["ChildEvaluator"] = field(default_factory=list)
-    _own: threading.local = field(default_factory=threading.local)
+    _idle: list["ChildEvaluator"] = field(default_factory=list)
+
+    def load(self, *, reports: bool) -> None:
+        """Start a child, so that a wrong name is said before anything is asked for.
+
+        Raises:
+            UsageError: The function cannot be loaded, or a pruner waits for reports that it cannot make.
+        """
+        from archbo.evaluators import EvaluationError
+
+        child = self._child()
+        try:
+            extras = child.load()
+        except EvaluationError as error:
+            raise UsageError(f"cannot load {self.function}: {error}") from error
+        if reports and "report" not in extras:
+            child.close()
+            raise UsageError(
+                f"--pruner has no use: {self.function} takes no argument report, so that it reports nothing"
+            )
+        self._idle.append(child)
 
     def evaluate(self, trial: "Trial") -> dict[str, float]:
-        """The metrics of a trial, by the child of this thread."""
+        """The metrics of a trial, by a child that has nothing to do."""
+        from archbo.studies import request_of
+
+        child = self._child()
+        try:
+            return child.evaluate(request_of(self.study, trial, self.folder))
+        finally:
+            self._idle.append(child)
+
+    def _child(self) -> "ChildEvaluator":
         from archbo.evaluators import ChildEvaluator
 
-        child: ChildEvaluator | None = getattr(self._own, "child", None)
-        if child is None:
+        try:
+            return self._idle.pop()
+        except IndexError:
             space, goal = self.study.space, self.study.goal
             child = ChildEvaluator(self.function, space, goal, timeout=self.timeout)
-            self._own.child = child
             self._all.append(child)
-        folder = self.folder / f"trial-{trial.number:05d}"
-        return child.evaluate(trial.arch, trial.fidelity, folder)
+            return child
 
     def close(self) -> None:
         """End all children."""

@@ -1,6 +1,14 @@
 """Evaluators: what turns a trial into values."""
 
 from archbo.evaluators.child import ChildEvaluator, EvaluationError
-from archbo.evaluators.function import call, load_function
+from archbo.evaluators.function import Report, Request, call, load_function, metrics_of
 
-__all__ = ["ChildEvaluator", "EvaluationError", "call", "load_function"]
+__all__ = [
+    "ChildEvaluator",
+    "EvaluationError",
+    "Report",
+    "Request",
+    "call",
+    "load_function",
+    "metrics_of",
+]

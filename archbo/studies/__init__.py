@@ -1,5 +1,6 @@
 """Studies: searches that are kept in a database, and archbo as a sampler of Optuna's."""
 
+from archbo.studies.calling import calling, request_of
 from archbo.studies.sampler import ArchSampler, arch_of
 from archbo.studies.study import NAME, Header, Study, read_header, study_names
 from archbo.studies.worker import work
@@ -10,7 +11,9 @@ __all__ = [
     "Header",
     "Study",
     "arch_of",
+    "calling",
     "read_header",
+    "request_of",
     "study_names",
     "work",
 ]

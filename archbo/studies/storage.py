@@ -26,6 +26,7 @@ from archbo.log import Log, State, Trial
 from archbo.spaces import Arch, SearchSpace
 
 __all__ = [
+    "ATTEMPT",
     "CONSTRAINT",
     "ENDED",
     "OWNER",
@@ -48,6 +49,8 @@ __all__ = [
     "this_process",
 ]
 
+ATTEMPT = "archbo:attempt"
+"""The attribute that counts how often a trial was begun again because its worker had died."""
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
 TOLD = "archbo:told"
@@ -274,11 +277,11 @@ def _ended(trial: Trial, frozen: FrozenTrial, goal: Goal) -> Trial:
         return replace(trial, state=State.TOLD, values=values, cost=cost)
     if frozen.state in (TrialState.FAIL, TrialState.PRUNED):
         ended = frozen.system_attrs.get(ENDED, {})
+        reason, cost = ended.get("reason", ""), float(ended.get("cost", trial.cost))
         if ended.get("again"):
-            return replace(trial, state=State.DROPPED, reason=ended.get("reason", ""), cost=0.0)
-        reason = "pruned" if frozen.state == TrialState.PRUNED else ended.get("reason", "")
-        cost = float(ended.get("cost", trial.cost))
-        return replace(trial, state=State.FAILED, reason=reason, cost=cost)
+            return replace(trial, state=State.DROPPED, reason=reason, cost=0.0)
+        state = State.PRUNED if frozen.state == TrialState.PRUNED else State.FAILED
+        return replace(trial, state=state, reason=reason, cost=cost)
     return trial
 
 

@@ -1,6 +1,7 @@
 """A search that is kept in a database and goes on in any process."""
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -8,17 +9,19 @@ from pathlib import Path
 from typing import Any, final
 
 import optuna
+from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from archbo.bo_loop import AskTell, Strategy
 from archbo.bo_loop.strategy import check_q
-from archbo.errors import DataError, NothingLeftError
+from archbo.errors import DataError, NothingLeftError, UsageError
 from archbo.goals import Bound, Goal, Objective
 from archbo.log import Log, State, Trial
 from archbo.studies.sampler import ArchSampler
 from archbo.studies.storage import (
+    ATTEMPT,
     CONSTRAINT,
     ENDED,
     OWNER,
@@ -47,6 +50,16 @@ FORMAT = 1
 """The version of what is kept; a study of another version is refused."""
 NAME = "archbo"
 """The name of a study in its storage unless another is given."""
+PRUNING = threading.Lock()
+"""Held while a pruner is asked: Optuna's Hyperband makes its brackets when it is first used, in one thread only."""
+STATES = {
+    State.ASKED: TrialState.RUNNING,
+    State.TOLD: TrialState.COMPLETE,
+    State.FAILED: TrialState.FAIL,
+    State.PRUNED: TrialState.PRUNED,
+    State.DROPPED: TrialState.FAIL,
+}
+"""Optuna's state of a trial."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +130,7 @@ class Study(AskTell):
         if log is not None:
             strategy.check(log)
         self.url, self.name = url, name
+        self._pruner: BasePruner = NopPruner()
         self._known: tuple[tuple[tuple[int, TrialState], ...], Log] = (
             (),
             Log(self.space, self.goal),
@@ -149,11 +163,14 @@ class Study(AskTell):
         sampler = ArchSampler(self.space, goal, self.strategy)
         with quiet(), reachable(self.url):
             try:  # one that may only be read is loaded, too
-                study = optuna.load_study(study_name=self.name, storage=storage, sampler=sampler)
+                study = optuna.load_study(
+                    study_name=self.name, storage=storage, sampler=sampler, pruner=self._pruner
+                )
             except KeyError:
                 study = optuna.create_study(
                     storage=storage,
                     sampler=sampler,
+                    pruner=self._pruner,
                     study_name=self.name,
                     directions=directions_of(goal),
                     load_if_exists=True,
@@ -190,6 +207,23 @@ class Study(AskTell):
     def optuna_study(self) -> OptunaStudy:
         """Optuna's view of the study, with archbo as its sampler."""
         return self._study
+
+    @property
+    def pruner(self) -> BasePruner:
+        """What stops trainings early whose reported curve is no good, one of Optuna's; nothing unless set.
+
+        Raises:
+            UsageError: There are several objectives, of which no single curve tells.
+        """
+        return self._pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner) -> None:
+        if self.goal.n_objectives > 1:
+            raise UsageError(
+                f"a pruner wants a single objective; {self.goal} has {self.goal.n_objectives}"
+            )
+        self._pruner = self._study.pruner = pruner
 
     @property
     def header(self) -> Header:
@@ -249,6 +283,45 @@ class Study(AskTell):
         numbers, log = self._numbered()
         return log.trials[numbers.index(number)]
 
+    def number(self, trial: Trial) -> int:
+        """The storage's number of a trial, which is the one that Optuna's dashboard shows."""
+        return self._numbered()[0][trial.number]
+
+    def attempts(self, number: int) -> int:
+        """How often the trial with a number of the storage's was begun again because its worker had died."""
+        attrs = self._study._storage.get_trial(self._id_of(number)).system_attrs
+        return int(attrs.get(ATTEMPT, 0))
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Keep a point of a trial's learning curve, and ask the pruner.
+
+        Args:
+            number: The storage's number of a trial that is being evaluated.
+            step: Such as the epoch, from 0. A step that is reported again replaces the earlier one.
+            value: The first objective at this step, in its own unit.
+
+        Returns:
+            Whether the training is to stop: the pruner says so, or the trial has ended otherwise.
+
+        Raises:
+            UsageError: The step is negative.
+        """
+        if step < 0:
+            raise UsageError(f"a step is an integer from 0; got {step}")
+        storage, trial_id = self._study._storage, self._id_of(number)
+        with reachable(self.url):
+            try:
+                storage.set_trial_intermediate_value(trial_id, step, value)
+            except optuna.exceptions.UpdateFinishedTrialError:
+                return True
+            with PRUNING:
+                return self._pruner.prune(self._study, storage.get_trial(trial_id))
+
+    def _id_of(self, number: int) -> int:
+        """What the storage calls a trial with a number of its own."""
+        storage, study_id = self._study._storage, self._study._study_id
+        return storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
     def waiting(self) -> list[FrozenTrial]:
         """Trials that wait for their values, as the storage has them."""
         open_ = (TrialState.RUNNING, TrialState.WAITING)
@@ -256,10 +329,8 @@ class Study(AskTell):
 
     def note(self, number: int, name: str, value: int) -> None:
         """Write an attribute on a trial; nothing where it has ended."""
-        storage = self._study._storage
-        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-            storage.set_trial_system_attr(trial_id, name, value)
+            self._study._storage.set_trial_system_attr(self._id_of(number), name, value)
 
     def take_over(self, frozen: FrozenTrial, notes: Mapping[str, Any]) -> bool:
         """Make this process the owner of a trial whose worker died; False where another one was faster."""
@@ -316,17 +387,15 @@ class Study(AskTell):
                     storage.create_new_trial(study_id, self._frozen(trial))
                 elif trial != before.trials[trial.number]:
                     number, _ = numbers[trial.number]
-                    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
-                    self._ended(trial_id, trial)
+                    self._ended(self._id_of(number), trial)
 
     def _frozen(self, trial: Trial, attrs: Mapping[str, Any] | None = None) -> FrozenTrial:
         """A trial of the log as a trial of Optuna's, written at once."""
-        told, ended = trial.state == State.TOLD, trial.state in (State.FAILED, State.DROPPED)
+        told, ended = trial.state == State.TOLD, trial.state not in (State.TOLD, State.ASKED)
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
         result = {TOLD: {"metrics": metrics, "cost": trial.cost}} if told else {}
-        states = {State.TOLD: TrialState.COMPLETE, State.ASKED: TrialState.RUNNING}
         return optuna.trial.create_trial(
-            state=states.get(trial.state, TrialState.FAIL),
+            state=STATES[trial.state],
             values=[metrics[o.metric] for o in self.goal.objectives] if told else None,
             params=params_of(trial.arch),
             distributions=distributions_of(self.space),
@@ -343,7 +412,7 @@ class Study(AskTell):
         """Record the end of a trial; what another process recorded before stands."""
         storage = self._study._storage
         if trial.state != State.TOLD:
-            self._end(trial_id, _ending(trial))
+            self._end(trial_id, _ending(trial), STATES[trial.state])
             return
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True))
         values = [metrics[objective.metric] for objective in self.goal.objectives]
@@ -354,11 +423,13 @@ class Study(AskTell):
             storage.set_trial_user_attr(trial_id, TOLD, told)
             storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
 
-    def _end(self, trial_id: int, ending: Mapping[str, Any]) -> None:
+    def _end(
+        self, trial_id: int, ending: Mapping[str, Any], state: TrialState = TrialState.FAIL
+    ) -> None:
         storage = self._study._storage
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             storage.set_trial_system_attr(trial_id, ENDED, dict(ending))
-            storage.set_trial_state_values(trial_id, TrialState.FAIL)
+            storage.set_trial_state_values(trial_id, state)
 
 
 def _readable(trial: Trial) -> dict[str, str]:

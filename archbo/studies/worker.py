@@ -9,15 +9,13 @@ from typing import Any, TypeAlias
 
 from optuna.trial import FrozenTrial
 
-from archbo.errors import NothingLeftError, UsageError
+from archbo.errors import NothingLeftError, PrunedError, UsageError
 from archbo.log import Log, Trial
-from archbo.studies.storage import OWNER, died
+from archbo.studies.storage import ATTEMPT, OWNER, died
 from archbo.studies.study import Study
 
 __all__ = ["Evaluate", "work"]
 
-ATTEMPT = "archbo:attempt"
-"""The attribute that counts how often a trial was begun again because its worker had died."""
 BEAT = "archbo:beat"
 """The attribute that a worker counts up while it evaluates a trial."""
 PULSE = 10.0
@@ -26,7 +24,10 @@ SILENCE = 60.0
 """Seconds without a beat after which a worker counts as dead that cannot be seen to be."""
 
 Evaluate: TypeAlias = Callable[[Trial], Mapping[str, float]]
-"""The metrics of a trial; an error that it raises is the reason why the trial failed."""
+"""The metrics of a trial; an error that it raises is the reason why the trial failed.
+
+``PrunedError`` says that the training was stopped early.
+"""
 
 
 def work(
@@ -47,9 +48,9 @@ def work(
 
     Args:
         study: What to ask and tell.
-        evaluate: The metrics of a trial by name.
-        n_trials: The number of told and failed trials that the study is to have in the end, beside the past trainings
-            that it was begun with.
+        evaluate: The metrics of a trial by name; ``calling`` makes one of a function of an architecture.
+        n_trials: The number of told, failed and pruned trials that the study is to have in the end, beside the past
+            trainings that it was begun with.
         executor: Where evaluations run: anything that speaks ``concurrent.futures.Executor``; threads unless given.
         n_workers: The number of evaluations at a time.
         retries: How often a trial is begun again whose worker died, before it counts as failed.
@@ -138,6 +139,8 @@ class _Crew:
         try:
             metrics = future.result()
             self.study.tell([trial], [metrics])
+        except PrunedError:
+            self.study.prune([trial])
         except Exception as error:  # whatever user code or an executor raises is why it failed
             self.study.fail([trial], str(error) or type(error).__name__)
 

@@ -18,6 +18,7 @@ REGISTRIES = {
     "candidates": catalog.CANDIDATES,
     "strategies": catalog.STRATEGIES,
     "evaluators": catalog.EVALUATORS,
+    "pruners": catalog.PRUNERS,
 }
 
 

@@ -26,6 +26,11 @@ def metrics(arch, fidelity, folder):
         raise ValueError("too deep")
     return {"acc": arch["width"], "latency": arch["depth"]}
 
+def curve(arch, report):
+    for epoch in range(3):
+        report(epoch, arch["width"])
+    return arch["width"]
+
 def slow(arch):
     time.sleep(1000)
 """
@@ -73,6 +78,17 @@ def test_failures_and_timeouts_are_recorded(archbo, study):
         assert trial.state == (State.FAILED if deep else State.TOLD)
         if deep:
             assert "too deep" in trial.reason or "more than 0.5 s" in trial.reason
+
+
+def test_a_pruner_stops_trainings(archbo, study):
+    options = ("--pruner", "median", "--objective", "acc", "--queries", 12)
+    code, printed, complaint = archbo("search", "./train.py:curve", *NEW, *options)
+    assert code == 0, complaint
+    pruned = study().n_pruned
+    assert pruned
+    assert f"{12 - pruned} told, 0 failed, {pruned} pruned" in printed
+    _, printed, _ = archbo("status", "run.db")
+    assert f"pruned  {pruned}\n" in printed
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -126,6 +142,9 @@ REFUSED = {
     "no use in a search of a function": ("search", "./train.py:evaluate", *NEW, "--repeats", 3),
     "no use in a search of a table": ("search", "nb201", "--workers", 2),
     "belongs to the strategy bayesian": ("search", "./train.py:evaluate", *NEW, "--predictor", "gp"),
+    "reports nothing": ("search", "./train.py:evaluate", *NEW, "--pruner", "median"),
+    "unknown pruner": ("search", "./train.py:curve", *NEW, "--pruner", "medean"),
+    "single objective": ("search", "./train.py:curve", *NEW, "--pruner", "median", "--objective", "a,b"),
     "--timeout": ("search", "./train.py:evaluate", *NEW, "--timeout", 0),
     "no study at": ("status", "none.db"),
     "begin one with --space": ("ask", "none.db"),
