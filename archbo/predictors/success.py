@@ -29,6 +29,7 @@ class Success:
         space: The space that the rows belong to.
 
     Example:
+        >>> import torch
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": [8, 16, 32, 64], "act": ["relu", "gelu"]})
         >>> X = space.rows(["width=8,act=relu", "width=16,act=gelu", "width=64,act=relu", "width=64,act=gelu"])
