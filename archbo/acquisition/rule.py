@@ -16,7 +16,7 @@ __all__ = ["Rule"]
 class Rule(ABC):
     """Picks the next rows among candidates.
 
-    A subclass implements ``select``, and ``check`` if it serves several objectives or bounds. What it picks follows
+    A subclass implements ``_select``, and ``check`` if it serves several objectives or bounds. What it picks follows
     from the arguments alone.
     """
 
