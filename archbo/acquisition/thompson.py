@@ -30,7 +30,7 @@ class ThompsonSampling(Rule):
 
     size: int = 2000
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
@@ -60,7 +60,7 @@ class IndependentThompsonSampling(Rule):
     serves all candidates. Pending rows are not taken again, and change nothing else.
     """
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
@@ -80,7 +80,7 @@ class TopSampling(Rule):
 
     top: int = 100
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
