@@ -1,14 +1,14 @@
 """From options to what is searched and how: everything is checked and made before any search runs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from archbo.cli.options import Results, Seeds, about, names_of, numbers_of, option
+from archbo.cli.options import Results, Seeds, Stopping, about, names_of, numbers_of, option
 from archbo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -314,12 +314,14 @@ class Method:
         tabular: What it searches; without fidelities everything is evaluated at the target.
         make: Makes the strategy from ``seed``.
         first: The strategy of the first seed: whatever is wrong with it is known before any search runs.
+        stopping: When its searches stop before their budget is used up.
     """
 
     name: str
     tabular: "Tabular"
     make: "Callable[..., Strategy]"
     first: "Strategy"
+    stopping: Stopping = field(default_factory=Stopping)
 
     def strategy(self, seed: int) -> "Strategy":
         """The strategy of a seed."""

@@ -1,11 +1,11 @@
 """``archbo search``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from archbo.cli.options import Results, about, command, names_of, option
+from archbo.cli.options import Results, Stopping, about, command, names_of, option
 from archbo.cli.own_code import OwnCode
 from archbo.cli.request import (
     Effort,
@@ -110,6 +110,7 @@ def search(
     wanted: Wanted,
     ours: _Ours,
     effort: Effort,
+    stopping: Stopping,
     own_code: OwnCode,
     results: Results,
 ) -> None:
@@ -126,10 +127,16 @@ def search(
             acquisition=ours.acquisition,
             seed=effort.seed,
         )
-        own_code.search(source.bench, beginning, effort.queries)
+        own_code.search(source.bench, beginning, effort.queries, stopping)
         return
     _refuse_given("a search of a table", own_code)
-    answer(request(source, wanted, ours.methods, effort, results, cost=ours.cost))
+
+    def methods(setting: Setting) -> list[Method]:
+        found = ours.methods(setting)
+        stopping.terminator(found[0].first)  # what is wrong is said before any search runs
+        return [replace(method, stopping=stopping) for method in found]
+
+    answer(request(source, wanted, methods, effort, results, cost=ours.cost))
 
 
 SERVED = {

@@ -11,6 +11,7 @@ from archbo.cli.terminal import deliver, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Tabular
+    from archbo.bo_loop import Terminator
     from archbo.comparison import Run
     from archbo.log import Log
 
@@ -72,15 +73,18 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
             done = runs.setdefault(method.name, [])
             for repeat, seed in enumerate(effort.all):
                 before = repeat * total
+                strategy = method.strategy(seed)
+                stop = method.stopping.terminator(strategy)
                 try:
                     run = run_search(
                         method.name,
-                        method.strategy(seed),
+                        strategy,
                         method.tabular,
                         effort.queries,
                         q=effort.batch,
                         report=effort.report,
-                        callback=_shown(progress, task, before),
+                        stop=stop,
+                        callback=_shown(progress, task, before, stop),
                     )
                 except SearchInterrupted as stop:
                     if stop.run.queries:
@@ -90,13 +94,16 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
                 progress.update(task, completed=before + total)
 
 
-def _shown(progress: Progress, task: TaskID, before: int) -> "Callable[[Log], None]":
+def _shown(
+    progress: Progress, task: TaskID, before: int, stop: "Terminator | None"
+) -> "Callable[[Log], None]":
     """A callback that shows how far one search of several has come."""
 
     def show(log: "Log") -> None:
         spent = log.spent if log.goal.fidelities else log.n_told
         best = log.winners[:1] if log.goal.n_objectives == 1 else []
-        note = f"best {best[0][1][0]:.6g}" if best else ""
+        parts = [f"best {best[0][1][0]:.6g}" if best else "", stop.text(log) if stop else ""]
+        note = ", ".join(filter(None, parts))
         progress.update(task, completed=before + round(spent), note=note)
 
     return show

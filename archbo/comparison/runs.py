@@ -235,6 +235,7 @@ def run_search(
     *,
     q: int = 1,
     report: str | None = None,
+    stop: Callable[[Log], bool] | None = None,
     callback: Callable[[Log], None] | None = None,
 ) -> Run:
     """Search a benchmark.
@@ -247,6 +248,7 @@ def run_search(
             the target cost.
         q: How many to ask for at a time.
         report: A column to report of what the strategy would recommend after each query.
+        stop: Whether a log is one to stop at, such as a ``Terminator``.
         callback: Called with the log after each query.
 
     Raises:
@@ -281,7 +283,7 @@ def run_search(
 
     budget = n_queries * goal.cost_of(goal.target)
     try:
-        log = run(optimizer, tabular, budget=budget, q=q, callback=after)
+        log = run(optimizer, tabular, budget=budget, q=q, stop=stop, callback=after)
         named = str(optimizer.recommend()) if goal.n_objectives == 1 and log.winners else None
     except KeyboardInterrupt as stop:
         raise SearchInterrupted(so_far(None)) from stop
