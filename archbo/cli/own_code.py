@@ -87,27 +87,29 @@ def worker(
 class OwnCode(Evaluations):
     """The options of a search of a user's function, which a table has no use for."""
 
-    study: str | None = option(
-        None,
-        "The file or URL of the study that keeps the search; it goes on where there is one.",
-        metavar="FILE|URL",
-    )
     strategy: str = option("bayesian", "What proposes: {strategies}.")
     independent: str | None = option(
         None, "Metrics that are the same at each fidelity.", metavar="METRIC,..."
     )
 
-    def search(self, function: str, beginning: Beginning, queries: int, stopping: Stopping) -> None:
+    def search(
+        self,
+        function: str,
+        study: str | None,
+        beginning: Beginning,
+        queries: int,
+        stopping: Stopping,
+    ) -> None:
         """Search in a study that is new or goes on.
 
         Raises:
             UsageError: No study or space is named, or there is no such function.
         """
-        if self.study is None:
+        if study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        study = Begun(self.study).begin_or_load(begun)
-        evaluate_until(study, self.study, function, queries, self, stopping)
+        here = Begun(study).begin_or_load(begun)
+        evaluate_until(here, study, function, queries, self, stopping)
 
 
 def evaluate_until(
@@ -137,7 +139,7 @@ def evaluate_until(
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
-            progress.update(task, completed=log.n_ended, note=_note(log, stop))
+            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log, stop))
 
         show(study.log)
         try:
@@ -153,8 +155,9 @@ def evaluate_until(
         finally:
             children.close()
     log = study.log
+    past = f", {study.n_past} of these before" if study.n_past else ""
     ending = f"; stopped at {stop.text(log)}" if stop is not None and stop(log) else ""
-    say(f"{url}: {log.n_told} told, {log.n_failed} failed{ending}")
+    say(f"{url}: {log.n_told} told, {log.n_failed} failed{past}{ending}")
     say_best(log)
 
 

@@ -1,6 +1,7 @@
 """Searches of any goal: run, written, drawn and shown."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, TaskID
@@ -73,34 +74,36 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
             done = runs.setdefault(method.name, [])
             for repeat, seed in enumerate(effort.all):
                 before = repeat * total
-                strategy = method.strategy(seed)
-                stop = method.stopping.terminator(strategy)
                 try:
+                    search, n_past = request.begun(method, seed)
+                    stop = method.stopping.terminator(search.strategy)
                     run = run_search(
                         method.name,
-                        strategy,
+                        search,
                         method.tabular,
                         effort.queries,
                         q=effort.batch,
                         report=effort.report,
                         stop=stop,
-                        callback=_shown(progress, task, before, stop),
+                        n_past=n_past,
+                        callback=_shown(progress, task, before, n_past, stop),
                     )
-                except SearchInterrupted as stop:
-                    if stop.run.queries:
-                        done.append(stop.run.at_target(request.tabular))
+                except SearchInterrupted as interrupt:
+                    if interrupt.run.queries:
+                        done.append(interrupt.run.at_target(request.tabular))
                     raise
                 done.append(run.at_target(request.tabular))
                 progress.update(task, completed=before + total)
 
 
 def _shown(
-    progress: Progress, task: TaskID, before: int, stop: "Terminator | None"
+    progress: Progress, task: TaskID, before: int, n_past: int, stop: "Terminator | None"
 ) -> "Callable[[Log], None]":
-    """A callback that shows how far one search of several has come."""
+    """A callback that shows how far one search of several has come, beside what was known before."""
 
     def show(log: "Log") -> None:
-        spent = log.spent if log.goal.fidelities else log.n_told
+        new = replace(log, trials=log.trials[n_past:])
+        spent = new.spent if log.goal.fidelities else new.n_told
         best = log.winners[:1] if log.goal.n_objectives == 1 else []
         parts = [f"best {best[0][1][0]:.6g}" if best else "", stop.text(log) if stop else ""]
         note = ", ".join(filter(None, parts))
