@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from archbo import Arch
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
-EPOCHS, BATCH = 10, 50
+EPOCHS, BATCH = 20, 50
 TRAINING, VALIDATION, TEST = slice(0, 500), slice(500, 1000), slice(1000, None)
 
 
@@ -35,7 +35,7 @@ def train(arch: Arch, seed: int) -> nn.Module:
     torch.manual_seed(seed)
     images, classes = (part[TRAINING] for part in digits())
     model = build(arch)
-    optimizer = torch.optim.SGD(model.parameters(), lr=arch["learning_rate"], momentum=0.9)
+    optimizer = torch.optim.Adam(model.parameters(), lr=arch["learning_rate"])
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(images)).split(BATCH):
             optimizer.zero_grad()
