@@ -15,8 +15,7 @@ from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from torch import Tensor
 
 from archbo.acquisition.candidates.base import Candidates
-from archbo.acquisition.candidates.likely import LikelyCandidates
-from archbo.acquisition.candidates.likely import BOLD, CAUTIOUS
+from archbo.acquisition.candidates.likely import BOLD, CAUTIOUS, LikelyCandidates
 from archbo.acquisition.joint import Believer
 from archbo.errors import UsageError
 from archbo.goals import Goal
