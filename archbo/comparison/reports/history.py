@@ -1,0 +1,140 @@
+"""What failed and why, and where the time went."""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from archbo.comparison.reports.blocks import Link, Section, Table
+from archbo.comparison.reports.evidence import Evidence, number
+from archbo.log import Trial
+from archbo.studies import Study
+
+__all__ = ["failures", "time_spent"]
+
+LONGEST_REASON, MOST_LINKS, MOST_REASONS = 300, 5, 20
+"""The letters of a reason, the trials linked for it, and the reasons, that are shown at most; by choice, to be read."""
+
+
+def failures(evidence: Evidence) -> Section:
+    """Trials that gave no value, by reason."""
+    title, lost, n = "Failures", evidence.lost, len(evidence.ended)
+    if not lost:
+        return Section(title, f"None of {n} trials failed." if n else "No trial has ended yet.")
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in lost:
+        groups.setdefault((str(trial.state), trial.reason or "no reason given"), []).append(trial)
+    ranked = sorted(groups.items(), key=lambda item: -len(item[1]))
+    rows = [
+        [_cut(reason), state, str(len(trials)), [_link(evidence, t) for t in trials[:MOST_LINKS]]]
+        for (state, reason), trials in ranked[:MOST_REASONS]
+    ]
+    more = []
+    if len(ranked) > MOST_REASONS:
+        more.append(f"The {MOST_REASONS} most frequent of {len(ranked)} reasons are shown.")
+    table = Table("Trials that gave no value", ["reason", "state", "times", "first trials"], rows)
+    verdict = f"{len(lost)} of {n} trials gave no value ({len(lost) / n:.0%})."
+    return Section(title, verdict, more, tables=[table])
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
+
+
+def _link(evidence: Evidence, trial: Trial) -> Link:
+    """The trial's number; it leads to the trial's folder where there is one."""
+    name = str(trial.number)
+    if evidence.folder is None or evidence.near is None:
+        return Link(name, "")
+    folder = evidence.folder / f"trial-{trial.number:05d}"
+    if not folder.is_dir():
+        return Link(name, "")
+    log = folder / "log.txt"
+    path = os.path.relpath(log if log.is_file() else folder, evidence.near)
+    return Link(name, quote(Path(path).as_posix()))
+
+
+def time_spent(evidence: Evidence) -> Section:
+    """How long trials took, and what they cost."""
+    title, log, goal = "Time and cost", evidence.log, evidence.goal
+    tables = []
+    if goal.fidelities:
+        rows = [
+            [name, number(cost), str(len(trials)), number(sum(t.cost for t in trials))]
+            for name, cost in goal.fidelities.items()
+            for trials in [[t for t in evidence.ended if t.fidelity == name]]
+        ]
+        tables.append(
+            Table("Cost by fidelity", ["fidelity", "cost of one", "trials", "spent"], rows)
+        )
+    spent = f"{len(evidence.ended)} trials ended, at a cost of {number(log.spent)} in all."
+    if not isinstance(evidence.search, Study):
+        return Section(title, spent, ["The log is in memory and holds no times."], tables=tables)
+    frozen = evidence.search.optuna_study.get_trials(deepcopy=False)
+    spans = {
+        state: [
+            (t.datetime_start, t.datetime_complete)
+            for t in frozen
+            if t.state.name == state and t.datetime_start and t.datetime_complete
+        ]
+        for state in dict.fromkeys(t.state.name for t in frozen)
+    }
+    every = sorted(span for part in spans.values() for span in part)
+    if not every:
+        return Section(title, spent, tables=tables)
+    whole = max(end for _, end in every) - every[0][0]
+    busy, total = _busy(every), _total(every)
+    verdict = f"{spent} From the first trial's start to the last one's end {_span(whole)} passed"
+    verdict += f"; a trial was under way for {_span(busy)} of it."
+    rows = [
+        [
+            state.lower(),
+            str(len(part)),
+            _span(_total(part)),
+            _span(_total(part) / len(part)),
+            _span(max(end - start for start, end in part)),
+        ]
+        for state, part in spans.items()
+        if part
+    ]
+    tables.append(
+        Table("Trials by how they ended", ["state", "trials", "together", "mean", "longest"], rows)
+    )
+    more = []
+    if busy:
+        more.append(
+            f"On average {total / busy:.1f} trials were under way at a time, while there were any."
+        )
+    source = (
+        "By the clocks of the storage. A trial lasts from when it was asked for to when its values came in: the time "
+        "the search takes to propose it is part of that, and so is any wait for whoever was asked."
+    )
+    return Section(title, verdict, more, tables=tables, source=source)
+
+
+def _total(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
+    return sum((end - start for start, end in spans), timedelta())
+
+
+def _busy(spans: Sequence[tuple[datetime, datetime]]) -> timedelta:
+    """The time that spans, ordered by their start, cover together."""
+    covered, until = timedelta(), spans[0][0]
+    for start, end in spans:
+        covered += max(end - max(start, until), timedelta())
+        until = max(until, end)
+    return covered
+
+
+def _span(time: timedelta) -> str:
+    """A time for people.
+
+    Example:
+        >>> _span(timedelta(seconds=90)), _span(timedelta(days=2, hours=3))
+        ('1.5 min', '51 h')
+    """
+    seconds = time.total_seconds()
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.2g} s"
