@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from io import StringIO
 
 import matplotlib as mpl
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-__all__ = ["Link", "Picture", "Section", "Table", "on_page"]
+from archbo.comparison.plots.style import styled
+
+__all__ = ["ARCHS", "Link", "Picture", "Section", "Table", "breakable", "on_page"]
 
 INK = "#010203"
 """Stands for the colour of the page's text while a picture is drawn."""
@@ -25,6 +27,10 @@ COLOURS = {
 """The colours of pictures, which the page's style sheet sets for light and for dark."""
 
 
+ARCHS = frozenset({0})
+"""The columns of a table that begins with architectures."""
+
+
 @dataclass(frozen=True)
 class Link:
     """A text that leads to a file."""
@@ -35,27 +41,28 @@ class Link:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts, each as long as the columns; texts in ``code`` columns are architectures or names."""
+    """Rows of texts, each as long as the columns; texts in ``code`` columns are long ones of machines."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str | Sequence[Link]]]
-    code: frozenset[int] = frozenset({0})
+    code: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as SVG, and what it shows for those who do not see it."""
+    """A picture as SVG, and what it shows for those who do not see it; a wide one is not made smaller but moved."""
 
     svg: Markup
     alt: str
+    is_wide: bool = False
 
     @classmethod
-    def of(cls, figure: Figure, name: str, alt: str) -> "Picture":
+    def of(cls, figure: Figure, name: str, alt: str, *, is_wide: bool = False) -> "Picture":
         """A figure that was drawn ``on_page``; its name is unique on the page."""
         file = StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        with styled(), mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
             figure.savefig(file, format="svg", transparent=True, metadata=nothing)
         svg = file.getvalue()
         svg = re.sub(r"<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
@@ -63,7 +70,7 @@ class Picture:
         svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
         for colour, variable in COLOURS.items():
             svg = svg.replace(colour, variable)
-        return cls(Markup(svg), alt)
+        return cls(Markup(svg), alt, is_wide)
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,16 @@ class Section:
     def anchor(self) -> str:
         """The name by which the page links to the section."""
         return re.sub(r"\W+", "-", self.title.lower())
+
+
+def breakable(text: str) -> Markup:
+    """A long text without spaces, which may be broken after commas and bars.
+
+    Example:
+        >>> breakable("width=8,op=<conv>")
+        Markup('width=8,<wbr>op=&lt;conv&gt;')
+    """
+    return Markup(re.sub(r"([,|])", r"\1<wbr>", str(escape(text))))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from archbo.goals import Bound, Goal
 from archbo.log import Log, State, Trial
 from archbo.randomness import generator
 
-__all__ = ["Evidence", "joined", "number"]
+__all__ = ["Evidence", "joined", "number", "share", "with_error"]
 
 N_RANDOM = 1000
 """The number of random architectures that stand for the space; by choice, an error of 3 % in a share at most."""
@@ -123,7 +123,7 @@ class Evidence:
             mean, std = context.predictors[output].predict(X, observation_noise=False)
             values = self.goal.metric_of(output, mean).tolist()
             for text, value, error in zip(texts, values, std.tolist(), strict=True):
-                text.append(f"{number(value)} ± {number(error, 2)}")
+                text.append(with_error(value, error))
         return texts
 
     @property
@@ -141,6 +141,19 @@ class Evidence:
 def number(value: float, digits: int = 5) -> str:
     """A number for people."""
     return f"{value:.{digits}g}" if math.isfinite(value) else "none"
+
+
+def with_error(value: float, error: float) -> str:
+    r"""A number and its uncertainty, which says how many decimals there is sense in.
+
+    Example:
+        >>> with_error(83.6453, 0.961), with_error(66.5, 34.2)
+        ('83.65\xa0±\xa00.96', '66\xa0±\xa034')
+    """
+    if not 0 < error < math.inf:
+        return f"{number(value)}\xa0±\xa0{number(error, 2)}"
+    decimals = min(max(1 - math.floor(math.log10(error)), 0), 9)
+    return f"{value:.{decimals}f}\xa0±\xa0{error:.{decimals}f}"
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from itertools import combinations
 
 from archbo.comparison.plots.architecture import draw_arch
 from archbo.comparison.plots.fronts import plot_trade_off
-from archbo.comparison.reports.blocks import Picture, Section, Table
+from archbo.comparison.reports.blocks import ARCHS, Picture, Section, Table
 from archbo.comparison.reports.evidence import Evidence, joined, number
 from archbo.log import State
 from archbo.spaces import Arch, CategoricalSpace
@@ -20,12 +20,12 @@ def best(evidence: Evidence) -> Section:
     log, goal = evidence.log, evidence.goal
     several = goal.n_objectives > 1
     title = "Best architectures" if several else "Best architecture"
-    winners = log.winners
+    winners = sorted(log.winners, key=lambda winner: winner[1][0] * -float(goal.signs[0]))
     if not winners:
         return Section(title, _none_yet(evidence))
     names = [objective.metric for objective in goal.objectives]
     rows = [[str(arch), *map(number, values)] for arch, values in winners[:MOST_LISTED]]
-    table = Table("What was found", ["architecture", *names], rows)
+    table = Table("What was found", ["architecture", *names], rows, ARCHS)
     if several:
         verdict = f"{len(winners)} architectures are on the Pareto front of {joined(names)}."
     else:
@@ -41,7 +41,7 @@ def best(evidence: Evidence) -> Section:
         more.append(f"The first {len(drawn)} are drawn.")
     more.append("Only what is on a path from the input to the output is drawn.")
     pictures = [
-        Picture.of(draw_arch(arch), f"arch{n}", f"The graph of {arch}")
+        Picture.of(draw_arch(arch), f"arch{n}", f"The graph of {arch}", is_wide=True)
         for n, arch in enumerate(drawn)
     ]
     return Section(title, verdict, more, pictures, [table])
@@ -60,9 +60,9 @@ def _decisions(archs: list[Arch]) -> Table:
     """A row for each decision, a column for each architecture."""
     columns = [arch.values for arch in archs]
     rows = [[name, *(str(values[name]) for values in columns)] for name in archs[0].space.columns]
-    heads = [f"number {n + 1}" for n in range(len(archs))] if len(archs) > 1 else ["choice"]
+    heads = ["first", "second", "third"][: len(archs)] if len(archs) > 1 else ["choice"]
     return Table(
-        "Its decisions" if len(archs) == 1 else "The first ones' decisions",
+        "Its decisions" if len(archs) == 1 else "Decisions of the first ones",
         ["decision", *heads],
         rows,
     )

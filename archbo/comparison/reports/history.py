@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from archbo.comparison.reports.blocks import Link, Section, Table
+from archbo.comparison.reports.blocks import ARCHS, Link, Section, Table
 from archbo.comparison.reports.evidence import Evidence, number
 from archbo.log import Trial
 from archbo.studies import Study
@@ -33,7 +33,9 @@ def failures(evidence: Evidence) -> Section:
     more = []
     if len(ranked) > MOST_REASONS:
         more.append(f"The {MOST_REASONS} most frequent of {len(ranked)} reasons are shown.")
-    table = Table("Trials that gave no value", ["reason", "state", "times", "first trials"], rows)
+    table = Table(
+        "Trials that gave no value", ["reason", "state", "times", "first trials"], rows, ARCHS
+    )
     verdict = f"{len(lost)} of {n} trials gave no value ({len(lost) / n:.0%})."
     return Section(title, verdict, more, tables=[table])
 

@@ -27,9 +27,9 @@ PLAY = 4
 MARGIN = 0.1
 """How far the inferred reference lies below the front, as a share of its extent; the default of BoTorch."""
 SOURCE = (
-    "Of your code no table tells what random search would have found, so it is the surrogate's estimate: random search "
-    "is played on {n} random architectures, in {draws} draws from the surrogate's joint posterior at them. The dashed "
-    "line is the median, the band holds 90 % of the plays."
+    "No table says what random search would find with your code, so this is the surrogate's estimate: random search is "
+    "simulated on {n} random architectures, in {draws} draws from the surrogate's joint posterior with the noise of "
+    "evaluations. The dashed line is the median, the band holds 90% of the simulations."
 )
 
 
@@ -95,7 +95,7 @@ def _verdict(evidence: Evidence, what: str, last: float, band: Tensor) -> str:
         return (
             f"{had}; by the surrogate's estimate random search would have found nothing feasible."
         )
-    had += f"; by the surrogate's estimate random search would have {number(middle)} (90 % of the time between "
+    had += f"; by the surrogate's estimate random search would have {number(middle)} (90% of the time between "
     had += f"{number(lower)} and {number(upper)})."
     if not evidence.predicts:
         return (

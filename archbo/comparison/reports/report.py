@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from archbo.bo_loop import AskTell
-from archbo.comparison.reports.blocks import Section, on_page
+from archbo.comparison.reports.blocks import Section, breakable, on_page
 from archbo.comparison.reports.evidence import Evidence
 from archbo.comparison.reports.found import best, trade_offs
 from archbo.comparison.reports.history import failures, time_spent
@@ -99,6 +99,7 @@ def _page(evidence: Evidence, sections: list[Section], said: list[str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
     page = environment.get_template("page.html.jinja")
     title = f"{log.goal} in {log.space.name}"
     return page.render(title=title, facts=facts, sections=sections, said=said)

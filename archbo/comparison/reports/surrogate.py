@@ -8,8 +8,8 @@ from torch import Tensor
 from archbo.acquisition import Context
 from archbo.comparison.plots.importance import plot_importance
 from archbo.comparison.plots.predictions import plot_predictions
-from archbo.comparison.reports.blocks import Picture, Section, Table
-from archbo.comparison.reports.evidence import Evidence, number, share
+from archbo.comparison.reports.blocks import ARCHS, Picture, Section, Table
+from archbo.comparison.reports.evidence import Evidence, joined, number, share
 from archbo.comparison.reports.held_out import LEAST, LEVEL, N_FOLDS, ONE_BY_ONE, in_words
 from archbo.errors import NothingLeftError
 from archbo.log import Trial
@@ -52,9 +52,15 @@ def prediction(evidence: Evidence) -> Section:
             )
         alt = f"Predicted against observed {name}, with error bars of one standard deviation"
         pictures.append(Picture.of(figure, f"predicted{output}", alt))
-        tau = f"{part.tau:.2f} ± {part.tau_error:.2f}"
+        tau = f"{part.tau:.2f}\xa0±\xa0{part.tau_error:.2f}"
         rows.append(
-            [name, str(len(part.truth)), tau, f"{part.p_value:.2g}", f"{part.coverage:.0%}"]
+            [
+                name,
+                str(len(part.truth)),
+                tau,
+                "<\xa00.001" if part.p_value < 0.001 else f"{part.p_value:.3f}",
+                f"{part.coverage:.0%}",
+            ]
         )
     columns = ["metric", "architectures", "Kendall's tau", "p", f"within {LEVEL:.0%} intervals"]
     n = len(parts[0].truth)
@@ -84,54 +90,49 @@ def proposals(evidence: Evidence) -> Section:
         trials = strategy.propose(log, NEXT).trials[len(log) :]
     except NothingLeftError as error:
         return Section(title, f"Nothing: {error}.")
-    took = f"Proposing {len(trials)} took {time.perf_counter() - start:.1f} s just now. The study was not changed by it."
-    at = [] if evidence.goal.target is None else ["fidelity"]
-    rows = [[str(t.arch), *([str(t.fidelity)] if at else [])] for t in trials]
-    if not evidence.is_bayesian:
+    took = (
+        f"It took {time.perf_counter() - start:.1f} s to propose these. The search was not changed."
+    )
+    columns = ["architecture", *(["fidelity"] if evidence.goal.fidelities else [])]
+    rows = [[str(t.arch), *([str(t.fidelity)] if t.fidelity is not None else [])] for t in trials]
+    if not evidence.is_bayesian or not evidence.told:
+        table = Table("The next proposals", columns, rows, ARCHS)
         name = type(strategy).__name__
-        verdict = f"{name} has no surrogate, so there are no means, uncertainties or acquisition values to show."
-        return Section(
-            title,
-            verdict,
-            [took],
-            tables=[Table("The next proposals", ["architecture", *at], rows)],
-        )
-    if not evidence.told:
-        verdict = "The search is at its beginning: no surrogate has been fitted yet."
-        return Section(
-            title,
-            verdict,
-            [took],
-            tables=[Table("The next proposals", ["architecture", *at], rows)],
-        )
-    context = evidence.fit()
-    more = [took]
+        without = f"{name} has no surrogate, so there are no means, uncertainties or acquisition values to show."
+        begins = "The search is at its beginning: no surrogate has been fitted yet."
+        return Section(title, begins if evidence.is_bayesian else without, [took], tables=[table])
+    context, more = evidence.fit(), []
     n_initial = evidence.bayesian.n_initial
-    if len(log.trials) < n_initial:
-        more.insert(
-            0,
-            f"The first {n_initial} architectures belong to the beginning: they are not the surrogate's choice.",
+    if len(log) < n_initial:
+        more.append(
+            f"The first {n_initial} architectures are the beginning, which the surrogate does not choose."
         )
-    columns, cells = _reasons(evidence, context, trials)
-    rows = [[*row, *cell] for row, cell in zip(rows, cells, strict=True)]
+    heads, cells = _reasons(evidence, context, trials)
     values = evidence.bayesian.acquisition.values(context, _with_rivals(evidence, trials))
     if values is not None:
-        columns.append("acquisition value")
-        rows = [[*row, number(value, 4)] for row, value in zip(rows, values.tolist(), strict=False)]
-        rivals = values[len(trials) :]
-        more.append(
-            f"The highest acquisition value among {len(rivals)} random architectures is {number(float(rivals.max()), 4)}; "
-            "it is the function that the search maximises, on its own scale, which is logarithmic where its name "
-            "begins with log. Each value is that of one proposal by itself; in a batch the later ones also keep away "
-            "from the earlier ones."
-        )
-    source = "Mean ± standard deviation of the expected value, in the metric's own unit, without the noise of an evaluation."
-    return Section(
-        title,
-        _verdict(evidence, context, trials),
-        more,
-        tables=[Table("The next proposals", ["architecture", *at, *columns], rows)],
-        source=source,
+        heads.append("acquisition value")
+        scored = zip(cells, values.tolist(), strict=False)
+        cells = [[*cell, number(value, 4)] for cell, value in scored]
+        more.append(_against(values[len(trials) :]))
+    rows = [[*row, *cell] for row, cell in zip(rows, cells, strict=True)]
+    table = Table("The next proposals", [*columns, *heads], rows, ARCHS)
+    source = (
+        "Predicted are mean ± standard deviation of the expected value, in the metric's own unit and without the noise "
+        "of an evaluation."
+    )
+    return Section(title, _verdict(evidence, context, trials), [*more, took], (), [table], source)
+
+
+def _against(rivals: Tensor) -> str:
+    """How the acquisition values of others compare."""
+    highest = ""
+    if len(rivals):
+        top = number(float(rivals.max()), 4)
+        highest = f"; among {len(rivals)} random architectures the highest is {top}"
+    return (
+        f"The acquisition value is what the search maximises{highest}. It is on the function's own scale: logarithmic "
+        "for log_ei, the default, and its relatives. Each proposal is scored by itself; in a batch the later ones keep "
+        "away from the earlier ones."
     )
 
 
@@ -200,15 +201,14 @@ def _fences(values: list[float]) -> tuple[float, float] | None:
 def _verdict(evidence: Evidence, context: Context, trials: tuple[Trial, ...]) -> str:
     """Why the first is proposed: for what is expected of it, or for what is not known of it."""
     X = torch.cat([_rows(trials[:1]), evidence.X_random])
-    sentences = []
+    parts = []
     for output, objective in enumerate(evidence.goal.objectives):
         mean, std = context.predictors[output].predict(X, observation_noise=False)
         better, surer = float(share(mean[:1], mean[1:])), float(share(std[:1], std[1:]))
-        sentences.append(
-            f"predicted to have a better {objective.metric} than {better:.0%} of random architectures, and the prediction "
-            f"is more uncertain than for {surer:.0%} of them"
+        parts.append(
+            f"better {objective.metric} than {better:.0%} of them (with more uncertainty than {surer:.0%})"
         )
-    return f"The first proposal is {'; and '.join(sentences)}."
+    return f"Against random architectures, the first proposal is predicted to have {joined(parts)}."
 
 
 def importance(evidence: Evidence) -> Section:
