@@ -112,8 +112,8 @@ def in_words(part: HeldOut, metric: str) -> str:
     tau = f"tau {part.tau:.2f} ± {part.tau_error:.2f}"
     if not part.predicts:
         return (
-            f"The surrogate does not predict {metric} ({tau}): on this evidence the search is no better than random "
-            f"so far. More trials, another predictor or another encoding may change that."
+            f"The surrogate does not predict {metric} ({tau}): on this evidence a search for it is no better than "
+            "random so far. More trials, another predictor or another encoding may change that."
         )
     how = "weakly" if part.tau < WEAK else "well" if part.tau >= GOOD else "fairly well"
     return f"The surrogate predicts {metric} {how} ({tau}); its error bars {_bars(part)}."

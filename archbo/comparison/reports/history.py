@@ -17,6 +17,10 @@ LONGEST_REASON, MOST_LINKS, MOST_REASONS = 300, 5, 20
 """The letters of a reason, the trials linked for it, and the reasons, that are shown at most; by choice, to be read."""
 
 
+ENDS = {"COMPLETE": "told", "PRUNED": "pruned", "FAIL": "gave no value"}
+"""What Optuna's states of ended trials are called here."""
+
+
 def failures(evidence: Evidence) -> Section:
     """Trials that gave no value, by reason."""
     title, lost, n = "Failures", evidence.lost, len(evidence.ended)
@@ -91,7 +95,7 @@ def time_spent(evidence: Evidence) -> Section:
     verdict += f"; a trial was under way for {_span(busy)} of it."
     rows = [
         [
-            state.lower(),
+            ENDS[state],
             str(len(part)),
             _span(_total(part)),
             _span(_total(part) / len(part)),

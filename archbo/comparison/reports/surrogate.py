@@ -32,7 +32,7 @@ def prediction(evidence: Evidence) -> Section:
     title, goal, parts = "Predicted against observed", evidence.goal, evidence.held_out
     if not parts:
         n = len(evidence.log.means(evidence.at)[0])
-        verdict = f"{n} architectures told are too few to judge the surrogate by; it takes {LEAST}."
+        verdict = f"To judge the surrogate takes {LEAST} architectures told; there are {n} so far."
         return Section(title, verdict)
     shown = evidence.distinct_outcomes
     words = [in_words(parts[output], goal.outcomes[output].metric) for output in shown]
