@@ -10,6 +10,7 @@ from archbo.cli.benchmarks import benchmarks
 from archbo.cli.compare import compare
 from archbo.cli.options import CatalogCommand
 from archbo.cli.own_code import TerminatedError, worker
+from archbo.cli.predict import predict
 from archbo.cli.proxies import proxies, remedy
 from archbo.cli.report import report
 from archbo.cli.robot import robot
@@ -31,6 +32,7 @@ for command in (
     search,
     robot,
     compare,
+    predict,
     worker,
     ask,
     tell,

@@ -18,6 +18,7 @@ from archbo.comparison.plots.predictions import plot_predictions
 from archbo.comparison.plots.progress import plot_best_so_far, plot_progress
 from archbo.comparison.plots.proxies import plot_correlations
 from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
+from archbo.comparison.ranking import HeldOut, Ranking, cross_validate, rank_archs
 from archbo.comparison.reports.report import write_report
 from archbo.comparison.runs import (
     Query,
@@ -35,9 +36,11 @@ from archbo.comparison.sparkline import sparkline
 
 __all__ = [
     "Evaluation",
+    "HeldOut",
     "MeasureSummary",
     "ProxySummary",
     "Query",
+    "Ranking",
     "Run",
     "SearchInterrupted",
     "calibration",
@@ -47,6 +50,7 @@ __all__ = [
     "check_train_sizes",
     "costs_of",
     "coverage",
+    "cross_validate",
     "draw_arch",
     "evaluate",
     "gaussian_nll",
@@ -64,6 +68,7 @@ __all__ = [
     "plot_search",
     "plot_trade_off",
     "precision_at",
+    "rank_archs",
     "run_search",
     "save_figure",
     "sparkline",

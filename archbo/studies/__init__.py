@@ -1,7 +1,16 @@
 """Studies: searches that are kept in a database, and archbo as a sampler of Optuna's."""
 
 from archbo.studies.sampler import ArchSampler, arch_of
-from archbo.studies.study import Header, Study, read_header
+from archbo.studies.study import NAME, Header, Study, read_header, study_names
 from archbo.studies.worker import work
 
-__all__ = ["ArchSampler", "Header", "Study", "arch_of", "read_header", "work"]
+__all__ = [
+    "NAME",
+    "ArchSampler",
+    "Header",
+    "Study",
+    "arch_of",
+    "read_header",
+    "study_names",
+    "work",
+]

@@ -13,7 +13,7 @@ from archbo.catalog.spaces import SPACES
 from archbo.comparison import draw_arch, write_report
 from archbo.comparison.reports.blocks import Picture, on_page
 from archbo.comparison.reports.evidence import Evidence
-from archbo.comparison.reports.held_out import HeldOut, held_out, in_words
+from archbo.comparison.reports.held_out import Predicted, held_out, in_words
 from archbo.comparison.reports.progress import progress
 from archbo.comparison.reports.surrogate import importance
 from archbo.errors import UsageError
@@ -254,11 +254,11 @@ def test_the_verdict_on_error_bars():
     truth = np.arange(40.0)
 
     def words(cdf):
-        return in_words(HeldOut(truth, np.ones(40), truth, np.full(40, cdf)), "acc")
+        return in_words(Predicted(truth, np.ones(40), truth, np.full(40, cdf)), "acc")
 
     assert "too narrow, 0 of 40" in words(0.999)
     assert "too wide, 40 of 40" in words(0.5)
-    spread = HeldOut(truth, np.ones(40), truth, np.linspace(0.01, 0.99, 40))
+    spread = Predicted(truth, np.ones(40), truth, np.linspace(0.01, 0.99, 40))
     assert "about right" in in_words(spread, "acc")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -147,7 +148,7 @@ def plot_trade_off(log: Log, x: int, y: int, fidelity: str | None = None) -> Fig
     axes: Axes = figure.add_subplot()
     if not bool(kept.all()):
         axes.plot(xs[~kept], ys[~kept], "x", color=GREY, markersize=5, label="breaks a bound")
-    style = {"color": "C0", "markersize": 5, "markerfacecolor": "none"}
+    style: dict[str, Any] = {"color": "C0", "markersize": 5, "markerfacecolor": "none"}
     axes.plot(xs[kept], ys[kept], "o", **style, label="keeps all bounds" if goal.bounds else "told")
     if x < goal.n_objectives and len(front) > 1:
         plane = torch.stack([xs[front], ys[front]], dim=-1)

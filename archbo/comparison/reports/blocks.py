@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
@@ -113,5 +114,6 @@ def breakable(text: str) -> Markup:
 def on_page() -> Iterator[None]:
     """Figures made within have lines and letters in the colour of the page's text; no text is read as mathematics."""
     parts = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-    with mpl.rc_context({**dict.fromkeys(parts, INK), "text.parse_math": False}):
+    settings: dict[Any, Any] = {**dict.fromkeys(parts, INK), "text.parse_math": False}
+    with mpl.rc_context(settings):
         yield

@@ -12,7 +12,7 @@ from torch import Tensor
 from archbo.acquisition import Context
 from archbo.bo_loop import AskTell, Bayesian
 from archbo.bo_loop.strategies.fidelities import bayesian
-from archbo.comparison.reports.held_out import HeldOut, held_out
+from archbo.comparison.reports.held_out import Predicted, held_out
 from archbo.goals import Bound, Goal
 from archbo.log import Log, State, Trial
 from archbo.randomness import generator
@@ -105,7 +105,7 @@ class Evidence:
         return strategy.candidates.random(N_RANDOM, avoid=nothing, generator=source)
 
     @cached_property
-    def held_out(self) -> tuple[HeldOut, ...]:
+    def held_out(self) -> tuple[Predicted, ...]:
         """For each outcome predictions of values that surrogates were not fitted to; none where there are too few."""
         return held_out(self.bayesian, self.log, self.at)
 

@@ -9,11 +9,12 @@ from scipy import stats
 
 from archbo.bo_loop import Bayesian
 from archbo.comparison.metrics import coverage, kendall_tau
+from archbo.comparison.ranking import FAIR, GOOD, LEVEL
 from archbo.log import Log
 from archbo.predictors.calibration import folds
 from archbo.randomness import spawn
 
-__all__ = ["LEAST", "HeldOut", "held_out", "in_words"]
+__all__ = ["LEAST", "LUCK", "Predicted", "held_out", "in_words"]
 
 LEAST = 5
 """The fewest architectures from which a verdict follows: with four, no order at all is significant at 5 %."""
@@ -21,14 +22,10 @@ ONE_BY_ONE, N_FOLDS = 20, 10
 """Up to so many architectures each is left out by itself, beyond that a tenth at a time; by choice, for time."""
 LUCK = 0.05
 """The probability below which a result does not count as luck; by convention."""
-WEAK, GOOD = 0.3, 0.6
-"""Kendall's tau below which predictions are weak, and from which they are good: 65 % and 80 % of pairs in order."""
-LEVEL = 0.9
-"""The nominal coverage of intervals."""
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
+class Predicted:
     """Predictions of one outcome, as gains, where the surrogate had not seen the architecture.
 
     Attributes:
@@ -77,8 +74,8 @@ class HeldOut:
         return coverage(self.cdf, level=LEVEL)
 
 
-def held_out(bayesian: Bayesian, log: Log, fidelity: str | None) -> tuple[HeldOut, ...]:
-    """Cross-validate the surrogates of a strategy: one ``HeldOut`` for each outcome, none for fewer than 5 architectures.
+def held_out(bayesian: Bayesian, log: Log, fidelity: str | None) -> tuple[Predicted, ...]:
+    """Cross-validate the surrogates of a strategy: one ``Predicted`` for each outcome, none for fewer than 5 architectures.
 
     Surrogates are fitted again without a tenth of the architectures at a time, or up to 20 without one at a time. What
     is left out is left out at every fidelity.
@@ -101,10 +98,10 @@ def held_out(bayesian: Bayesian, log: Log, fidelity: str | None) -> tuple[HeldOu
         for output, predictor in enumerate(predictors):
             mean[output, out], std[output, out] = map(np.asarray, predictor.predict(X[rows]))
             cdf[output, out] = predictor.cdf(X[rows], gains[rows, output])
-    return tuple(map(HeldOut, mean, std, gains.T.numpy(), cdf))
+    return tuple(map(Predicted, mean, std, gains.T.numpy(), cdf))
 
 
-def in_words(part: HeldOut, metric: str) -> str:
+def in_words(part: Predicted, metric: str) -> str:
     """The verdict: is the metric predicted, and how wide are the intervals?"""
     n = len(part.truth)
     if part.is_constant:
@@ -115,11 +112,11 @@ def in_words(part: HeldOut, metric: str) -> str:
             f"The surrogate does not predict {metric} ({tau}): on this evidence a search for it is no better than "
             "random so far. More trials, another predictor or another encoding may change that."
         )
-    how = "weakly" if part.tau < WEAK else "well" if part.tau >= GOOD else "fairly well"
+    how = "weakly" if part.tau < FAIR else "well" if part.tau >= GOOD else "fairly well"
     return f"The surrogate predicts {metric} {how} ({tau}); its error bars {_bars(part)}."
 
 
-def _bars(part: HeldOut) -> str:
+def _bars(part: Predicted) -> str:
     n = len(part.truth)
     within = round(part.coverage * n)
     what = f"{within} of {n} values are within their {LEVEL:.0%} intervals"

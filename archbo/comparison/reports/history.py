@@ -30,7 +30,7 @@ def failures(evidence: Evidence) -> Section:
     for trial in lost:
         groups.setdefault((str(trial.state), trial.reason or "no reason given"), []).append(trial)
     ranked = sorted(groups.items(), key=lambda item: -len(item[1]))
-    rows = [
+    rows: list[list[str | Sequence[Link]]] = [
         [_cut(reason), state, str(len(trials)), [_link(evidence, t) for t in trials[:MOST_LINKS]]]
         for (state, reason), trials in ranked[:MOST_REASONS]
     ]

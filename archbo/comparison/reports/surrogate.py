@@ -8,9 +8,10 @@ from torch import Tensor
 from archbo.acquisition import Context
 from archbo.comparison.plots.importance import plot_importance
 from archbo.comparison.plots.predictions import plot_predictions
+from archbo.comparison.ranking import FAIR, GOOD, LEVEL
 from archbo.comparison.reports.blocks import ARCHS, Picture, Section, Table
 from archbo.comparison.reports.evidence import Evidence, joined, number, share
-from archbo.comparison.reports.held_out import LEAST, LEVEL, N_FOLDS, ONE_BY_ONE, in_words
+from archbo.comparison.reports.held_out import LEAST, LUCK, N_FOLDS, ONE_BY_ONE, in_words
 from archbo.errors import NothingLeftError
 from archbo.log import Trial
 from archbo.randomness import generator
@@ -69,8 +70,8 @@ def prediction(evidence: Evidence) -> Section:
     source = (
         f"By {how} over the architectures told{where}. Tau is 1 where each pair is predicted in the right order and 0 "
         "where that is luck; ± is its standard deviation by luck alone (Kendall 1938), p the probability of as high a "
-        "tau by luck. A surrogate predicts if p is below 0.05: weakly if tau is below 0.3, well from 0.6. A search "
-        "picks architectures that are alike, so tau over random ones would be higher."
+        f"tau by luck. A surrogate predicts if p is below {LUCK}: weakly if tau is below {FAIR}, well from {GOOD}. A "
+        "search picks architectures that are alike, so tau over random ones would be higher."
     )
     return Section(
         title,
