@@ -32,6 +32,7 @@ __all__ = [
     "PAST",
     "PLAN",
     "PROPOSER",
+    "SECONDS",
     "TOLD",
     "arch_from",
     "constraints_of",
@@ -50,6 +51,8 @@ __all__ = [
 
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
+SECONDS = "seconds"
+"""The key under which a plan says how long it took to propose it."""
 TOLD = "archbo:told"
 """The attribute that holds a trial's metrics by name, and what it cost."""
 ENDED = "archbo:ended"

@@ -182,8 +182,8 @@ def test_fidelities(report, n):
 @pytest.mark.parametrize("strategy", [RandomSearch, LocalSearch])
 def test_strategies_without_surrogates_say_so(report, strategy):
     verdicts, _, text = report(searched(8, strategy=strategy))
-    assert "has no surrogate" in verdicts["What comes next, and why"]
-    assert "one was fitted for this report (GP)" in text
+    assert "has no acquisition function" in verdicts["What comes next, and why"]
+    assert "a surrogate was fitted for this report (GP)" in text
 
 
 def test_a_space_that_was_searched_to_its_end(report):
@@ -210,7 +210,7 @@ def test_a_study_has_times_and_folders(report, tmp_path):
     (tmp_path / "run.trials" / "trial-00002").mkdir(parents=True)
     verdicts, page, _ = report(study, folder=tmp_path / "run.trials")
     assert "run.trials/trial-00002" in page.addresses
-    assert "a trial was under way" in verdicts["Time and cost"]
+    assert "went into proposing them" in verdicts["Time and cost"]
     assert "Trials by how they ended" in page.texts["caption"]
 
 

@@ -68,7 +68,9 @@ class Evidence:
         if self.is_bayesian:
             return f"The surrogate is the search's own ({names})."
         name = type(self.search.strategy).__name__
-        return f"The strategy, {name}, has no surrogate; one was fitted for this report ({names})."
+        return (
+            f"{name} is no Bayesian optimization; a surrogate was fitted for this report ({names})."
+        )
 
     @cached_property
     def at(self) -> str | None:

@@ -10,6 +10,7 @@ from archbo.comparison.reports.blocks import ARCHS, Link, Section, Table
 from archbo.comparison.reports.evidence import Evidence, number
 from archbo.log import Trial
 from archbo.studies import Study
+from archbo.studies.storage import PLAN, SECONDS
 
 __all__ = ["failures", "time_spent"]
 
@@ -77,44 +78,46 @@ def time_spent(evidence: Evidence) -> Section:
     spent = f"{len(evidence.ended)} trials ended, at a cost of {number(log.spent)} in all."
     if not isinstance(evidence.search, Study):
         return Section(title, spent, ["The log is in memory and holds no times."], tables=tables)
-    frozen = evidence.search.optuna_study.get_trials(deepcopy=False)
-    spans = {
-        state: [
-            (t.datetime_start, t.datetime_complete)
-            for t in frozen
-            if t.state.name == state and t.datetime_start and t.datetime_complete
-        ]
-        for state in dict.fromkeys(t.state.name for t in frozen)
-    }
+    spans: dict[str, list[tuple[datetime, datetime]]] = {}
+    proposing: dict[str, timedelta] = {}
+    for trial in evidence.search.optuna_study.get_trials(deepcopy=False):
+        name = trial.state.name
+        if trial.datetime_start is not None and trial.datetime_complete is not None:
+            spans.setdefault(name, []).append((trial.datetime_start, trial.datetime_complete))
+            took = timedelta(seconds=trial.system_attrs.get(PLAN, {}).get(SECONDS, 0.0))
+            proposing[name] = proposing.get(name, timedelta()) + took
     every = sorted(span for part in spans.values() for span in part)
     if not every:
         return Section(title, spent, tables=tables)
     whole = max(end for _, end in every) - every[0][0]
     busy, total = _busy(every), _total(every)
-    verdict = f"{spent} From the first trial's start to the last one's end {_span(whole)} passed"
-    verdict += f"; a trial was under way for {_span(busy)} of it."
+    searching = sum(proposing.values(), timedelta())
+    verdict = (
+        f"{spent} From the first trial's start to the last one's end {_span(whole)} passed; a trial was under way for "
+        f"{_span(busy)} of it. Trials took {_span(total)} in all, of which {_span(searching)} went into proposing them."
+    )
     rows = [
         [
             ENDS[state],
             str(len(part)),
             _span(_total(part)),
+            _span(proposing[state]),
             _span(_total(part) / len(part)),
             _span(max(end - start for start, end in part)),
         ]
         for state, part in spans.items()
-        if part
     ]
-    tables.append(
-        Table("Trials by how they ended", ["state", "trials", "together", "mean", "longest"], rows)
-    )
+    columns = ["state", "trials", "together", "of it proposing", "mean", "longest"]
+    tables.append(Table("Trials by how they ended", columns, rows))
     more = []
     if busy:
         more.append(
             f"On average {total / busy:.1f} trials were under way at a time, while there were any."
         )
     source = (
-        "By the clocks of the storage. A trial lasts from when it was asked for to when its values came in: the time "
-        "the search takes to propose it is part of that, and so is any wait for whoever was asked."
+        "By the clocks of the storage. A trial lasts from when it was begun to when its values came in: the time to "
+        "propose it is part of that, and so is any wait for whoever was asked. What was told without having been asked "
+        "for took no time."
     )
     return Section(title, verdict, more, tables=tables, source=source)
 

@@ -99,7 +99,7 @@ def proposals(evidence: Evidence) -> Section:
     if not evidence.is_bayesian or not evidence.told:
         table = Table("The next proposals", columns, rows, ARCHS)
         name = type(strategy).__name__
-        without = f"{name} has no surrogate, so there are no means, uncertainties or acquisition values to show."
+        without = f"{name} has no acquisition function, so there are no means, uncertainties or acquisition values to show."
         begins = "The search is at its beginning: no surrogate has been fitted yet."
         return Section(title, begins if evidence.is_bayesian else without, [took], tables=[table])
     context, more = evidence.fit(), []
