@@ -138,6 +138,11 @@ class Maximize(Rule):
         choices = shuffled_choices(context, candidates, generator)
         return self._shortlist(context, choices, n, candidates)
 
+    def values(self, context: Context, X: Tensor) -> Tensor:
+        """The function at each of the rows ``X`` (``n x d``) by itself, ``n``, per unit of cost."""
+        function = self.factory(context.with_choices(X))
+        return self._values(function, X, context.goal.is_single)
+
     def _best(self, context: Context, choices: Tensor, candidates: Candidates, n: int) -> Tensor:
         """The best ``n`` rows, found from ``choices``."""
         single = context.goal.is_single

@@ -29,6 +29,10 @@ class Rule(ABC):
         if not goal.is_single:
             raise unsuited(type(self).__name__, goal)
 
+    def values(self, context: Context, X: Tensor) -> Tensor | None:
+        """What the rule makes of each of the rows ``X`` (``n x d``) by itself, ``n``; None where it draws and does not score."""
+        return None
+
     @final
     def select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archbo.log import Log, Trial
     from archbo.studies import Study
 
-__all__ = ["Evaluations", "Function", "OwnCode", "TerminatedError", "worker"]
+__all__ = ["Evaluations", "Function", "OwnCode", "TerminatedError", "folder_of", "worker"]
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def evaluate_until(
         raise UsageError(f"--queries must be at least 1; got {n_trials}")
     evaluations.check()
     stop = stopping.terminator(study.strategy)
-    folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
+    folder = evaluations.folder if evaluations.folder is not None else folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
     if evaluations.pruner is not None:
         with about("--pruner"):
@@ -233,7 +233,7 @@ class _Children:
             child.close()
 
 
-def _folder_of(url: str) -> Path:
+def folder_of(url: str) -> Path:
     """Where a study's trials have their folders: beside its file, or here under the database's name."""
     if "://" not in url:
         return Path(url).with_suffix(".trials")

@@ -237,6 +237,18 @@ class Goal:
         """The objectives of gains (``... x (m + c)``) in their own units, ``... x m``."""
         return self.objectives_of(gains) * self.signs.to(gains)
 
+    def metric_of(self, outcome: int, gains: Tensor) -> Tensor:
+        """The gains of one outcome (any shape), an objective or a bound, in its metric's own unit.
+
+        Example:
+            >>> Goal.parse("accuracy", subject_to=["energy<=5"]).metric_of(1, torch.tensor([1.0])).tolist()
+            [4.0]
+        """
+        part = self.outcomes[outcome]
+        if isinstance(part, Objective):
+            return -gains if part.minimize else gains
+        return part.limit + (gains if part.at_least else -gains)
+
     @cached_property
     def reference_gains(self) -> Tensor | None:
         """The reference as gains, ``m``; None where none is given."""

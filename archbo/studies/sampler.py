@@ -21,6 +21,7 @@ from archbo.studies.storage import (
     ENDED,
     PLAN,
     PROPOSER,
+    SECONDS,
     arch_from,
     died,
     directions_of,
@@ -142,8 +143,10 @@ class ArchSampler(BaseSampler):
         if PROPOSER not in trial.system_attrs:
             study._storage.set_trial_system_attr(trial._trial_id, PROPOSER, this_process())
         log = self.log_before(study, trial.number)
+        start = time.monotonic()
         proposal = self._with_fixed(trial, self.strategy.propose(log, 1).trials[-1])
-        study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan_of(proposal))
+        plan = {**plan_of(proposal), SECONDS: round(time.monotonic() - start, 3)}
+        study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan)
         return proposal
 
     def _with_fixed(self, trial: FrozenTrial, proposal: Trial) -> Trial:

@@ -33,6 +33,7 @@ __all__ = [
     "PAST",
     "PLAN",
     "PROPOSER",
+    "SECONDS",
     "TOLD",
     "arch_from",
     "constraints_of",
@@ -53,6 +54,8 @@ ATTEMPT = "archbo:attempt"
 """The attribute that counts how often a trial was begun again because its worker had died."""
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
+SECONDS = "seconds"
+"""The key under which a plan says how long it took to propose it."""
 TOLD = "archbo:told"
 """The attribute that holds a trial's metrics by name, and what it cost."""
 ENDED = "archbo:ended"

@@ -51,6 +51,23 @@ def study(folder):
     return log
 
 
+def test_a_report_is_written_beside_the_study(archbo, study, folder):
+    new = ("--space", "toy.toml", "--study", "run.db", "--objective", "acc,-latency")
+    random = ("--strategy", "random", "--timeout", 5, "--queries", 6, "--workers", 2)
+    assert archbo("search", "./train.py:metrics", *new, *random)[0] == 0
+    before = study()
+    code, printed, complaint = archbo("report", "run.db")
+    assert code == 0, complaint
+    assert "page: run.html" in printed
+    assert "Failures: " in printed
+    assert (folder / "run.html").read_text().startswith("<!DOCTYPE html>")
+    assert archbo("report", "run.db", "--html", "elsewhere.html")[0] == 0
+    assert (folder / "elsewhere.html").is_file()
+    assert study() == before
+    code, _, complaint = archbo("report", "none.db")
+    assert (code, complaint.count("\n")) == (2, 1)
+
+
 NEW = ("--space", "toy.toml", "--study", "run.db", "--strategy", "random")
 
 

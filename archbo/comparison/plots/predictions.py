@@ -16,7 +16,14 @@ Values: TypeAlias = Sequence[float] | NDArray[np.float64]
 
 
 @styled()
-def plot_predictions(mean: Values, std: Values, truth: Values, *, unit: str) -> Figure:
+def plot_predictions(
+    mean: Values,
+    std: Values,
+    truth: Values,
+    *,
+    unit: str,
+    limits: tuple[float, float] | None = None,
+) -> Figure:
     """Predicted against true values, with error bars of one standard deviation.
 
     Args:
@@ -24,6 +31,7 @@ def plot_predictions(mean: Values, std: Values, truth: Values, *, unit: str) -> 
         std: ``n`` predicted standard deviations.
         truth: ``n`` true values.
         unit: What they are measured in.
+        limits: The range of both axes; that of all values unless given.
 
     Example:
         >>> figure = plot_predictions([1.0, 2.0], [0.1, 0.2], [1.1, 1.8], unit="accuracy (%)")
@@ -31,9 +39,12 @@ def plot_predictions(mean: Values, std: Values, truth: Values, *, unit: str) -> 
         'predicted accuracy (%)'
     """
     figure = Figure(figsize=(4.6, 4.2))
-    low, high = min(*truth, *mean), max(*truth, *mean)
+    low, high = limits if limits is not None else (min(*truth, *mean), max(*truth, *mean))
     style = {"markersize": 3, "linewidth": 0.6, "alpha": 0.6}
-    draw_predictions(figure.add_subplot(), mean, std, truth, unit, (low, high), style)
+    axes = figure.add_subplot()
+    draw_predictions(axes, mean, std, truth, unit, (low, high), style)
+    if limits is not None:
+        axes.set(xlim=limits, ylim=limits)
     return figure
 
 
