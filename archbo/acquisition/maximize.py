@@ -105,7 +105,7 @@ class Maximize(Rule):
             if function in functions and not serves(goal):
                 raise unsuited(function.__name__, goal)
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         candidates = candidates.given(*context.merit)
@@ -134,7 +134,7 @@ class Maximize(Rule):
         Raises:
             NothingLeftError: No candidate is left.
         """
-        candidates = candidates.given(*context.merit)
+        candidates = context.likely(candidates).given(*context.merit)
         choices = shuffled_choices(context, candidates, generator)
         return self._shortlist(context, choices, n, candidates)
 

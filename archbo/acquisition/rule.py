@@ -1,6 +1,7 @@
 """Rules: which ``q`` candidates are evaluated next."""
 
 from abc import ABC, abstractmethod
+from typing import final
 
 import torch
 from torch import Generator, Tensor
@@ -32,7 +33,7 @@ class Rule(ABC):
         """What the rule makes of each of the rows ``X`` (``n x d``) by itself, ``n``; None where it draws and does not score."""
         return None
 
-    @abstractmethod
+    @final
     def select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
@@ -48,6 +49,13 @@ class Rule(ABC):
             NothingLeftError: No candidate is left.
             UsageError: The rule does not serve the goal, or the predictors' posteriors.
         """
+        return self._select(context, context.likely(candidates), q, generator=generator)
+
+    @abstractmethod
+    def _select(
+        self, context: Context, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """As ``select``, among candidates that are likely to give a value."""
 
 
 def shuffled_choices(context: Context, candidates: Candidates, generator: Generator) -> Tensor:

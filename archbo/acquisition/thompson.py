@@ -33,7 +33,7 @@ class ThompsonSampling(Rule):
 
     size: int = 2000
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
@@ -63,7 +63,7 @@ class IndependentThompsonSampling(Rule):
     serves all candidates. Pending rows are not taken again, and change nothing else.
     """
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
@@ -83,7 +83,7 @@ class TopSampling(Rule):
 
     top: int = 100
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)

@@ -1,6 +1,7 @@
 """Candidates: where the rows come from that an acquisition function chooses among."""
 
 from archbo.acquisition.candidates.base import Candidates, FixedCandidates, exhaustive
+from archbo.acquisition.candidates.likely import LikelyCandidates
 from archbo.acquisition.candidates.moving import (
     CrossoverCandidates,
     HillClimbingCandidates,
@@ -18,6 +19,7 @@ __all__ = [
     "CrossoverCandidates",
     "FixedCandidates",
     "HillClimbingCandidates",
+    "LikelyCandidates",
     "LocalCandidates",
     "MovingCandidates",
     "MutationCandidates",

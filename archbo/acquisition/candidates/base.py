@@ -109,7 +109,46 @@ class Candidates(ABC):
     def _checked(self, X: Tensor) -> Tensor:
         if len(X) == 0:
             raise NothingLeftError(f"every architecture of {self.space.name} has been asked for")
+        return self.preferred(X)
+
+    def preferred(self, X: Tensor) -> Tensor:
+        """Of the rows ``X`` (``n x d``) that are left, at least one, those to choose from: all unless overridden."""
         return X
+
+
+class DerivedCandidates(Candidates):
+    """Other candidates, as they are unless overridden."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        super().__init__(candidates.space)
+        self.candidates = candidates
+
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        return self.candidates._propose(X, Y, generator)
+
+    def _random(self, n: int, generator: Generator) -> Tensor:
+        return self.candidates._random(n, generator)
+
+    @property
+    def pool(self) -> Tensor | None:
+        """The candidates' own list."""
+        return self.candidates.pool
+
+    def contains(self, X: Tensor) -> Tensor:
+        """Which rows of ``X`` (``n x d``) the candidates could propose."""
+        return self.candidates.contains(X)
+
+    def restrict(self, X: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.restrict(X)
+
+    def neighbours(self, row: Tensor) -> Tensor:
+        """The candidates' own."""
+        return self.candidates.neighbours(row)
+
+    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.without(X, avoid)
 
 
 class FixedCandidates(Candidates):
