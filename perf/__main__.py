@@ -25,6 +25,7 @@ from perf import (
     ranking,
     robot,
     search,
+    stopping,
     surrogates,
 )
 from perf.section import PAGE, conditions, replace
@@ -48,6 +49,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "ranking": ranking.MEASUREMENT,
     "robot": robot.MEASUREMENT,
     "search": search.MEASUREMENT,
+    "stopping": stopping.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
 }
 

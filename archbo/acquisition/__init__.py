@@ -29,6 +29,7 @@ from archbo.acquisition.information import gibbon, jes, mes
 from archbo.acquisition.knowledge_gradient import kg
 from archbo.acquisition.maximize import Maximize
 from archbo.acquisition.maximizers import Climb, Maximizer, WholePool
+from archbo.acquisition.regret import regret_draws
 from archbo.acquisition.rule import Rule
 from archbo.acquisition.thompson import (
     IndependentThompsonSampling,
@@ -73,5 +74,6 @@ __all__ = [
     "qlog_nehvi",
     "qlog_nei",
     "qlog_nparego",
+    "regret_draws",
     "ucb",
 ]

@@ -23,6 +23,7 @@ def run(
     q: int = 1,
     since: int | None = None,
     catch: tuple[type[Exception], ...] = (),
+    stop: Callable[[Log], bool] | None = None,
     callback: Callable[[Log], None] | None = None,
 ) -> Log:
     """Evaluate architectures until a number of them, or a budget, is used up.
@@ -43,10 +44,11 @@ def run(
         since: The number of first trials in the log that do not count, where a search goes on whose later ones do; all
             that are there unless given.
         catch: Errors of ``evaluate`` that are recorded as failures of the architecture, and do not end the search.
+        stop: Whether a log is one to stop at, such as a ``Terminator``; asked before each ``q`` evaluations.
         callback: Called with the log after each evaluation.
 
     Returns:
-        The log. It ends early where no architecture is left.
+        The log. It ends early where no architecture is left, or ``stop`` says so.
 
     Raises:
         UsageError: Not one of ``n_queries`` and ``budget`` is given, or it or ``q`` is not positive; or the budget
@@ -67,7 +69,7 @@ def run(
         raise UsageError(f"a search needs at least one query; got {n_queries}")
     check_q(q)
     purse = _Purse(optimizer, n_queries, budget, since)
-    while True:
+    while stop is None or not stop(optimizer.log):
         try:
             trials = purse.ask(min(q, purse.left))
         except NothingLeftError:

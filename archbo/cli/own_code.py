@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import command, option
+from archbo.cli.options import Stopping, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
 from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
+    from archbo.bo_loop import Terminator
     from archbo.evaluators import ChildEvaluator
     from archbo.log import Log, Trial
     from archbo.studies import Study
@@ -70,9 +71,16 @@ class TerminatedError(BaseException):
 
 
 @command()
-def worker(study: Begun, function: Function, number: _Number, evaluations: Evaluations) -> None:
+def worker(
+    study: Begun,
+    function: Function,
+    number: _Number,
+    stopping: Stopping,
+    evaluations: Evaluations,
+) -> None:
     """Evaluate the trials of a study, from any machine that reaches it."""
-    evaluate_until(study.load(), study.study, function.function, number.queries, evaluations)
+    kept = study.load()
+    evaluate_until(kept, study.study, function.function, number.queries, evaluations, stopping)
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,14 @@ class OwnCode(Evaluations):
         None, "Metrics that are the same at each fidelity.", metavar="METRIC,..."
     )
 
-    def search(self, function: str, study: str | None, beginning: Beginning, queries: int) -> None:
+    def search(
+        self,
+        function: str,
+        study: str | None,
+        beginning: Beginning,
+        queries: int,
+        stopping: Stopping,
+    ) -> None:
         """Search in a study that is new or goes on.
 
         Raises:
@@ -93,11 +108,17 @@ class OwnCode(Evaluations):
         if study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        evaluate_until(Begun(study).begin_or_load(begun), study, function, queries, self)
+        here = Begun(study).begin_or_load(begun)
+        evaluate_until(here, study, function, queries, self, stopping)
 
 
 def evaluate_until(
-    study: "Study", url: str, function: str, n_trials: int, evaluations: Evaluations
+    study: "Study",
+    url: str,
+    function: str,
+    n_trials: int,
+    evaluations: Evaluations,
+    stopping: Stopping,
 ) -> None:
     """Evaluate until the study has a number of trials; SIGTERM and Ctrl-C leave it clean.
 
@@ -110,6 +131,7 @@ def evaluate_until(
     if n_trials < 1:
         raise UsageError(f"--queries must be at least 1; got {n_trials}")
     evaluations.check()
+    stop = stopping.terminator(study.strategy)
     load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
@@ -117,7 +139,7 @@ def evaluate_until(
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
-            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log))
+            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log, stop))
 
         show(study.log)
         try:
@@ -127,19 +149,23 @@ def evaluate_until(
                 n_trials,
                 n_workers=evaluations.workers,
                 retries=evaluations.retries,
+                stop=stop,
                 callback=show,
             )
         finally:
             children.close()
+    log = study.log
     past = f", {study.n_past} of these before" if study.n_past else ""
-    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{past}")
-    say_best(study.log)
+    ending = f"; stopped at {stop.text(log)}" if stop is not None and stop(log) else ""
+    say(f"{url}: {log.n_told} told, {log.n_failed} failed{past}{ending}")
+    say_best(log)
 
 
-def _note(log: "Log") -> str:
+def _note(log: "Log", stop: "Terminator | None") -> str:
     if log.goal.n_objectives > 1 or not log.winners:
         return f"{len(log.winners)} on the front" if log.winners else ""
-    return f"best {log.best[1]:.6g}"
+    bound = stop.text(log) if stop is not None else ""
+    return ", ".join(filter(None, [f"best {log.best[1]:.6g}", bound]))
 
 
 @dataclass

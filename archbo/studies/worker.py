@@ -37,6 +37,7 @@ def work(
     executor: Executor | None = None,
     n_workers: int = 1,
     retries: int = 1,
+    stop: Callable[[Log], bool] | None = None,
     callback: Callable[[Log], None] | None = None,
 ) -> Log:
     """Evaluate until a study has a number of trials, by all workers together.
@@ -53,6 +54,8 @@ def work(
         executor: Where evaluations run: anything that speaks ``concurrent.futures.Executor``; threads unless given.
         n_workers: The number of evaluations at a time.
         retries: How often a trial is begun again whose worker died, before it counts as failed.
+        stop: Whether a log is one to stop at, such as a ``Terminator``: then no further trials are begun, here or by
+            other workers that stop so.
         callback: Called with the log after each evaluation.
 
     Returns:
@@ -67,7 +70,7 @@ def work(
         )
     n_trials += study.n_past
     own = executor if executor is not None else ThreadPoolExecutor(n_workers)
-    crew = _Crew(study, retries)
+    crew = _Crew(study, retries, stop)
     running: dict[Future[Mapping[str, float]], tuple[int, Trial]] = {}
     try:
         while True:
@@ -98,6 +101,7 @@ class _Crew:
 
     study: Study
     retries: int
+    stop_at: Callable[[Log], bool] | None
     _alive: dict[int, int] = field(default_factory=dict)
     _heard: dict[int, tuple[object, float]] = field(default_factory=dict)
     _exhausted: bool = False
@@ -122,15 +126,18 @@ class _Crew:
         return trials
 
     def _wanted(self, n_trials: int) -> bool:
-        """Whether the trials that ended and those that workers evaluate are too few."""
+        """Whether the trials that ended and those that workers evaluate are too few, and the search goes on."""
         owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        return len(owned) + self.study.log.n_ended < n_trials
+        log = self.study.log
+        return len(owned) + log.n_ended < n_trials and not self._is_over(log, n_trials)
+
+    def _is_over(self, log: Log, n_trials: int) -> bool:
+        return log.n_ended >= n_trials or (self.stop_at is not None and self.stop_at(log))
 
     def is_done(self, n_trials: int) -> bool:
         """Whether nothing is left to evaluate, here or elsewhere."""
-        enough = self.study.log.n_ended >= n_trials
         owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        return enough or (self._exhausted and not owned)
+        return self._is_over(self.study.log, n_trials) or (self._exhausted and not owned)
 
     def tell(self, number: int, trial: Trial, future: "Future[Mapping[str, float]]") -> None:
         """Record what came of a trial."""

@@ -145,3 +145,16 @@ def test_without_json_people_get_a_summary(archbo, folder):
     best = max(column("accuracy").items(), key=lambda item: item[1])[0]
     assert best in printed
     assert re.search(r"rank +1 of 24\b", printed)
+
+
+def test_a_search_stops_at_a_regret_and_its_baselines_do_not(archbo, folder):
+    stop = ("--queries", 60, "--stop-at-regret", 0.1, "--json", "out.json")
+    code, _, complaint = archbo("search", "nas-bench-graph/cora", *stop)
+    assert code == 0, complaint
+    ours, random = json.loads((folder / "out.json").read_text())["runs"]
+    assert 20 < len(ours["queries"]) < 60
+    assert len(random["queries"]) == 60
+    code, _, complaint = archbo(
+        "search", "nb201", "--objective", "cifar10_test_acc,-params", "--stop-at-regret", 1
+    )
+    assert code == 2

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -177,3 +178,23 @@ def test_what_is_told_wrongly_is_refused(archbo, study):
         assert code == 2, arguments
         assert what in complaint
         assert complaint.count("\n") == 1
+
+
+def test_ones_own_code_stops_at_a_regret(archbo, study, folder):
+    (folder / "wide.toml").write_text(
+        'kind = "categorical"\nname = "wide"\n[columns]\nwidth = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n'
+        "depth = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+    )
+    new = ("--space", "wide.toml", "--study", "run.db", "--queries", 60)
+    stop = ("--stop-at-regret", 1)
+    code, printed, complaint = archbo("search", "./train.py:evaluate", *new, *stop)
+    assert code == 0, complaint
+    told = re.search(r"run.db: (\d+) told, 0 failed; stopped at regret <= [\d.e-]+\n", printed)
+    assert 20 < int(told[1]) < 60
+    assert re.search(r"best value: 81", printed)
+    goes_on = ("worker", "run.db", "./train.py:evaluate", "--queries", 60)
+    _, printed, _ = archbo(*goes_on, *stop)
+    assert f"run.db: {told[1]} told" in printed
+    code, _, complaint = archbo(*goes_on, "--stop-at-regret", 0)
+    assert code == 2
+    assert complaint.startswith("archbo: --stop-at-regret: a regret to stop at is a number above 0")
