@@ -93,8 +93,8 @@ def _regret(evidence: Evidence, context: Context) -> str:
     source = generator(context.seed, REGRET)
     draws = regret_draws(context, evidence.bayesian.candidates, generator=source)
     return (
-        f"By the surrogate, no architecture is better than the best one by more than {number(float(draws.quantile(0.95)))} "
-        f"(with probability 95%); {number(float(draws.mean()))} is what is expected to be left to gain."
+        f"By the surrogate, no architecture is better than the best one by more than {number(float(draws.quantile(0.95)), 2)} "
+        f"(with probability 95%); {number(float(draws.mean()), 2)} is what is expected to be left to gain."
     )
 
 
