@@ -116,6 +116,7 @@ def test_a_search_that_learns(report):
     assert len(page.figures) == 3
     assert "width matters most" in verdicts["Importance of decisions"]
     assert page.texts["caption"].count("The next proposals") == 1
+    assert any("expected to be left to gain" in text for text in page.texts["p"])
 
 
 def test_all_failed(report):
@@ -126,6 +127,13 @@ def test_all_failed(report):
     assert "script" not in page.texts
     assert "&lt;script&gt;" in text
     assert text.count("long ") < 100
+
+
+def test_proposals_say_how_likely_they_are_to_fail(report):
+    optimizer = searched(8)
+    optimizer.fail(optimizer.ask(3), "out of memory")
+    _, page, _ = report(optimizer)
+    assert "chance not to fail" in page.texts["th"]
 
 
 def test_metrics_with_markup_and_mathematics_in_their_names(report):

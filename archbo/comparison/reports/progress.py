@@ -7,7 +7,7 @@ import torch
 from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from torch import Tensor
 
-from archbo.acquisition import Context
+from archbo.acquisition import Context, regret_draws
 from archbo.comparison.plots.progress import plot_best_so_far
 from archbo.comparison.reports.blocks import Picture, Section
 from archbo.comparison.reports.evidence import Evidence, number
@@ -22,6 +22,8 @@ DRAWS, DRAWS_OF_SEVERAL = 256, 32
 """The number of draws from the posterior that random search is played in; fewer of hypervolumes, which take time."""
 BAND = (0.05, 0.5, 0.95)
 """The quantiles that are drawn of random search."""
+REGRET = 6
+"""The key under which the generator of draws of the regret is spawned."""
 PLAY = 4
 """The key under which the generator of these draws is spawned."""
 MARGIN = 0.1
@@ -65,6 +67,8 @@ def progress(evidence: Evidence) -> Section:
     )
     alt = f"The {what} by {'cost' if goal.fidelities else 'trials'}, of this search and of random search"
     more = [evidence.surrogates]
+    if goal.n_objectives == 1 and evidence.log.winners:
+        more.append(_regret(evidence, context))
     if evidence.lost:
         more.append("Random search is estimated as if none of its trials failed.")
     if goal.n_objectives > 1:
@@ -81,6 +85,16 @@ def progress(evidence: Evidence) -> Section:
         more,
         [Picture.of(figure, "progress", alt)],
         source=source,
+    )
+
+
+def _regret(evidence: Evidence, context: Context) -> str:
+    """How much better than the best another architecture may be, and so whether to stop."""
+    source = generator(context.seed, REGRET)
+    draws = regret_draws(context, evidence.bayesian.candidates, generator=source)
+    return (
+        f"By the surrogate, no architecture is better than the best one by more than {number(float(draws.quantile(0.95)), 2)} "
+        f"(with probability 95%); {number(float(draws.mean()), 2)} is what is expected to be left to gain."
     )
 
 

@@ -164,6 +164,8 @@ def _reasons(
         best = (goal.signs * winners[0][1][0]).expand(len(X))
         below = context.predictors[0].cdf(X, best, observation_noise=False)
         chances.append(("chance to beat the best", 1 - below))
+    if context.success is not None:
+        chances.append(("chance not to fail", context.p_success(X)))
     for output, bound in evidence.bounds:
         zero = torch.zeros(len(X), dtype=torch.double)
         broken = context.predictors[output].cdf(X, zero, observation_noise=False)
