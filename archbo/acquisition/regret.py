@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.errors import NothingLeftError
 from archbo.log import State
