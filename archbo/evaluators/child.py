@@ -8,10 +8,10 @@ import signal
 import sys
 import threading
 import traceback
-import weakref
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, final
 
@@ -92,7 +92,7 @@ class ChildEvaluator:
             raise EvaluationError("the evaluator was closed")
         if self._child is None:
             self._child = _Child.start(self.name, self.space, self.goal, folder)
-            weakref.finalize(self, self._child.kill)
+            Finalize(self, self._child.kill, exitpriority=1)  # at exit, before children are joined
             if self._closed:  # by another thread, which found no child to kill
                 raise EvaluationError("the evaluator was closed")
             answer = self._child.answer(None)
@@ -116,6 +116,8 @@ class _Child:
     @classmethod
     def start(cls, name: str, space: SearchSpace, goal: Goal, folder: Path) -> "_Child":
         """A new child; its first answer says that it is ready."""
+        # Workers of Dask's are daemonic and may have no children, lest these outlive them; this one does not.
+        multiprocessing.current_process().daemon = False
         context = multiprocessing.get_context("spawn")
         pipe, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, name, space, goal, folder))

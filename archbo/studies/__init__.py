@@ -1,7 +1,17 @@
 """Studies: searches that are kept in a database, and archbo as a sampler of Optuna's."""
 
+from archbo.studies.executors import BrokenExecutorError, SubmititExecutor
 from archbo.studies.sampler import ArchSampler, arch_of
 from archbo.studies.study import Header, Study, read_header
 from archbo.studies.worker import work
 
-__all__ = ["ArchSampler", "Header", "Study", "arch_of", "read_header", "work"]
+__all__ = [
+    "ArchSampler",
+    "BrokenExecutorError",
+    "Header",
+    "Study",
+    "SubmititExecutor",
+    "arch_of",
+    "read_header",
+    "work",
+]

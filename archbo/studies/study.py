@@ -218,7 +218,7 @@ class Study(AskTell):
         open_ = (TrialState.RUNNING, TrialState.WAITING)
         return [trial for trial in self._trials() if trial.state in open_]
 
-    def note(self, number: int, name: str, value: int) -> None:
+    def note(self, number: int, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
         """Write an attribute on a trial; nothing where it has ended."""
         storage = self._study._storage
         trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
