@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archbo.log import Log, Trial
     from archbo.studies import Study
 
-__all__ = ["Evaluations", "Function", "OwnCode", "TerminatedError", "worker"]
+__all__ = ["Evaluations", "Function", "OwnCode", "TerminatedError", "terminable", "worker"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def evaluate_until(
     load_function(function)  # a wrong name is said before anything is asked for
     folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
     children = _Children(study, function, folder, evaluations.timeout)
-    with progress_bar() as progress, _terminable():
+    with progress_bar() as progress, terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
@@ -186,7 +186,7 @@ def _folder_of(url: str) -> Path:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends the block with an error, as Ctrl-C does."""
 
     def stop(number: int, frame: FrameType | None) -> None:

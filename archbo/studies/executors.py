@@ -132,9 +132,7 @@ class SubmititExecutor(Executor):
         self._futures: set[Future[Any]] = set()
         self._is_shut = False
 
-    def submit(
-        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> "Future[T]":
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         if self._is_shut:
             raise RuntimeError("the executor was shut down")
         job = self.executor.submit(fn, *args, **kwargs)
