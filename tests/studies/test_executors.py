@@ -239,9 +239,11 @@ def test_a_process_pool_has_children_with_timeouts(tmp_path):
 
 @pytest.fixture
 def dask():
-    """A cluster of two processes that is reached from this machine only."""
+    """A cluster of two processes that is reached from this machine only, and tries nothing again on its own."""
     distributed = pytest.importorskip("distributed")
+    config = pytest.importorskip("dask").config
     with (
+        config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
             n_workers=2,
             threads_per_worker=1,
@@ -274,7 +276,7 @@ def test_a_search_survives_a_killed_worker_of_dask(tmp_path, dask):
 
 @pytest.mark.slow
 def test_a_trial_that_kills_workers_of_dask_fails(tmp_path, dask):
-    deadly = Deadly(tmp_path / "calls", 0.0)
+    deadly = Deadly(tmp_path / "calls", 1.0)
     executor = dask.get_executor()
     log = work(study_at(tmp_path), deadly, 5, executor=executor, n_workers=2)
     assert log.trials[1].reason.startswith("its worker died 2 times; KilledWorker")
