@@ -3,6 +3,7 @@
 __all__ = [
     "ArchboError",
     "DataError",
+    "DataWarning",
     "FitError",
     "InvalidArchitectureError",
     "NoProxiesError",
@@ -51,3 +52,7 @@ class FitError(ArchboError, ArithmeticError):
 
 class NumericalWarning(UserWarning):
     """A fit that did not go as planned; the message says what was done instead."""
+
+
+class DataWarning(UserWarning):
+    """Data of which only a part could be used; the message says how much was left out, and why."""

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from archbo.errors import DataError, UsageError
 from archbo.goals import Goal
-from archbo.spaces import Arch, ArchLike, SearchSpace
-from archbo.spaces.frames import rows_of_frame
+from archbo.spaces import Arch, ArchLike, CategoricalSpace, SearchSpace
+from archbo.spaces.frames import carried_over, rows_of_frame
 
 __all__ = ["Log", "State", "Trial"]
 
@@ -24,6 +24,8 @@ FORMAT = 1
 """The version of what ``Log.frame`` writes."""
 RESERVED = ("arch", "fidelity", "state", "spent", "replicate", "reason", "notes")
 """The columns of ``Log.frame`` beside the metrics."""
+ARCH_COLUMNS = ("arch", "arch_str")
+"""Where past trainings have their architectures: as ``Log.frame`` and as tables of benchmarks name the column."""
 
 
 class State(StrEnum):
@@ -338,6 +340,58 @@ class Log:
         costs = _column(frame, "spent", None)
         cells = zip(log.trials, values, states, reasons, costs, strict=True)
         return replace(log, trials=tuple(_restored(goal, *row) for row in cells))
+
+    @classmethod
+    def from_past(
+        cls,
+        frame: pd.DataFrame,
+        space: SearchSpace,
+        goal: Goal,
+        *,
+        fill: Mapping[str, object] | None = None,
+    ) -> "Log":
+        """A log for a new search to begin with, from past trainings or from what ``frame`` gave of another search.
+
+        It holds what was told and what failed; trials that wait for their values belong to the other search. Where
+        both spaces are categorical they need not be the same: columns of the same name are carried over, columns that
+        the space lacks are dropped, so that trainings may repeat, and trainings with a choice that it lacks are left
+        out, with a ``DataWarning`` that counts them.
+
+        Args:
+            frame: One row per training, as ``from_frame`` takes it, with architectures in a column ``arch`` or
+                ``arch_str``, or in the columns of the space.
+            space: The space of the new search.
+            goal: Its metrics are columns.
+            fill: The choice that all past trainings had in columns which only the new space has.
+
+        Raises:
+            DataError: A metric or a column of the space is missing, a row cannot be read, or the frame was kept in
+                another space and one of the two is not categorical.
+            UsageError: ``fill`` does not fit the spaces.
+
+        Example:
+            >>> from archbo.spaces import CategoricalSpace
+            >>> past = pd.DataFrame({"width": [8, 8, 16], "seed": [0, 1, 0], "acc": [0.8, 0.9, math.nan]})
+            >>> space = CategoricalSpace("s", {"width": [8, 16], "depth": [2, 4]})
+            >>> log = Log.from_past(past, space, Goal.parse("acc"), fill={"depth": 2})
+            >>> [(str(trial), str(trial.state), trial.replicate) for trial in log.trials]
+            [('width=8,depth=2', 'told', 0), ('width=8,depth=2', 'told', 1), ('width=16,depth=2', 'failed', 0)]
+        """
+        column = next((name for name in ARCH_COLUMNS if name in frame), ARCH_COLUMNS[0])
+        if "state" in frame:
+            frame = frame[~frame["state"].isin([State.ASKED, State.DROPPED])]
+        frame = frame.drop(columns="notes", errors="ignore")  # another strategy's
+        kind = frame.attrs.get("archbo", {}).get("space", space.content)["kind"]
+        if isinstance(space, CategoricalSpace) and kind == space.content["kind"]:
+            if len(frame):
+                frame = carried_over(
+                    frame, space, arch_column=column, fill=fill, source="the past trainings"
+                )
+        elif fill:
+            raise UsageError(
+                f"fill is for categorical spaces, whose columns may differ; {space.name} takes none"
+            )
+        return cls.from_frame(frame, space, goal, arch_column=column)
 
 
 def _restored(

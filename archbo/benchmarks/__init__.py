@@ -5,7 +5,7 @@ from archbo.benchmarks.embedded import (
     analog_nas_bench,
     nas_bench_graph,
 )
-from archbo.benchmarks.table import Benchmark, read_table
+from archbo.benchmarks.table import Benchmark, read_frame, read_table
 from archbo.benchmarks.tabular import Tabular
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "Tabular",
     "analog_nas_bench",
     "nas_bench_graph",
+    "read_frame",
     "read_table",
 ]

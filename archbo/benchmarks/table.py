@@ -16,7 +16,7 @@ from archbo.goals import Goal, Objective
 from archbo.spaces import ArchLike, SearchSpace
 from archbo.spaces.frames import few, rows_of_frame
 
-__all__ = ["Benchmark", "read_table"]
+__all__ = ["Benchmark", "read_frame", "read_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def read_table(
         DataError: The file cannot be read, a column is missing, a row repeats, or a row does not fit the
             space.
     """
-    frame = _read_frame(Path(path))
+    frame = read_frame(Path(path))
     if where is not None:
         frame = frame[_flags(frame, where, path)]
     if frame.empty:
@@ -153,7 +153,12 @@ def read_table(
     )
 
 
-def _read_frame(path: Path) -> pd.DataFrame:
+def read_frame(path: Path) -> pd.DataFrame:
+    """The rows of a Parquet or CSV file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".parquet": pd.read_parquet,
         ".csv": pd.read_csv,

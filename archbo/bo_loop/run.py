@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from archbo.bo_loop.ask_tell import AskTell
@@ -20,6 +21,7 @@ def run(
     *,
     budget: float | None = None,
     q: int = 1,
+    since: int | None = None,
     catch: tuple[type[Exception], ...] = (),
     callback: Callable[[Log], None] | None = None,
 ) -> Log:
@@ -38,6 +40,8 @@ def run(
         budget: What the evaluations may cost together; with fidelities, in place of their number. While nothing has
             been evaluated at the target, what one evaluation there costs is kept back.
         q: How many to ask for at a time.
+        since: The number of first trials in the log that do not count, where a search goes on whose later ones do; all
+            that are there unless given.
         catch: Errors of ``evaluate`` that are recorded as failures of the architecture, and do not end the search.
         callback: Called with the log after each evaluation.
 
@@ -62,7 +66,7 @@ def run(
     if n_queries is not None and n_queries < 1:
         raise UsageError(f"a search needs at least one query; got {n_queries}")
     check_q(q)
-    purse = _Purse(optimizer, n_queries, budget)
+    purse = _Purse(optimizer, n_queries, budget, since)
     while True:
         try:
             trials = purse.ask(min(q, purse.left))
@@ -74,7 +78,8 @@ def run(
             try:
                 _evaluate(optimizer, evaluate, trial, catch)
             except BaseException:
-                optimizer.drop(trials[number:])
+                log = optimizer.log  # the first of them may be told already
+                optimizer.drop([t for t in trials[number:] if log.waiting(t.arch, t.fidelity)])
                 raise
             if callback is not None:
                 callback(optimizer.log)
@@ -84,9 +89,16 @@ def run(
 class _Purse:
     """What is left of a budget, in evaluations or in their cost."""
 
-    def __init__(self, optimizer: AskTell, n_queries: int | None, budget: float | None) -> None:
+    def __init__(
+        self,
+        optimizer: AskTell,
+        n_queries: int | None,
+        budget: float | None,
+        since: int | None = None,
+    ) -> None:
         self.optimizer, self.budget = optimizer, budget
         log = optimizer.log
+        log = replace(log, trials=log.trials[:since])
         self._before, self._ended = log.spent, log.n_ended
         self._n_queries = n_queries
         costs = list(optimizer.goal.fidelities.values()) or [1.0]

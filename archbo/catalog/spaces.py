@@ -42,6 +42,12 @@ SPACES: Registry[SearchSpace] = Registry(
             "DARTS, arXiv 1806.09055",
         ),
         Entry(
+            "nas-bench-301",
+            DartsSpace.nas_bench_301,
+            "the same without the operation none",
+            "NAS-Bench-301, arXiv 2008.09777",
+        ),
+        Entry(
             "nas-bench-graph",
             GnnMacroSpace.nas_bench_graph,
             "graph neural networks of four layers",

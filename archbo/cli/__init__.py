@@ -10,6 +10,7 @@ from archbo.cli.benchmarks import benchmarks
 from archbo.cli.compare import compare
 from archbo.cli.options import CatalogCommand
 from archbo.cli.own_code import TerminatedError, worker
+from archbo.cli.predict import predict
 from archbo.cli.proxies import proxies, remedy
 from archbo.cli.robot import robot
 from archbo.cli.search import search
@@ -25,7 +26,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (benchmarks, search, robot, compare, worker, ask, tell, fail, status, export):
+for command in (
+    benchmarks,
+    search,
+    robot,
+    compare,
+    predict,
+    worker,
+    ask,
+    tell,
+    fail,
+    status,
+    export,
+):
     app.command(cls=CatalogCommand)(command)
 app.add_typer(proxies, name="proxies")
 

@@ -5,7 +5,8 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from copy import copy
+from dataclasses import Field, dataclass, field, fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperOption
+from typer.models import OptionInfo
 
 from archbo.errors import ArchboError, UsageError
 
@@ -64,12 +66,21 @@ def option(
     return made
 
 
-def command(**defaults: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    panels: Mapping[str, str] | None = None, **defaults: object
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function whose parameters are dataclasses of options: each of their fields is one.
 
     Args:
+        panels: The heading under which help shows the options of a parameter.
         defaults: Of options that differ from what the fields say.
     """
+
+    def shown(one: Field[Any], group: str) -> object:
+        made = copy(one.metadata["option"])  # other commands have it elsewhere
+        if isinstance(made, OptionInfo):
+            made.rich_help_panel = (panels or {}).get(group)
+        return made
 
     def flatten(function: Callable[..., None]) -> Callable[..., None]:
         groups = {name: p.annotation for name, p in signature(function).parameters.items()}
@@ -78,9 +89,9 @@ def command(**defaults: object) -> Callable[[Callable[..., None]], Callable[...,
                 one.name,
                 Parameter.KEYWORD_ONLY,
                 default=defaults.get(one.name, one.default),
-                annotation=Annotated[one.type, one.metadata["option"]],
+                annotation=Annotated[one.type, shown(one, name)],
             )
-            for kind in groups.values()
+            for name, kind in groups.items()
             for one in fields(kind)
         ]
 

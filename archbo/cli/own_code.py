@@ -79,27 +79,21 @@ def worker(study: Begun, function: Function, number: _Number, evaluations: Evalu
 class OwnCode(Evaluations):
     """The options of a search of a user's function, which a table has no use for."""
 
-    study: str | None = option(
-        None,
-        "The file or URL of the study that keeps the search; it goes on where there is one.",
-        metavar="FILE|URL",
-    )
     strategy: str = option("bayesian", "What proposes: {strategies}.")
     independent: str | None = option(
         None, "Metrics that are the same at each fidelity.", metavar="METRIC,..."
     )
 
-    def search(self, function: str, beginning: Beginning, queries: int) -> None:
+    def search(self, function: str, study: str | None, beginning: Beginning, queries: int) -> None:
         """Search in a study that is new or goes on.
 
         Raises:
             UsageError: No study or space is named, or there is no such function.
         """
-        if self.study is None:
+        if study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        study = Begun(self.study).begin_or_load(begun)
-        evaluate_until(study, self.study, function, queries, self)
+        evaluate_until(Begun(study).begin_or_load(begun), study, function, queries, self)
 
 
 def evaluate_until(
@@ -123,7 +117,7 @@ def evaluate_until(
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
-            progress.update(task, completed=log.n_ended, note=_note(log))
+            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log))
 
         show(study.log)
         try:
@@ -137,7 +131,8 @@ def evaluate_until(
             )
         finally:
             children.close()
-    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed")
+    past = f", {study.n_past} of these before" if study.n_past else ""
+    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{past}")
     say_best(study.log)
 
 

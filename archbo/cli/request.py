@@ -1,7 +1,7 @@
 """From options to what is searched and how: everything is checked and made before any search runs."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from archbo.cli.options import Results, Seeds, about, names_of, numbers_of, option
+from archbo.cli.studies import Kept, check_settings
+from archbo.cli.terminal import remark
 from archbo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from archbo.acquisition import Candidates
     from archbo.benchmarks import Benchmark, Tabular
-    from archbo.bo_loop import Strategy
+    from archbo.bo_loop import AskTell, Strategy
     from archbo.goals import Goal
+    from archbo.log import Log
     from archbo.proxies import ProxyTable
     from archbo.spaces import SearchSpace
 
@@ -383,6 +386,9 @@ class Request:
         effort: How much.
         results: Where the results go.
         cost: A column of which the total is told.
+        study: The file or URL that keeps the searches, each in a study of its own.
+        past: What is known before each search; None where nothing is named.
+        settings: What each study is begun with.
     """
 
     tabular: "Tabular"
@@ -390,6 +396,76 @@ class Request:
     effort: Effort
     results: Results
     cost: str | None = None
+    study: str | None = None
+    past: "Log | None" = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def begun(self, method: Method, seed: int) -> "tuple[AskTell, int]":
+        """The search of a method with a seed, new or as far as it was kept, and how many past trainings it knows.
+
+        Raises:
+            DataError: What was kept is another search.
+        """
+        from archbo.bo_loop import Optimizer
+        from archbo.studies import Study
+
+        strategy = method.strategy(seed)
+        past = None if self.past is None else _for_goal(self.past, strategy.goal)
+        n_past = 0 if past is None else len(past)
+        if self.study is None:
+            return Optimizer(strategy, log=past), n_past
+        name, settings = f"{method.name}-{seed}", {**self.settings, "seed": seed}
+        study = Study(self.study, strategy, name=name, settings=settings, log=past)
+        check_settings(study, settings)
+        if study.n_past != n_past:
+            raise DataError(
+                f"--start-from: the study {name!r} at {self.study} was begun with {study.n_past} past trainings, "
+                f"not {n_past}"
+            )
+        return study, n_past
+
+
+def _for_goal(log: "Log", goal: "Goal") -> "Log":
+    """Past trainings for a goal without fidelities, which those at the target count for."""
+    if log.goal == goal:
+        return log
+    full = log.select(fidelity=log.goal.target)
+    trials = (
+        replace(t, number=n, fidelity=None, cost=goal.cost_of(None)) for n, t in enumerate(full)
+    )
+    return replace(log, goal=goal, trials=tuple(trials))
+
+
+def _past(kept: Kept, tabular: "Tabular", everything: "Candidates") -> "Log | None":
+    """The past trainings of architectures that a table has.
+
+    Raises:
+        DataError: They cannot be read, or do not fit the space and the goal.
+    """
+    log = kept.log(tabular.benchmark.space, tabular.goal)
+    if log is None:
+        return None
+    inside = everything.contains(log.rows()).tolist()
+    trials = [trial for trial, there in zip(log.trials, inside, strict=True) if there]
+    if len(trials) < len(log):
+        remark(
+            f"{len(log) - len(trials)} of {len(log)} past trainings are of architectures that are not in "
+            f"{tabular.benchmark.name}; they are left out"
+        )
+    numbered = (replace(trial, number=number) for number, trial in enumerate(trials))
+    return replace(log, trials=tuple(numbered))
+
+
+def _check_left(effort: Effort, tabular: "Tabular", past: "Log | None") -> None:
+    """Raise unless that many architectures of the table are left to evaluate."""
+    if past is None:
+        return
+    known = len(past.space.distinct(past.rows(fidelity=past.goal.target)))
+    if effort.queries > len(tabular) - known:
+        raise UsageError(
+            f"--queries {effort.queries}: of {len(tabular):,} architectures {known:,} are known from --start-from, so "
+            f"that {len(tabular) - known:,} are left"
+        )
 
 
 def request(
@@ -400,8 +476,20 @@ def request(
     results: Results,
     *,
     cost: str | None = None,
+    kept: Kept | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Request:
     """What the options of a search ask for: its own methods, and the baselines beside them.
+
+    Args:
+        source: What is searched.
+        wanted: What is wanted.
+        ours: Makes the search's own methods.
+        effort: How much is searched.
+        results: Where results go.
+        cost: A column of which the total is told.
+        kept: Where searches are kept, and what they start from.
+        options: The options of the search's own methods, by name.
 
     Raises:
         ArchboError: An option is wrong, or two methods have the same name.
@@ -410,8 +498,11 @@ def request(
 
     from archbo.acquisition import FixedCandidates
 
+    kept = kept if kept is not None else Kept()
     effort.check()
-    results.check(source.files)
+    results.check(source.files | kept.files)
+    if kept.study is not None and effort.batch > 1:
+        raise UsageError("--batch has no use with --study, which asks for one after the other")
     # The matrices of a search are small: a second thread costs more than it gives.
     torch.set_num_threads(1)
     benchmark = source.load()
@@ -424,4 +515,8 @@ def request(
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UsageError(f"--baseline names {twice[0]}, which is searched already; leave it out")
-    return Request(tabular, methods, effort, results, cost)
+    past = _past(kept, tabular, everything)
+    _check_left(effort, tabular, past)
+    settings = {"table": benchmark.name, "where": source.where, "proxies": source.proxies}
+    settings |= options or {}
+    return Request(tabular, methods, effort, results, cost, kept.study, past, settings)

@@ -18,7 +18,7 @@ from archbo.cli.request import (
     request,
 )
 from archbo.cli.searches import answer
-from archbo.cli.studies import Beginning
+from archbo.cli.studies import Beginning, Kept
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,12 +104,23 @@ class _Ours:
         )
 
 
-@command()
+@command(
+    panels={
+        "source": "What is searched",
+        "wanted": "What is wanted",
+        "ours": "How it searches",
+        "effort": "How much",
+        "kept": "What is kept, and what is known before",
+        "own_code": "Your own code",
+        "results": "Results",
+    }
+)
 def search(
     source: ScoredTable,
     wanted: Wanted,
     ours: _Ours,
     effort: Effort,
+    kept: Kept,
     own_code: OwnCode,
     results: Results,
 ) -> None:
@@ -117,6 +128,8 @@ def search(
     if source.bench is not None and ":" in source.bench:
         _refuse_given("a search of a function", source, wanted, ours, effort, results)
         beginning = Beginning(
+            start_from=kept.start_from,
+            fill=kept.fill,
             space=source.space,
             objective=wanted.objective if wanted.objective is not None else "value",
             subject_to=wanted.subject_to,
@@ -126,10 +139,22 @@ def search(
             acquisition=ours.acquisition,
             seed=effort.seed,
         )
-        own_code.search(source.bench, beginning, effort.queries)
+        own_code.search(source.bench, kept.study, beginning, effort.queries)
         return
     _refuse_given("a search of a table", own_code)
-    answer(request(source, wanted, ours.methods, effort, results, cost=ours.cost))
+    options = {one.name: getattr(ours, one.name) for one in fields(ours) if one.name != "predictor"}
+    answer(
+        request(
+            source,
+            wanted,
+            ours.methods,
+            effort,
+            results,
+            cost=ours.cost,
+            kept=kept,
+            options=options,
+        )
+    )
 
 
 SERVED = {

@@ -1,6 +1,7 @@
 """Searches of any goal: run, written, drawn and shown."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, TaskID
@@ -73,14 +74,16 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
             for repeat, seed in enumerate(effort.all):
                 before = repeat * total
                 try:
+                    search, n_past = request.begun(method, seed)
                     run = run_search(
                         method.name,
-                        method.strategy(seed),
+                        search,
                         method.tabular,
                         effort.queries,
                         q=effort.batch,
                         report=effort.report,
-                        callback=_shown(progress, task, before),
+                        n_past=n_past,
+                        callback=_shown(progress, task, before, n_past),
                     )
                 except SearchInterrupted as stop:
                     if stop.run.queries:
@@ -90,11 +93,12 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
                 progress.update(task, completed=before + total)
 
 
-def _shown(progress: Progress, task: TaskID, before: int) -> "Callable[[Log], None]":
-    """A callback that shows how far one search of several has come."""
+def _shown(progress: Progress, task: TaskID, before: int, n_past: int) -> "Callable[[Log], None]":
+    """A callback that shows how far one search of several has come, beside what was known before."""
 
     def show(log: "Log") -> None:
-        spent = log.spent if log.goal.fidelities else log.n_told
+        new = replace(log, trials=log.trials[n_past:])
+        spent = new.spent if log.goal.fidelities else new.n_told
         best = log.winners[:1] if log.goal.n_objectives == 1 else []
         note = f"best {best[0][1][0]:.6g}" if best else ""
         progress.update(task, completed=before + round(spent), note=note)

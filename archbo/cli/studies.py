@@ -1,7 +1,8 @@
 """Searches that are kept: what a study is begun with, and the commands on one."""
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,23 @@ if TYPE_CHECKING:
     from archbo.goals import Goal
     from archbo.log import Log
     from archbo.spaces import SearchSpace
-    from archbo.studies import Study
+    from archbo.studies import Header, Study
 
-__all__ = ["Beginning", "Begun", "ask", "export", "fail", "say_best", "status", "tell"]
+__all__ = [
+    "Beginning",
+    "Begun",
+    "Kept",
+    "Past",
+    "ask",
+    "check_settings",
+    "export",
+    "fail",
+    "is_table",
+    "read_past",
+    "say_best",
+    "status",
+    "tell",
+]
 
 
 @dataclass(frozen=True)
@@ -31,21 +46,69 @@ class Begun:
         "", "A file, or the URL of a database.", metavar="STUDY", kind=typer.Argument
     )
 
+    name: str | None = option(None, "Which study, where there are several.", metavar="NAME")
+
     @property
     def exists(self) -> bool:
         """Whether there is a study at that place."""
         return "://" in self.study or Path(self.study).is_file()
 
+    @cached_property
+    def named(self) -> str:
+        """The name of the study: the one given, the only one there is, or the usual one.
+
+        Raises:
+            DataError: There is no study.
+            UsageError: There are several others.
+        """
+        from archbo.studies import NAME, study_names
+
+        if self.name is not None:
+            return self.name
+        names = study_names(self.study)
+        if len(names) > 1 and NAME not in names:
+            raise UsageError(
+                f"{self.study} holds {len(names)} studies, {', '.join(names)}; say which with --name NAME"
+            )
+        return names[0] if len(names) == 1 else NAME
+
+    @cached_property
+    def header(self) -> "Header":
+        """What the study was begun with.
+
+        Raises:
+            DataError: There is no study.
+        """
+        from archbo.studies import read_header
+
+        return read_header(self.study, name=self.named)
+
     def load(self) -> "Study":
         """The study as it was begun.
 
         Raises:
+            DataError: There is none, or it was not begun by ``archbo search FUNCTION`` or ``archbo ask``.
+        """
+        from archbo.studies import Study
+
+        return Study(self.study, _strategy(self.header), name=self.named)
+
+    @property
+    def space(self) -> "SearchSpace":
+        """The space that the study is in."""
+        return _space(self.header)
+
+    def log(self) -> "Log":
+        """The log of any study of archbo's, to be read.
+
+        Raises:
             DataError: There is none.
         """
-        from archbo.studies import Study, read_header
+        from archbo.bo_loop import RandomSearch
+        from archbo.studies import Study
 
-        header = read_header(self.study)
-        return Study(self.study, _strategy(header.settings, header.goal))
+        reader = RandomSearch(self.space, self.header.goal)
+        return Study(self.study, reader, name=self.named).log
 
     def begin_or_load(self, beginning: "Beginning") -> "Study":
         """The study as it was begun, or a new one where a space is named.
@@ -55,7 +118,7 @@ class Begun:
             DataError: The study that is there is another one.
         """
         if beginning.space is not None or not self.exists:
-            return beginning.begin(self.study)
+            return beginning.begin(self)
         kept = self.load()
         for one in fields(beginning):
             if getattr(beginning, one.name) != one.default:
@@ -65,7 +128,81 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class Past:
+    """The options that name past trainings."""
+
+    start_from: str | None = option(
+        None,
+        "Past trainings that a new search begins with: a CSV or Parquet file, or another study. They count as told, "
+        "not as queries; rows may repeat, and columns may be those of another space.",
+        metavar="FILE|URL",
+    )
+    fill: list[str] | None = option(
+        None,
+        "The choice that past trainings had in a column which they lack; may be repeated.",
+        metavar="COLUMN=CHOICE",
+    )
+
+    @property
+    def files(self) -> dict[str, Path | str | None]:
+        """The files that are read, by option."""
+        return {"--start-from": None if "://" in (self.start_from or "") else self.start_from}
+
+    def log(self, space: "SearchSpace", goal: "Goal") -> "Log | None":
+        """The past trainings in a space, if any are named.
+
+        Raises:
+            DataError: They cannot be read, or do not fit the space and the goal.
+            UsageError: ``--fill`` is given alone, or does not fit the space.
+        """
+        if self.start_from is None:
+            if self.fill:
+                raise UsageError("--fill completes past trainings; name them with --start-from")
+            return None
+        with about("--start-from"):
+            return read_past(self.start_from, self.fill or (), space, goal)
+
+
+def read_past(source: str, fill: Sequence[str], space: "SearchSpace", goal: "Goal") -> "Log":
+    """Past trainings from a table or a study.
+
+    Raises:
+        DataError: There is no such file or study, or it does not fit the space and the goal.
+        UsageError: What is to be filled in does not fit the space.
+    """
+    from archbo.benchmarks import read_frame
+    from archbo.log import Log
+
+    filled = dict(map(_filled, fill))
+    frame = read_frame(Path(source)) if is_table(source) else Begun(source).log().frame()
+    return Log.from_past(frame, space, goal, fill=filled)
+
+
+def is_table(source: str) -> bool:
+    """Whether past trainings are a table; otherwise they are a study."""
+    return "://" not in source and Path(source).suffix in (".csv", ".parquet")
+
+
+def _filled(text: str) -> tuple[str, str]:
+    column, separator, choice = (part.strip() for part in text.partition("="))
+    if not (column and separator and choice):
+        raise UsageError(f"--fill takes COLUMN=CHOICE, such as depth=4; got {text!r}")
+    return column, choice
+
+
+@dataclass(frozen=True)
+class Kept(Past):
+    """The options of a search that is kept."""
+
+    study: str | None = option(
+        None,
+        "The file or URL of the study that keeps the search; it goes on where there is one.",
+        metavar="FILE|URL",
+    )
+
+
+@dataclass(frozen=True)
+class Beginning(Past):
     """The options that a study is begun with."""
 
     space: str | None = option(None, "The space: a TOML file, or one of {spaces}.")
@@ -96,7 +233,7 @@ class Beginning:
     strategy: str = option("bayesian", "What proposes: {strategies}.")
     seed: int = option(0, "The same seed gives the same search.")
 
-    def begin(self, url: str) -> "Study":
+    def begin(self, begun: Begun) -> "Study":
         """A new study, or the one that is there, if it is of the same space and goal.
 
         Raises:
@@ -104,8 +241,9 @@ class Beginning:
             DataError: The study that is there is another one.
         """
         from archbo.goals import Goal
-        from archbo.studies import Study
+        from archbo.studies import NAME, Study
 
+        url, name = begun.study, begun.name or NAME
         if self.space is None:
             raise UsageError(f"there is no study at {url}; begin one with --space NAME|FILE.toml")
         with about("--objective"):
@@ -116,13 +254,12 @@ class Beginning:
                 independent=names_of(self.independent, "--independent") if self.independent else (),
             )
         settings = self._settings()
-        study = Study(url, _strategy(settings, goal), settings=settings)
-        begun = study.header.settings
-        for name, value in settings.items():
-            if name in begun and begun[name] != value:
-                raise DataError(
-                    f"--{name}: the study at {url} was begun with {begun[name]}, not {value}"
-                )
+        strategy = _strategy_of(settings, goal)
+        past = None if _has_past(begun, name) else self.log(strategy.space, goal)
+        study = Study(url, strategy, name=name, settings=settings, log=past)
+        check_settings(study, settings)
+        if past is not None:
+            say(f"{url} begins with {past.n_told} past trainings and {past.n_failed} that failed")
         return study
 
     def _settings(self) -> dict[str, Any]:
@@ -147,7 +284,32 @@ class Beginning:
         }
 
 
-def _space(kept: Any) -> "SearchSpace":  # noqa: ANN401 - JSON
+def _has_past(begun: Begun, name: str) -> bool:
+    """Whether there is a study that has the past trainings which it was begun with."""
+    from archbo.studies import study_names
+
+    if not begun.exists or name not in study_names(begun.study):
+        return False
+    header = replace(begun, name=name).header
+    return header.n_past > 0 and header.n_missing == 0
+
+
+def check_settings(study: "Study", settings: Mapping[str, Any]) -> None:
+    """Raise unless a study was begun with these settings, which are named after options.
+
+    Raises:
+        DataError: It was begun with others.
+    """
+    begun = study.header.settings
+    for name, value in settings.items():
+        if name in begun and begun[name] != value:
+            raise DataError(
+                f"--{name.replace('_', '-')}: the study {study.name!r} at {study.url} was begun with {begun[name]}, "
+                f"not {value}"
+            )
+
+
+def _space_kept(kept: Any) -> "SearchSpace":  # noqa: ANN401 - JSON
     from archbo import catalog
     from archbo.spaces import CategoricalSpace
 
@@ -156,19 +318,55 @@ def _space(kept: Any) -> "SearchSpace":  # noqa: ANN401 - JSON
     return CategoricalSpace(kept["name"], kept["columns"])
 
 
-def _strategy(settings: Any, goal: "Goal") -> "Strategy":  # noqa: ANN401 - JSON
+def _space(header: "Header") -> "SearchSpace":
+    """The space of a study: the one it was begun with, or what its content says.
+
+    Raises:
+        DataError: The space is neither categorical nor in the catalog.
+    """
+    from archbo import catalog
+    from archbo.spaces import CategoricalSpace
+
+    content = header.space
+    if "space" in header.settings:
+        return _space_kept(header.settings["space"])
+    if content["kind"] == CategoricalSpace.__name__:
+        cells = zip(content["columns"], content["choices"], content["types"], strict=True)
+        choices = {column: list(map(_choice, texts, types)) for column, texts, types in cells}
+        return CategoricalSpace(content["name"], choices)
+    if content["name"] not in catalog.SPACES:
+        raise DataError(
+            f"the space {content['name']!r} is neither categorical nor in the catalog; read the study in Python"
+        )
+    return catalog.space(content["name"])
+
+
+def _choice(text: str, kind: str) -> object:
+    """A choice of a space's content; what is no text, number or truth value is read as its text."""
+    if kind == "number":
+        return int(text) if text.lstrip("-").isdecimal() else float(text)
+    return text == "True" if kind == "bool" else text
+
+
+def _strategy(header: "Header") -> "Strategy":
     """What a study's settings say proposes.
 
     Raises:
-        DataError: The study was not begun from the command line, so that they say nothing.
+        DataError: They say nothing: the study was begun in Python, or is the search of a table.
     """
+    if "strategy" in header.settings:
+        return _strategy_of(header.settings, header.goal)
+    if "table" in header.settings:
+        raise DataError(
+            f"the study is a search of {header.settings['table']}; repeat the command that began it to go on"
+        )
+    raise DataError("the study was begun in Python, which has its strategy; go on with it there")
+
+
+def _strategy_of(settings: Mapping[str, Any], goal: "Goal") -> "Strategy":
     from archbo import catalog
 
-    if "space" not in settings:
-        raise DataError(
-            "the study was begun in Python, which has its strategy; go on with it there"
-        )
-    space, seed = _space(settings["space"]), settings["seed"]
+    space, seed = _space_kept(settings["space"]), settings["seed"]
     names = ("predictor", "encoding", "acquisition")
     if settings["strategy"] != "bayesian":
         given = [name for name in names if settings[name]]
@@ -244,19 +442,37 @@ def fail(study: Begun, one: _One, why: _Reason) -> None:
 
 @command()
 def status(study: Begun) -> None:
-    """Tell where a study stands."""
+    """Tell where a study stands, or which there are."""
     from archbo.log import State
+    from archbo.studies import study_names
 
-    log = study.load().log
+    names = study_names(study.study)
+    if study.name is None and len(names) > 1:
+        print_lines({name: _in_short(replace(study, name=name)) for name in names})
+        say("--name NAME tells more of one")
+        return
+    log = study.log()
     counts = {state: len(log.select(state)) for state in State}
     lines = {"goal": str(log.goal), "space": f"{log.space.name}, {log.space.size:,} rows"}
     lines |= {str(state): str(count) for state, count in counts.items() if count}
+    if study.header.n_past:
+        lines["past"] = f"{study.header.n_past} of these were known before"
     lines["spent"] = f"{log.spent:g}"
     print_lines(lines)
     reasons = [trial.reason for trial in log.select(State.FAILED) if trial.reason]
     for reason in dict.fromkeys(reasons):
         say(f"  failed {reasons.count(reason)} times: {reason}")
     say_best(log)
+
+
+def _in_short(study: Begun) -> str:
+    try:
+        log = study.log()
+    except DataError as error:  # somebody else's, which others may read
+        return str(error)
+    best = f"best {log.winners[0][1][0]:.6g}" if log.goal.n_objectives == 1 and log.winners else ""
+    several = f"{len(log.winners)} on the front" if log.goal.n_objectives > 1 else ""
+    return f"{log.goal}: {log.n_told} told, {log.n_failed} failed  {best}{several}".rstrip()
 
 
 def say_best(log: "Log", most: int = 10) -> None:
@@ -286,7 +502,7 @@ def export(study: Begun, files: _Files) -> None:
     """Write the trials of a study to a table."""
     if not files.given:
         raise UsageError("name a file with --csv, --parquet or --json")
-    frame = study.load().log.frame()
+    frame = study.log().frame()
     if files.csv is not None:
         write_whole(files.csv, lambda path: frame.to_csv(path, index=False))
     if files.parquet is not None:

@@ -17,6 +17,7 @@ from archbo.comparison.plots.predictions import plot_predictions
 from archbo.comparison.plots.progress import plot_progress
 from archbo.comparison.plots.proxies import plot_correlations
 from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
+from archbo.comparison.ranking import HeldOut, Ranking, cross_validate, rank_archs
 from archbo.comparison.runs import (
     Query,
     Run,
@@ -33,9 +34,11 @@ from archbo.comparison.sparkline import sparkline
 
 __all__ = [
     "Evaluation",
+    "HeldOut",
     "MeasureSummary",
     "ProxySummary",
     "Query",
+    "Ranking",
     "Run",
     "SearchInterrupted",
     "calibration",
@@ -45,6 +48,7 @@ __all__ = [
     "check_train_sizes",
     "costs_of",
     "coverage",
+    "cross_validate",
     "draw_arch",
     "evaluate",
     "gaussian_nll",
@@ -59,6 +63,7 @@ __all__ = [
     "plot_progress",
     "plot_search",
     "precision_at",
+    "rank_archs",
     "run_search",
     "save_figure",
     "sparkline",

@@ -3,7 +3,7 @@
 import math
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from archbo.benchmarks import Tabular
-from archbo.bo_loop import Optimizer, Strategy, run
+from archbo.bo_loop import AskTell, Optimizer, Strategy, run
 from archbo.errors import UsageError
 from archbo.log import Log, State
 
@@ -88,6 +88,7 @@ class Run:
         recommended: The architecture that the strategy recommends in the end; None for several objectives, where
             nothing feasible was found, or where the search was interrupted.
         reports: The reported column after each query, if one is reported.
+        n_past: The number of first trials in the log that were known before the search, and are no queries.
     """
 
     seed: int
@@ -97,11 +98,12 @@ class Run:
     seconds: float
     recommended: str | None
     reports: tuple[float | None, ...] | None = None
+    n_past: int = 0
 
     @cached_property
     def queries(self) -> tuple[Query, ...]:
         """The evaluations in the order in which they were asked for."""
-        log, goal, tabular = self.log, self.log.goal, self.tabular
+        log, goal, tabular = _since(self.log, self.n_past), self.log.goal, self.tabular
         told = log.select(State.TOLD)
         _, gains = log.observed()
         at_target = torch.tensor([trial.fidelity == goal.target for trial in told])
@@ -229,24 +231,27 @@ def check_budget(n_queries: int, tabular: Tabular) -> None:
 
 def run_search(
     method: str,
-    strategy: Strategy,
+    search: AskTell | Strategy,
     tabular: Tabular,
     n_queries: int,
     *,
     q: int = 1,
     report: str | None = None,
+    n_past: int = 0,
     callback: Callable[[Log], None] | None = None,
 ) -> Run:
     """Search a benchmark.
 
     Args:
         method: The name to record.
-        strategy: The method; its space and goal must be the benchmark's.
+        search: The method; its space and goal must be the benchmark's. An optimizer or a study goes on: what it was
+            told counts as queries, and what waits for its values is evaluated first.
         tabular: The goal on the benchmark.
         n_queries: The number of architectures to evaluate; with fidelities, the budget is what that number of evaluations at
             the target cost.
         q: How many to ask for at a time.
         report: A column to report of what the strategy would recommend after each query.
+        n_past: The number of first trials of an optimizer or a study that were known before, and are no queries.
         callback: Called with the log after each query.
 
     Raises:
@@ -261,31 +266,49 @@ def run_search(
             "several objectives have no single best architecture to report a column of"
         )
     reported = tabular.benchmark.values(report) if report is not None else None
-    optimizer = Optimizer(strategy)
+    optimizer = search if isinstance(search, AskTell) else Optimizer(search)
+    strategy = optimizer.strategy
     reports: list[float | None] = []
     started = time.perf_counter()
 
     def after(log: Log) -> None:
         # A recommendation may take a fit.
         if reported is not None:
-            (row,) = tabular.benchmark.rows_of([optimizer.recommend()]) if log.winners else (None,)
-            reports.append(None if row is None else float(reported[row]))
+            named = [strategy.recommend(log)] if log.winners else []
+            rows = tabular.benchmark.rows_of(named)
+            reports.extend([float(reported[row]) for row in rows] or [None])
         if callback is not None:
             callback(log)
 
     def so_far(recommended: str | None) -> Run:
         log, seconds = optimizer.log, time.perf_counter() - started
-        left = [None] * (log.n_told - len(reports))
+        left = [None] * (_since(log, n_past).n_told - len(reports))
         told = None if reported is None else (*reports, *left)
-        return Run(strategy.seed, method, tabular, log, seconds, recommended, told)
+        return Run(strategy.seed, method, tabular, log, seconds, recommended, told, n_past)
 
     budget = n_queries * goal.cost_of(goal.target)
     try:
-        log = run(optimizer, tabular, budget=budget, q=q, callback=after)
+        for trial in optimizer.log.select(State.ASKED):
+            optimizer.tell([trial], [tabular(trial.arch, trial.fidelity)])
+        for log in _history(optimizer.log, n_past):
+            after(log)
+        log = run(optimizer, tabular, budget=budget, q=q, since=n_past, callback=after)
         named = str(optimizer.recommend()) if goal.n_objectives == 1 and log.winners else None
     except KeyboardInterrupt as stop:
         raise SearchInterrupted(so_far(None)) from stop
     return so_far(named)
+
+
+def _since(log: Log, n_past: int) -> Log:
+    """The trials of a log that came after the first ones."""
+    return replace(log, trials=log.trials[n_past:])
+
+
+def _history(log: Log, n_past: int) -> Iterator[Log]:
+    """What a log was after each query that it was told."""
+    for trial in log.trials[n_past:]:
+        if trial.state == State.TOLD:
+            yield replace(log, trials=log.trials[: trial.number + 1])
 
 
 def check_runs(runs: Mapping[str, Sequence[Run]]) -> Tabular:

@@ -1,5 +1,7 @@
 """Who dominates whom, and the volume that is dominated; more is better in every column."""
 
+from bisect import bisect_right
+
 import torch
 from botorch.utils.multi_objective.hypervolume import Hypervolume
 from botorch.utils.multi_objective.pareto import is_non_dominated
@@ -33,6 +35,10 @@ def merit(objectives: Tensor, slacks: Tensor) -> Tensor:
     feasible = (slacks >= 0).all(-1)
     left = feasible.nonzero().flatten()
     peeled = 0
+    if objectives.shape[-1] == 2 and len(left):
+        fronts = _fronts_of_two(objectives[left])
+        result[left] = -torch.tensor(fronts).to(result).unsqueeze(-1)
+        left, peeled = left[:0], 1 + max(fronts)
     while len(left):
         front = non_dominated(objectives[left])
         result[left[front]] = -float(peeled)
@@ -43,6 +49,22 @@ def merit(objectives: Tensor, slacks: Tensor) -> Tensor:
         order = violation.argsort(stable=True).argsort()
         result[bad] = -(peeled + order.to(result)).unsqueeze(-1)
     return result
+
+
+def _fronts_of_two(objectives: Tensor) -> list[int]:
+    """The number of the front, from 0, that each row of two objectives is on, without peeling (Jensen 2003)."""
+    rows = objectives.tolist()
+    fronts = [0] * len(rows)
+    lowest: list[float] = []  # minus the best second objective of each front so far, ascending
+    before: int | None = None
+    for place in sorted(range(len(rows)), key=lambda place: rows[place], reverse=True):
+        if before is not None and rows[place] == rows[before]:
+            fronts[place] = fronts[before]
+        else:
+            fronts[place] = bisect_right(lowest, -rows[place][1])
+            lowest[fronts[place] : fronts[place] + 1] = [-rows[place][1]]
+        before = place
+    return fronts
 
 
 def hypervolume(front: Tensor, reference: Tensor) -> float:

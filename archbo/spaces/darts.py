@@ -1,6 +1,7 @@
 """Pairs of cells with two operations per node: DARTS and NAS-Bench-301."""
 
 import ast
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations, permutations
@@ -28,6 +29,13 @@ PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}
 SLOTS = tuple((node, source) for node in NODES for source in range(node))
 """The fourteen places of a cell where there can be an edge."""
 
+CONCATS = {
+    *("range(2, 6)", "[2, 3, 4, 5]", "(2, 3, 4, 5)"),
+    *("range(2, 7)", "[2, 3, 4, 5, 6]", "(2, 3, 4, 5, 6)"),
+}
+"""How it is written that a cell concatenates all its nodes; some files count a node 6 that there is not
+(the README of NAS-Bench-X11, NASLib before 2022)."""
+
 OPS = (
     "max_pool_3x3",
     "avg_pool_3x3",
@@ -37,7 +45,7 @@ OPS = (
     "dil_conv_3x3",
     "dil_conv_5x5",
 )
-"""The operations of DARTS (arXiv 1806.09055) but ``none``."""
+"""The operations of DARTS (arXiv 1806.09055) but ``none``, in the order of NASLib's numbers."""
 
 
 class DartsSpace(SearchSpace):
@@ -48,7 +56,8 @@ class DartsSpace(SearchSpace):
     reads, and the operations on the first and on the second of the pair.
 
     The notation is the official ``Genotype(normal=[(op, source), ...], normal_concat=range(2, 6), ...)``;
-    the order of the two edges of a node means nothing, ``format`` writes the earlier source first.
+    the order of the two edges of a node means nothing, ``format`` writes the earlier source first. Read are also
+    fields in their order, edges nested by node, and the pairs (source, number of the operation) of NASLib and BANANAS.
 
     ``canonical`` numbers the nodes of each cell such that isomorphic cells get the same row. Operations
     that receive nothing but zeros become ``none``, and what a ``none`` reads is forgotten.
@@ -111,32 +120,57 @@ class DartsSpace(SearchSpace):
 
     def parse(self, text: str) -> tuple[int, ...]:
         try:
-            call = ast.parse(text.strip(), mode="eval").body
-            if not isinstance(call, ast.Call) or ast.unparse(call.func) != "Genotype" or call.args:
-                raise self._malformed(text)
-            fields = {str(field.arg): field.value for field in call.keywords}
-            concats = [fields.pop(f"{cell}_concat") for cell in CELLS]
-            cells = {cell: ast.literal_eval(fields.pop(cell)) for cell in CELLS}
-        except (KeyError, ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+            # A log has "genotype = Genotype(...)", a script "gt.Genotype(...)".
+            value = ast.parse(re.sub(r"^\s*\w+\s*=(?!=)", "", text).strip(), mode="eval").body
+            if isinstance(value, ast.Call):
+                return self._genotype(value, text)
+            cells = [self._named(pairs) for pairs in ast.literal_eval(value)]
+        except InvalidArchitectureError:
+            raise
+        except (
+            *(KeyError, ValueError, TypeError, IndexError),
+            *(SyntaxError, MemoryError, RecursionError),
+        ) as error:
             raise self._malformed(text) from error
-        if fields:
+        if len(cells) != len(CELLS):
             raise self._malformed(text)
-        for cell, concat in zip(CELLS, concats, strict=True):
-            if ast.unparse(concat) not in ("range(2, 6)", "[2, 3, 4, 5]", "(2, 3, 4, 5)"):
+        return tuple(
+            value for pair in zip(cells, CELLS, strict=True) for value in self._cell(*pair)
+        )
+
+    def _genotype(self, call: ast.Call, text: str) -> tuple[int, ...]:
+        """The row of ``Genotype(...)``, its fields by name or in their order."""
+        names = ("normal", "normal_concat", "reduce", "reduce_concat")
+        fields = dict(zip(names, call.args, strict=False))
+        fields |= {str(field.arg): field.value for field in call.keywords}
+        if ast.unparse(call.func).rpartition(".")[2] != "Genotype" or set(fields) != set(names):
+            raise self._malformed(text)
+        row: list[int] = []
+        for cell in CELLS:
+            concat = ast.unparse(fields[f"{cell}_concat"])
+            if concat not in CONCATS:
                 raise InvalidArchitectureError(
-                    f"{cell}_concat is {ast.unparse(concat)}; cells of {self.name} concatenate all "
-                    "their nodes, so write range(2, 6)"
+                    f"{cell}_concat is {concat}; cells of {self.name} concatenate all their nodes, so write range(2, 6)"
                 )
-        return tuple(value for cell in CELLS for value in self._cell(cells[cell], cell))
+            row += self._cell(ast.literal_eval(fields[cell]), cell)
+        return tuple(row)
+
+    @staticmethod
+    def _named(pairs: Sequence[Sequence[int]]) -> list[tuple[str, int]]:
+        """The edges of a cell that NASLib writes as pairs (source, number of the operation among those but none)."""
+        return [(OPS[op], source) for source, op in pairs]
 
     def _malformed(self, text: str) -> InvalidArchitectureError:
         return InvalidArchitectureError(
             f"malformed genotype {text!r}: write Genotype(normal=[(op, source), ...], "
-            "normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))"
+            "normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6)), or a cell each as pairs "
+            "(source, number of the operation)"
         )
 
     def _cell(self, edges: object, cell: str) -> list[int]:
-        """The row of one cell."""
+        """The row of one cell, whose edges may be nested by node."""
+        if isinstance(edges, list | tuple) and len(edges) == len(NODES):
+            edges = [edge for pair in edges for edge in pair]
         if (
             not isinstance(edges, list | tuple)
             or len(edges) != 8

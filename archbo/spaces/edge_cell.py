@@ -1,5 +1,6 @@
 """Cells with operations on the edges of a complete DAG: NAS-Bench-201 and its relatives."""
 
+import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Self
@@ -134,10 +135,10 @@ class EdgeCellSpace(SearchSpace):
 
     def parse(self, text: str) -> tuple[int, ...]:
         text = text.strip()
-        if text.startswith("("):
-            return self._parse_digits(text)
+        if text.startswith(("(", "[")):
+            return self._parse_nodes(text) if "'" in text else self._parse_digits(text)
         if text.startswith("|"):
-            return self._parse_string(text)
+            return self._parse_string(re.sub(r"\s", "", text))
         if self.notation == "tnb101":
             return self._parse_tnb101(text)
         raise InvalidArchitectureError(
@@ -162,14 +163,26 @@ class EdgeCellSpace(SearchSpace):
                 raise self._unknown_op(op, f"column {column} of {text!r}")
         return tuple(self.op_names.index(op) for op in ops)
 
+    def _parse_nodes(self, text: str) -> tuple[int, ...]:
+        """AutoDL's ``Structure.nodes``: for each node its pairs (op, source)."""
+        try:
+            nodes = ast.literal_eval(text)
+            groups = ["|".join(f"{op}~{source}" for op, source in node) for node in nodes]
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+            raise InvalidArchitectureError(
+                f"malformed cell {text!r}: write |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
+            ) from error
+        return self._parse_string("+".join(f"|{group}|" for group in groups))
+
     # What NASLib's digits stand for, and the edges that they belong to
     # (naslib/search_spaces/nasbench201/conversions.py, which writes the string from them).
     _digit_ops = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
     _digit_edges = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
     def _parse_digits(self, text: str) -> tuple[int, ...]:
-        digits = [int(digit) for digit in re.findall(r"\d+", text)]
-        if len(digits) != 6 or not re.fullmatch(r"\([\d,\s]*\)", text):
+        plain = re.sub(r"\b(?:np|numpy)\.\w+\((\d+)\)", r"\1", text)  # as NumPy 2 prints integers
+        digits = [int(digit) for digit in re.findall(r"\d+", plain)]
+        if len(digits) != 6 or not re.fullmatch(r"\([\d,\s]*\)|\[[\d,\s]*\]", plain):
             example = "(4, 3, 3, 0, 0, 0)" if self.notation == "nb201" else "(3, 1, 1, 2, 1, 2)"
             raise InvalidArchitectureError(
                 f"malformed digit tuple {text!r}: write six digits such as {example}"

@@ -1,6 +1,7 @@
 """Architectures in the rows of a data frame."""
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -8,10 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from archbo.errors import DataError, InvalidArchitectureError
+from archbo.errors import DataError, DataWarning, InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace
+from archbo.spaces.choices import ColumnChoices, text_of
 
-__all__ = ["few", "rows_of_frame"]
+__all__ = ["carried_over", "few", "rows_of_frame"]
 
 
 def rows_of_frame(
@@ -66,6 +68,95 @@ def _rows(
     X = torch.tensor(rows, dtype=torch.double).reshape(len(rows), space.n_columns)
     space.check(X)
     return X
+
+
+def carried_over(
+    frame: pd.DataFrame,
+    space: SearchSpace,
+    *,
+    arch_column: str = "arch",
+    fill: Mapping[str, object] | None = None,
+    source: str = "the frame",
+) -> pd.DataFrame:
+    """The rows of a frame, of any categorical space, that another categorical space has, in its columns.
+
+    Columns of the same name are shared, and columns that the space lacks are dropped, so that rows may repeat. Rows
+    with a choice that the space lacks are left out, with a ``DataWarning`` that counts them.
+
+    Args:
+        frame: One row per architecture.
+        space: The categorical space to carry the rows over to.
+        arch_column: The column of architectures, written ``width=16,op=conv3x3``; where it is missing, the columns of
+            the frame hold the choices.
+        fill: The choice that all rows had in columns of the space that the frame lacks.
+        source: What the frame is called in errors.
+
+    Raises:
+        DataError: A row cannot be read, a column of the space has no choices, or no row is left.
+        UsageError: ``fill`` names no column of the space, one that the frame has, or no choice of the space.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("new", {"width": [8, 16], "depth": [2, 4]})
+        >>> old = pd.DataFrame({"arch": ["width=8,op=max", "width=8,op=avg"], "acc": [0.8, 0.9]})
+        >>> carried_over(old, space, fill={"depth": 4})
+           width  depth  acc
+        0      8      4  0.8
+        1      8      4  0.9
+    """
+    finders = dict(zip(space.columns, map(ColumnChoices, space.choices), strict=True))
+    given = _written(frame, arch_column, source) if arch_column in frame else frame
+    filled = dict(fill or {})
+    for column, value in filled.items():
+        if column not in finders or column in given:
+            where = f"{source} has it" if column in finders else f"{space.name} has no such column"
+            raise UsageError(f"fill gives a value of {column!r}, but {where}; leave it out")
+        if finders[column].find(value) is None:
+            raise UsageError(
+                f"fill: {column}={text_of(value)} is no choice of {space.name}; "
+                f"it has {', '.join(finders[column].by_text)}"
+            )
+    missing = [column for column in finders if column not in given and column not in filled]
+    if missing:
+        raise DataError(
+            f"{source} has no column {missing[0]!r} of space {space.name}; fill says which value they had there"
+        )
+    carried: dict[str, list[object]] = {}
+    lacking: dict[object, str] = {}
+    for column, finder in finders.items():
+        cells = [filled[column]] * len(frame) if column in filled else given[column].to_numpy()
+        found = [finder.find(cell) for cell in cells]
+        carried[column] = [None if n is None else finder.choices[n] for n in found]
+        for place, (index, cell) in enumerate(zip(found, cells, strict=True)):
+            if index is None:
+                lacking.setdefault(place, f"{column}={text_of(cell)}")
+    if lacking:
+        what = few(dict.fromkeys(lacking.values()), 3)
+        text = (
+            f"{len(lacking)} of {len(frame)} rows of {source} have no place in {space.name}: {what}"
+        )
+        if len(lacking) == len(frame):
+            raise DataError(f"{text}; are they of this space?")
+        warnings.warn(f"{text}; they are left out", DataWarning, stacklevel=2)
+    others = [name for name in frame if name != arch_column and name not in finders]
+    columns = {name: pd.Series(values, dtype=object) for name, values in carried.items()}
+    result = pd.DataFrame(columns | {name: frame[name].reset_index(drop=True) for name in others})
+    result = result.drop(index=list(lacking)).infer_objects()
+    result.attrs = {}  # whatever the frame was kept in, this is of the new space
+    return result
+
+
+def _written(frame: pd.DataFrame, column: str, source: str) -> pd.DataFrame:
+    """The choices of architectures that are written ``width=16,op=conv3x3``, a column each."""
+    rows = []
+    for place, text in enumerate(frame[column].map(str)):
+        parts = [part.partition("=") for part in text.split(",")]
+        if not all(separator for _, separator, _ in parts):
+            raise DataError(
+                f"{source}, row {place + 1}: {text!r} is no architecture of a categorical space, as in 'width=8,depth=2'"
+            )
+        rows.append({name.strip(): choice.strip() for name, _, choice in parts})
+    return pd.DataFrame(rows, dtype=object)
 
 
 def few(names: Iterable[object], most: int = 12) -> str:

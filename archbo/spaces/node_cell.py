@@ -1,7 +1,7 @@
 """Cells with operations on the nodes of a small DAG: NAS-Bench-101."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import permutations
 from typing import Self
@@ -21,6 +21,12 @@ V = 7
 
 PAIRS = tuple((source, target) for source in range(V) for target in range(source + 1, V))
 """The pairs of positions that there may be an edge between, row by row of the upper triangle."""
+
+SPECS = (("matrix", "ops"), ("module_adjacency", "module_operations"))
+"""The keys of matrix and labels in the dictionaries of NASLib and naszilla, and in those of NAS-Bench-101."""
+
+NUMBERED = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
+"""The labels by NASLib's numbers (naslib/search_spaces/nasbench101/conversions.py)."""
 
 MIDDLE = range(1, V - 1)
 """The positions between input and output."""
@@ -92,11 +98,25 @@ class NodeCellSpace(SearchSpace):
             return self.from_matrix(*value)
         return super()._parse_object(value)
 
+    def row_of(self, values: Mapping[str, object]) -> tuple[int, ...]:
+        for matrix, ops in SPECS:
+            if set(values) == {matrix, ops}:
+                return self.from_matrix(values[matrix], values[ops])
+        return super().row_of(values)
+
     def parse(self, text: str) -> tuple[int, ...]:
-        if text.lstrip().startswith(("(", "[")):
+        if text.lstrip().startswith(("(", "[", "{")):
             try:
-                matrix, ops = ast.literal_eval(text.strip())
-            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+                value = ast.literal_eval(text.strip())
+                if isinstance(value, dict):
+                    return self.row_of(value)
+                matrix, ops = value if len(value) == 2 else self._unflattened(value)
+            except InvalidArchitectureError:
+                raise
+            except (
+                *(ValueError, TypeError, IndexError),
+                *(SyntaxError, MemoryError, RecursionError),
+            ) as error:
                 raise self._malformed(text) from error
             return self.from_matrix(matrix, ops)
         bits, _, labels = text.strip().partition(":")
@@ -112,15 +132,20 @@ class NodeCellSpace(SearchSpace):
                 )
         return self._row(edges, ops)
 
+    @staticmethod
+    def _unflattened(numbers: Sequence[int]) -> tuple[list[Sequence[int]], list[str]]:
+        """Matrix and labels from NASLib's tuple: the rows of the matrix, then the numbers of the labels."""
+        k = [k * k + k for k in range(V + 1)].index(len(numbers))
+        rows = [numbers[k * row : k * row + k] for row in range(k)]
+        return rows, [NUMBERED[number] for number in numbers[k * k :]]
+
     def _malformed(self, text: str) -> InvalidArchitectureError:
         return InvalidArchitectureError(
             f"malformed cell {text!r}: write {len(PAIRS)} bits and up to {V} labels as in "
             f"'110000100000000000000:input|{self.op_names[0]}|output', or a pair (matrix, labels)"
         )
 
-    def from_matrix(
-        self, matrix: Sequence[Sequence[int]] | Tensor, ops: Sequence[str]
-    ) -> tuple[int, ...]:
+    def from_matrix(self, matrix: object, ops: object) -> tuple[int, ...]:
         """The row of an adjacency matrix and the labels of its nodes.
 
         Args:

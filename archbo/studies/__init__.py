@@ -2,10 +2,11 @@
 
 from archbo.studies.executors import BrokenExecutorError, SubmititExecutor
 from archbo.studies.sampler import ArchSampler, arch_of
-from archbo.studies.study import Header, Study, read_header
+from archbo.studies.study import NAME, Header, Study, read_header, study_names
 from archbo.studies.worker import work
 
 __all__ = [
+    "NAME",
     "ArchSampler",
     "BrokenExecutorError",
     "Header",
@@ -13,5 +14,6 @@ __all__ = [
     "SubmititExecutor",
     "arch_of",
     "read_header",
+    "study_names",
     "work",
 ]

@@ -30,6 +30,7 @@ __all__ = [
     "ENDED",
     "NOBODY",
     "OWNER",
+    "PAST",
     "PLAN",
     "PROPOSER",
     "TOLD",
@@ -38,8 +39,8 @@ __all__ = [
     "died",
     "directions_of",
     "distributions_of",
-    "has_arch",
     "log_of",
+    "logged",
     "open_storage",
     "params_of",
     "plan_of",
@@ -58,6 +59,8 @@ OWNER = "archbo:owner"
 """The attribute that says which worker evaluates a trial; none does where its architecture was asked for by hand."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
+PAST = "archbo:past"
+"""The attribute that numbers the trials which a study was begun with; where two processes began it, each is there twice."""
 CONSTRAINT = "constraints"
 """The beginning of the attributes in which Optuna 5 keeps constraints."""
 PLAIN = (str, int, float, bool, type(None))
@@ -206,7 +209,7 @@ def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log
     Raises:
         DataError: A trial is of another space or goal.
     """
-    known = [trial for trial in sorted(trials, key=_number) if has_arch(trial, space)]
+    known = logged(trials, space)
     plans = [trial.system_attrs.get(PLAN, {}) for trial in known]
     X = space.rows([_arch_of(trial, space) for trial in known])
     fidelities = [plan.get("fidelity", goal.target) for plan in plans]
@@ -215,11 +218,20 @@ def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log
     return replace(log, trials=tuple(ended))
 
 
-def _number(trial: FrozenTrial) -> int:
-    return trial.number
+def logged(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[FrozenTrial]:
+    """The trials that belong in a log, in its order: those that have an architecture, past trainings once each."""
+    known: list[FrozenTrial] = []
+    past: set[int] = set()
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        number = trial.system_attrs.get(PAST)
+        if _has_arch(trial, space) and (number is None or number not in past):
+            known.append(trial)
+            if number is not None:
+                past.add(number)
+    return known
 
 
-def has_arch(trial: FrozenTrial, space: SearchSpace) -> bool:
+def _has_arch(trial: FrozenTrial, space: SearchSpace) -> bool:
     """Whether a trial belongs in the log: it was planned, or another sampler drew all that makes an architecture."""
     if PLAN in trial.system_attrs or trial.state == TrialState.COMPLETE:
         return True

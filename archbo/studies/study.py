@@ -22,14 +22,15 @@ from archbo.studies.storage import (
     CONSTRAINT,
     ENDED,
     OWNER,
+    PAST,
     PLAN,
     PROPOSER,
     TOLD,
     constraints_of,
     directions_of,
     distributions_of,
-    has_arch,
     log_of,
+    logged,
     open_storage,
     params_of,
     plan_of,
@@ -38,7 +39,7 @@ from archbo.studies.storage import (
     this_process,
 )
 
-__all__ = ["Header", "Study", "read_header"]
+__all__ = ["Header", "Study", "read_header", "study_names"]
 
 HEADER = "archbo:study"
 """The attribute of a study that holds its space's content, its goal and its settings."""
@@ -56,11 +57,15 @@ class Header:
         space: The content of its space.
         goal: Its goal.
         settings: What else is kept with it, as JSON would hold it: what its space and strategy are made from.
+        n_past: The number of past trainings, which are its first trials.
+        n_missing: How many of them are not there yet, since its beginning was interrupted.
     """
 
     space: Mapping[str, Any]
     goal: Goal
     settings: Mapping[str, Any]
+    n_past: int = 0
+    n_missing: int = 0
 
 
 @final
@@ -75,10 +80,18 @@ class Study(AskTell):
         strategy: What to ask for next. Its space and goal are the study's.
         name: The name of the study in its storage.
         settings: What else to keep with a new study, as JSON would hold it.
+        log: Past trainings that a new study begins with, such as ``Log.from_past`` gives; a study that was begun with
+            some goes on with those.
+
+    Attributes:
+        url: Where it is kept.
+        name: Its name there.
+        n_past: The number of past trainings, which are the first trials of its log.
 
     Raises:
-        DataError: The study cannot be opened, or is of another space or goal.
-        UsageError: It is no strategy.
+        DataError: The study cannot be opened, is of another space or goal, was begun without past trainings where some
+            are given, or its beginning with some was interrupted and they are not given again.
+        UsageError: It is no strategy, or the log is of another space or goal.
 
     Example:
         >>> from archbo.bo_loop import RandomSearch, run
@@ -98,16 +111,40 @@ class Study(AskTell):
         *,
         name: str = NAME,
         settings: Mapping[str, Any] | None = None,
+        log: Log | None = None,
     ) -> None:
         super().__init__(strategy)
+        if log is not None:
+            strategy.check(log)
         self.url, self.name = url, name
         self._known: tuple[tuple[tuple[int, TrialState], ...], Log] = (
             (),
             Log(self.space, self.goal),
         )
-        self._study = self._opened(dict(settings or {}))
+        self._study = self._opened(dict(settings or {}), 0 if log is None else len(log))
+        self.n_past = self.header.n_past
+        if log is not None and len(log) > 0 and self.n_past == 0:
+            raise DataError(
+                f"the study {name!r} at {url} was begun without past trainings; begin another one with them"
+            )
+        with reachable(url):
+            self._begin_with(log)
 
-    def _opened(self, settings: dict[str, Any]) -> OptunaStudy:
+    def _begin_with(self, log: Log | None) -> None:
+        """Tell a new study its past trainings: those that are not there yet, since a process may die on the way."""
+        storage, study_id = self._study._storage, self._study._study_id
+        missing = _missing_past(self._study, self.n_past)
+        if not missing:
+            return
+        if log is None or len(log) != self.n_past:
+            raise DataError(
+                f"the study {self.name!r} at {self.url} lacks {len(missing)} of the {self.n_past} past trainings that it "
+                "is to begin with; repeat the call that began it"
+            )
+        for number in missing:
+            storage.create_new_trial(study_id, self._frozen(log.trials[number], {PAST: number}))
+
+    def _opened(self, settings: dict[str, Any], n_past: int = 0) -> OptunaStudy:
         storage, goal = open_storage(self.url), self.goal
         sampler = ArchSampler(self.space, goal, self.strategy)
         with quiet(), reachable(self.url):
@@ -128,12 +165,12 @@ class Study(AskTell):
                     f"the study {self.name!r} was not begun by archbo; give it another name"
                 )
             kept = {"format": FORMAT, "space": self.space.content, "goal": _goal_to_dict(goal)}
-            study.set_user_attr(HEADER, {**kept, "settings": settings})
+            study.set_user_attr(HEADER, {**kept, "settings": settings, "past": n_past})
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names([objective.metric for objective in goal.objectives])
             return study
-        header = _header(content, self.name)
+        header = _header(study, self.name)
         changed = self.space.difference(dict(header.space))
         if changed:
             raise DataError(f"the study {self.name!r} is of another space: {changed}")
@@ -157,14 +194,13 @@ class Study(AskTell):
     @property
     def header(self) -> Header:
         """What the study was begun with."""
-        return _header(self._study.user_attrs[HEADER], self.name)
+        return _header(self._study, self.name)
 
     def _trials(self) -> list[FrozenTrial]:
         """The trials that have an architecture, in the order of the log."""
         storage = self._study._storage
         trials = storage.get_all_trials(self._study._study_id, deepcopy=False)
-        ordered = sorted(trials, key=lambda trial: trial.number)
-        return [trial for trial in ordered if has_arch(trial, self.space)]
+        return logged(trials, self.space)
 
     def _read(self) -> Log:
         return self._numbered()[1]
@@ -283,7 +319,7 @@ class Study(AskTell):
                     trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
                     self._ended(trial_id, trial)
 
-    def _frozen(self, trial: Trial) -> FrozenTrial:
+    def _frozen(self, trial: Trial, attrs: Mapping[str, Any] | None = None) -> FrozenTrial:
         """A trial of the log as a trial of Optuna's, written at once."""
         told, ended = trial.state == State.TOLD, trial.state in (State.FAILED, State.DROPPED)
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
@@ -295,7 +331,11 @@ class Study(AskTell):
             params=params_of(trial.arch),
             distributions=distributions_of(self.space),
             user_attrs={**_readable(trial), **result},
-            system_attrs={PLAN: plan_of(trial), **({ENDED: _ending(trial)} if ended else {})},
+            system_attrs={
+                PLAN: plan_of(trial),
+                **({ENDED: _ending(trial)} if ended else {}),
+                **(attrs or {}),
+            },
             constraints=constraints_of(self.goal, metrics) if told else None,
         )
 
@@ -338,18 +378,33 @@ def read_header(url: str | Path | BaseStorage, *, name: str = NAME) -> Header:
     Raises:
         DataError: There is no such study, or it was not begun by archbo.
     """
-    if isinstance(url, (str, Path)) and "://" not in str(url) and not Path(url).is_file():
-        raise DataError(f"there is no study at {url}")
-    storage = open_storage(url)
+    storage = _existing(url)
     try:
         with quiet(), reachable(url):
             study = optuna.load_study(study_name=name, storage=storage, sampler=None)
     except KeyError as error:
         raise DataError(f"there is no study {name!r} at {url}") from error
-    content = study.user_attrs.get(HEADER)
-    if content is None:
+    if HEADER not in study.user_attrs:
         raise DataError(f"the study {name!r} at {url} was not begun by archbo")
-    return _header(content, name)
+    return _header(study, name)
+
+
+def study_names(url: str | Path | BaseStorage) -> list[str]:
+    """The names of the studies in a storage.
+
+    Raises:
+        DataError: There is no such storage, or it cannot be read.
+    """
+    storage = _existing(url)
+    with quiet(), reachable(url):
+        return sorted(optuna.get_all_study_names(storage))
+
+
+def _existing(url: str | Path | BaseStorage) -> BaseStorage:
+    """The storage at a place where nothing is made if there is none."""
+    if isinstance(url, (str, Path)) and "://" not in str(url) and not Path(url).is_file():
+        raise DataError(f"there is no study at {url}")
+    return open_storage(url)
 
 
 def _goal_to_dict(goal: Goal) -> dict[str, Any]:
@@ -362,7 +417,15 @@ def _goal_to_dict(goal: Goal) -> dict[str, Any]:
     }
 
 
-def _header(content: Mapping[str, Any], name: str) -> Header:
+def _missing_past(study: OptunaStudy, n_past: int) -> list[int]:
+    """The numbers of the past trainings that a study is to begin with and has not been told yet."""
+    trials = study.get_trials(deepcopy=False) if n_past else []
+    there = {trial.system_attrs.get(PAST) for trial in trials}
+    return [number for number in range(n_past) if number not in there]
+
+
+def _header(study: OptunaStudy, name: str) -> Header:
+    content = study.user_attrs[HEADER]
     if content.get("format") != FORMAT:
         raise DataError(
             f"the study {name!r} is kept in format {content.get('format')!r}; this archbo reads {FORMAT}"
@@ -375,4 +438,6 @@ def _header(content: Mapping[str, Any], name: str) -> Header:
         frozenset(kept["independent"]),
         tuple(kept["reference"]) if kept["reference"] is not None else None,
     )
-    return Header(content["space"], goal, content["settings"])
+    n_past = content.get("past", 0)
+    n_missing = len(_missing_past(study, n_past))
+    return Header(content["space"], goal, content["settings"], n_past, n_missing)

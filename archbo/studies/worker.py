@@ -52,7 +52,8 @@ def work(
     Args:
         study: What to ask and tell.
         evaluate: The metrics of a trial by name.
-        n_trials: The number of told and failed trials that the study is to have in the end.
+        n_trials: The number of told and failed trials that the study is to have in the end, beside the past trainings
+            that it was begun with.
         executor: Where evaluations run: anything that speaks ``concurrent.futures.Executor``, such as a process pool,
             Dask's ``Client.get_executor()`` or a ``SubmititExecutor``; threads unless given. It is not shut down.
         n_workers: The number of evaluations at a time.
@@ -70,6 +71,7 @@ def work(
         raise UsageError(
             f"n_trials and n_workers are at least 1 and retries at least 0; got {n_trials}, {n_workers}, {retries}"
         )
+    n_trials += study.n_past
     own = executor if executor is not None else ThreadPoolExecutor(n_workers)
     crew = _Crew(study, retries)
     running: dict[Future[Outcome], tuple[int, Trial]] = {}

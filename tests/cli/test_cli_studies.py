@@ -124,7 +124,7 @@ REFUSED = {
     "no such function": ("search", "./train.py:nosuch", *NEW),
     "no such file": ("search", "./nosuch.py:evaluate", *NEW),
     "no use in a search of a function": ("search", "./train.py:evaluate", *NEW, "--repeats", 3),
-    "no use in a search of a table": ("search", "nb201", "--study", "run.db"),
+    "no use in a search of a table": ("search", "nb201", "--workers", 2),
     "belongs to the strategy bayesian": ("search", "./train.py:evaluate", *NEW, "--predictor", "gp"),
     "--timeout": ("search", "./train.py:evaluate", *NEW, "--timeout", 0),
     "no study at": ("status", "none.db"),

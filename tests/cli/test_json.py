@@ -64,3 +64,21 @@ def test_compare_writes_these_keys(archbo, folder):
     assert result.keys() == {"benchmark", "objective", "results"}
     (scored,) = result["results"]
     assert scored.keys() == SCORED
+
+
+def test_predict_writes_these_keys(archbo, folder):
+    lines = (folder / "toy.csv").read_text().splitlines()
+    (folder / "some.csv").write_text("\n".join(lines[:16]))
+    command = ("predict", "some.csv", "--space", "toy.toml", "--objective", "accuracy,-latency")
+    code, _, complaint = archbo(*command, "--json", "p.json")
+    assert code == 0, complaint
+    result = json.loads((folder / "p.json").read_text())
+    assert result.keys() == {"space", "objectives", "trained", "held_out", "predictions"}
+    assert result["objectives"] == ["accuracy", "latency"]
+    assert result["trained"].keys() == {"told", "failed"}
+    for scored in result["held_out"]:
+        keys = {"objective", "architectures", "kendall", "coverage", "verdict"}
+        assert scored.keys() == keys
+    for predicted in result["predictions"]:
+        assert predicted.keys() == {"arch", "mean", "std"}
+        assert predicted["mean"].keys() == predicted["std"].keys() == {"accuracy", "latency"}
