@@ -255,7 +255,7 @@ def test_warnings_come_from_workers():
 
 @pytest.mark.parametrize(("timeout", "workers"), [(0, 1), (-1, 1), (5, None)])
 def test_a_timeout_needs_workers(timeout, workers):
-    with pytest.raises(UsageError, match="a timeout is a positive number .* in workers"):
+    with pytest.raises(UsageError, match=r"a timeout is a positive number .* in workers"):
         scored(rows(1), timeout=timeout, workers=workers)
 
 

@@ -300,7 +300,7 @@ class _File:
                 f"cannot make the folder {self.path.parent}: {error.strerror or error}"
             ) from error
         with locked(self.path):
-            done = self.read() | new
+            done = {**self.read(), **new}
             frame = _frame(list(done), list(done.values()), self.task)
             frame.attrs["archbo"] = json.dumps(self.settings)
             frame.attrs["archbo_lost"] = json.dumps(self.lost)
