@@ -27,8 +27,10 @@ __all__ = [
 P = ParamSpec("P")
 T = TypeVar("T")
 
-UNSENDABLE = (pickle.PicklingError, AttributeError, TypeError)
-"""What ``pickle`` raises where something cannot be sent to another process."""
+UNSENDABLE = (pickle.PicklingError, AttributeError, ImportError, TypeError)
+"""What ``pickle`` raises where something cannot be sent to another process, or is not found there."""
+LONGEST = 300
+"""The most characters that are kept of how an executor lost an evaluation; submitit tells whole logs."""
 
 
 class BrokenExecutorError(UsageError):
@@ -84,7 +86,8 @@ def outcome_of(future: "Future[Outcome]") -> Outcome:
     except BrokenExecutor as error:
         raise _broken(error) from error
     except Exception as error:  # an evaluation raises nothing, so it is the executor that failed
-        raise LostError(f"{type(error).__name__}: {error}") from error
+        how = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise LostError(how[:LONGEST]) from error
 
 
 def _evaluated(

@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import sys
 import time
 from concurrent.futures import (
     BrokenExecutor,
@@ -165,7 +166,9 @@ def test_a_timeout_is_positive(tmp_path, timeout):
 
 
 @pytest.fixture
-def jobs(tmp_path):
+def jobs(tmp_path, monkeypatch):
+    """Jobs on this machine, which find what the tests define."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     submitit = pytest.importorskip("submitit")
     return submitit.AutoExecutor(tmp_path / "jobs", cluster="local")
 
@@ -300,8 +303,9 @@ def test_a_job_of_submitit_that_dies_is_evaluated_again(tmp_path, jobs):
 def test_what_is_cancelled_ends_its_job(tmp_path, jobs):
     slow = Slow(tmp_path / "calls", 1000)
     executor = SubmititExecutor(jobs)
-    executor.submit(slow, study_at(tmp_path).ask_trials(1)[0])
+    future = executor.submit(slow, study_at(tmp_path).ask_trials(1)[0])
     while not slow.calls:
+        assert not future.done()
         time.sleep(0.1)
     executor.shutdown(cancel_futures=True)
     (_, process) = slow.calls[0]
