@@ -4,7 +4,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -18,11 +18,18 @@ from archbo.errors import UsageError
 
 if TYPE_CHECKING:
     from archbo.bo_loop import Terminator
-    from archbo.evaluators import ChildEvaluator
-    from archbo.log import Log, Trial
+    from archbo.log import Log
     from archbo.studies import Study
 
-__all__ = ["Evaluations", "Function", "OwnCode", "TerminatedError", "folder_of", "worker"]
+__all__ = [
+    "Evaluations",
+    "Function",
+    "OwnCode",
+    "TerminatedError",
+    "folder_of",
+    "terminable",
+    "worker",
+]
 
 
 @dataclass(frozen=True)
@@ -129,19 +136,27 @@ def evaluate_until(
         UsageError: A number makes no sense, or there is no such function.
     """
     from archbo import catalog
-    from archbo.studies import work
+    from archbo.evaluators import FunctionEvaluator
+    from archbo.studies import request_of, work
 
     if n_trials < 1:
         raise UsageError(f"--queries must be at least 1; got {n_trials}")
     evaluations.check()
     stop = stopping.terminator(study.strategy)
     folder = evaluations.folder if evaluations.folder is not None else folder_of(url)
-    children = _Children(study, function, folder, evaluations.timeout)
+    evaluator = FunctionEvaluator(
+        function, study.space, study.goal, folder=folder, timeout=evaluations.timeout
+    )
+    takes = evaluator.load()  # a wrong name is said before anything is asked for
     if evaluations.pruner is not None:
+        if "report" not in takes:
+            evaluator.close()
+            raise UsageError(
+                f"--pruner has no use: {function} takes no argument report, so that it reports nothing"
+            )
         with about("--pruner"):
             study.pruner = catalog.PRUNERS[evaluations.pruner]()
-    children.load(reports=evaluations.pruner is not None)
-    with progress_bar() as progress, _terminable():
+    with progress_bar() as progress, terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
@@ -151,7 +166,7 @@ def evaluate_until(
         try:
             work(
                 study,
-                children.evaluate,
+                lambda trial: evaluator.evaluate(request_of(study, trial, folder)),
                 n_trials,
                 n_workers=evaluations.workers,
                 retries=evaluations.retries,
@@ -159,7 +174,7 @@ def evaluate_until(
                 callback=show,
             )
         finally:
-            children.close()
+            evaluator.close()
     log = study.log
     past = f", {study.n_past} of these before" if study.n_past else ""
     pruned = f", {log.n_pruned} pruned" if log.n_pruned else ""
@@ -175,64 +190,6 @@ def _note(log: "Log", stop: "Terminator | None") -> str:
     return ", ".join(filter(None, [f"best {log.best[1]:.6g}", bound]))
 
 
-@dataclass
-class _Children:
-    """A child process for each evaluation under way, in which a function is called."""
-
-    study: "Study"
-    function: str
-    folder: Path
-    timeout: float | None
-    _all: list["ChildEvaluator"] = field(default_factory=list)
-    _idle: list["ChildEvaluator"] = field(default_factory=list)
-
-    def load(self, *, reports: bool) -> None:
-        """Start a child, so that a wrong name is said before anything is asked for.
-
-        Raises:
-            UsageError: The function cannot be loaded, or a pruner waits for reports that it cannot make.
-        """
-        from archbo.evaluators import EvaluationError
-
-        child = self._child()
-        try:
-            extras = child.load()
-        except EvaluationError as error:
-            raise UsageError(f"cannot load {self.function}: {error}") from error
-        if reports and "report" not in extras:
-            child.close()
-            raise UsageError(
-                f"--pruner has no use: {self.function} takes no argument report, so that it reports nothing"
-            )
-        self._idle.append(child)
-
-    def evaluate(self, trial: "Trial") -> dict[str, float]:
-        """The metrics of a trial, by a child that has nothing to do."""
-        from archbo.studies import request_of
-
-        child = self._child()
-        try:
-            return child.evaluate(request_of(self.study, trial, self.folder))
-        finally:
-            self._idle.append(child)
-
-    def _child(self) -> "ChildEvaluator":
-        from archbo.evaluators import ChildEvaluator
-
-        try:
-            return self._idle.pop()
-        except IndexError:
-            space, goal = self.study.space, self.study.goal
-            child = ChildEvaluator(self.function, space, goal, timeout=self.timeout)
-            self._all.append(child)
-            return child
-
-    def close(self) -> None:
-        """End all children."""
-        for child in self._all:
-            child.close()
-
-
 def folder_of(url: str) -> Path:
     """Where a study's trials have their folders: beside its file, or here under the database's name."""
     if "://" not in url:
@@ -242,7 +199,7 @@ def folder_of(url: str) -> Path:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends the block with an error, as Ctrl-C does."""
 
     def stop(number: int, frame: FrameType | None) -> None:

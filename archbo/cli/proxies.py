@@ -10,6 +10,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of, option
+from archbo.cli.own_code import TerminatedError, terminable
 from archbo.cli.request import OneColumn, TableOptions
 from archbo.cli.terminal import deliver, print_numbers, progress_bar, remark, say
 from archbo.errors import NoProxiesError, UsageError
@@ -50,15 +51,20 @@ class _Settings:
     seed: int = option(0, "Of weights, images and the sample.")
     device: str = option("cpu", "Where networks are measured, such as cuda.")
     workers: int = option(1, "The number of processes.")
+    timeout: float | None = option(
+        None, "The most seconds that a network may take.", metavar="SECONDS"
+    )
     output: Path = option(
         Path(), "For a file of scores per space, SPACE.parquet.", metavar="FOLDER"
     )
 
     def check(self) -> None:
-        """Raise unless the seed is one and the device can be used."""
+        """Raise unless the numbers make sense and the device can be used."""
         import torch
 
         Seeds(seed=self.seed).check()
+        if self.timeout is not None and not self.timeout > 0:
+            raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
         try:
             torch.empty(1, device=self.device)
         except (RuntimeError, AssertionError) as error:  # torch asserts that it is built with CUDA
@@ -102,6 +108,7 @@ class _Settings:
             seed=self.seed,
             device=self.device,
             workers=self.workers,
+            timeout=self.timeout,
             path=self.file(job.space),
             progress=progress,
         )
@@ -135,7 +142,8 @@ def compute(
     """Measure untrained networks of a benchmark or of whole spaces, and correlate scores with an objective.
 
     Scores go to a file per space as they come. Scores that are there already are not measured again, so the same
-    command goes on after an interruption.
+    command goes on after an interruption. A network that crashes, hangs past --timeout or runs out of memory ranks as
+    the worst, and the others are measured.
     """
     results.check()
     settings.check()
@@ -232,7 +240,7 @@ def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
         torch.set_num_threads(1)  # a second one costs more than it gives in small networks
     found = []
     try:
-        with progress_bar() as progress:
+        with progress_bar() as progress, terminable():
             for job in jobs:
                 task = progress.add_task(job.space.name, total=len(job.X), note="")
                 started = time.perf_counter()
@@ -241,10 +249,12 @@ def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
                 seconds = time.perf_counter() - started
                 summary = summarize_proxies(frame, settings.measured, job.values)
                 found.append(_Measured(job, summary, seconds))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TerminatedError) as stop:
         remark(
             f"stopped; {settings.file(job.space)} keeps what is measured, and the same command goes on from there"
         )
+        if isinstance(stop, TerminatedError):
+            raise
         raise typer.Abort from None
     return found
 

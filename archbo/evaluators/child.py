@@ -9,15 +9,23 @@ import sys
 import threading
 import time
 import traceback
-import weakref
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, final
 
 from archbo.errors import PrunedError, UsageError
-from archbo.evaluators.function import Report, Request, call, extras_of, load_function, metrics_of
+from archbo.evaluators.function import (
+    LOG,
+    Report,
+    Request,
+    call,
+    extras_of,
+    load_function,
+    metrics_of,
+)
 from archbo.goals import Goal
 from archbo.spaces import SearchSpace
 
@@ -112,7 +120,7 @@ class ChildEvaluator:
         if self._child is not None:
             return self._child
         child = self._child = _Child.start(self.name, self.space, self.goal, folder)
-        weakref.finalize(self, child.kill)
+        Finalize(self, child.kill, exitpriority=1)  # at exit, before children are joined
         try:
             if self._closed:  # by another thread, which found no child to kill
                 raise EvaluationError("the evaluator was closed")
@@ -142,6 +150,8 @@ class _Child:
     @classmethod
     def start(cls, name: str, space: SearchSpace, goal: Goal, folder: Path | None) -> "_Child":
         """A new child; its first answer says that it has started, its second that the function is loaded."""
+        # Workers of Dask's are daemonic and may have no children, lest these outlive them; this one does not.
+        multiprocessing.current_process().daemon = False
         context = multiprocessing.get_context("spawn")
         pipe, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, name, space, goal, folder))
@@ -287,7 +297,7 @@ def _print_to(folder: Path | None) -> None:
     if folder is None:
         os.dup2(2, 1)
         return
-    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

@@ -15,7 +15,19 @@ from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.spaces import Arch
 
-__all__ = ["Report", "Request", "call", "extras_of", "load_function", "metrics_of"]
+__all__ = [
+    "LOG",
+    "Report",
+    "Request",
+    "call",
+    "extras_of",
+    "holds_files",
+    "load_function",
+    "metrics_of",
+]
+
+LOG = "log.txt"
+"""The file in a trial's folder that holds what was printed; it is no checkpoint."""
 
 Report: TypeAlias = Callable[[int, float], None]
 """Takes a step, such as the epoch, and the value that the first objective has reached there, in its own unit."""
@@ -129,3 +141,8 @@ def metrics_of(goal: Goal, result: object) -> dict[str, float]:
             raise ValueError(f"{name} is {number}")
         metrics[name] = number
     return metrics
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a trial's folder has files of a training in it, beside what was printed."""
+    return folder.is_dir() and any(path.name != LOG for path in folder.iterdir())

@@ -7,14 +7,12 @@ from typing import Any
 
 from archbo.errors import PrunedError
 from archbo.evaluators import Request, call, metrics_of
+from archbo.evaluators.function import holds_files
 from archbo.log import Trial
 from archbo.studies.study import Study
 from archbo.studies.worker import Evaluate
 
 __all__ = ["calling", "request_of"]
-
-LOG = "log.txt"
-"""What was printed; it is in the folder of each trial that was evaluated in a child process, and no checkpoint."""
 
 
 def calling(function: Callable[..., Any], study: Study, *, folder: str | Path) -> Evaluate:
@@ -76,9 +74,5 @@ def request_of(study: Study, trial: Trial, folder: Path) -> Request:
     # In a folder that is new to this study another one may have left files.
     own = [place(trial)] if study.attempts(number) else []
     earlier = [*own, *map(place, study.log.predecessors(trial))]
-    checkpoint = next((path for path in earlier if _holds_files(path)), None)
+    checkpoint = next((path for path in earlier if holds_files(path)), None)
     return Request(trial.arch, trial.fidelity, place(trial), checkpoint, report)
-
-
-def _holds_files(folder: Path) -> bool:
-    return folder.is_dir() and any(path.name != LOG for path in folder.iterdir())

@@ -29,6 +29,7 @@ __all__ = [
     "ATTEMPT",
     "CONSTRAINT",
     "ENDED",
+    "NOBODY",
     "OWNER",
     "PAST",
     "PLAN",
@@ -146,8 +147,14 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
+NOBODY: Mapping[str, Any] = {}
+"""The owner of a trial that its worker gave back."""
+
+
 def died(process: Mapping[str, Any]) -> bool:
     """Whether a process of this machine is no more; False for those of other machines, which cannot be seen."""
+    if process == NOBODY:
+        return True
     if process.get("host") != socket.gethostname():
         return False
     try:

@@ -327,7 +327,7 @@ class Study(AskTell):
         open_ = (TrialState.RUNNING, TrialState.WAITING)
         return [trial for trial in self._trials() if trial.state in open_]
 
-    def note(self, number: int, name: str, value: int) -> None:
+    def note(self, number: int, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
         """Write an attribute on a trial; nothing where it has ended."""
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             self._study._storage.set_trial_system_attr(self._id_of(number), name, value)

@@ -5,17 +5,21 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, TypeAlias
 
 from optuna.trial import FrozenTrial
 
-from archbo.errors import NothingLeftError, PrunedError, UsageError
+from archbo.errors import NothingLeftError, UsageError
 from archbo.log import Log, Trial
-from archbo.studies.storage import ATTEMPT, OWNER, died
+from archbo.studies.executors import BrokenExecutorError, LostError, Outcome, outcome_of, submit
+from archbo.studies.storage import ATTEMPT, NOBODY, OWNER, died
 from archbo.studies.study import Study
 
 __all__ = ["Evaluate", "work"]
 
+LOST = "archbo:lost"
+"""The attribute that says how an executor lost a trial."""
 BEAT = "archbo:beat"
 """The attribute that a worker counts up while it evaluates a trial."""
 PULSE = 10.0
@@ -44,15 +48,16 @@ def work(
     """Evaluate until a study has a number of trials, by all workers together.
 
     As soon as a value is in, the next architecture is proposed. Trials whose worker died are taken over: they are
-    evaluated again, under their own number. An error of ``evaluate`` is a failure of the trial. Interrupted, trials
-    under way are given up, and may be proposed again.
+    evaluated again, under their own number; so are those that an executor lost, whose process died. An error of
+    ``evaluate`` is a failure of the trial. Interrupted, trials under way are given up, and may be proposed again.
 
     Args:
         study: What to ask and tell.
         evaluate: The metrics of a trial by name; ``calling`` makes one of a function of an architecture.
         n_trials: The number of told, failed and pruned trials that the study is to have in the end, beside the past
             trainings that it was begun with.
-        executor: Where evaluations run: anything that speaks ``concurrent.futures.Executor``; threads unless given.
+        executor: Where evaluations run: anything that speaks ``concurrent.futures.Executor``, such as a process pool,
+            Dask's ``Client.get_executor()`` or a ``SubmititExecutor``; threads unless given. It is not shut down.
         n_workers: The number of evaluations at a time.
         retries: How often a trial is begun again whose worker died, before it counts as failed.
         stop: Whether a log is one to stop at, such as a ``Terminator``: then no further trials are begun, here or by
@@ -63,7 +68,8 @@ def work(
         The log.
 
     Raises:
-        UsageError: A number is not positive.
+        UsageError: A number is not positive, or the executor cannot be sent evaluations.
+        BrokenExecutorError: The executor broke. What was under way is left to the next worker.
     """
     if n_trials < 1 or n_workers < 1 or retries < 0:
         raise UsageError(
@@ -72,11 +78,11 @@ def work(
     n_trials += study.n_past
     own = executor if executor is not None else ThreadPoolExecutor(n_workers)
     crew = _Crew(study, retries, stop)
-    running: dict[Future[Mapping[str, float]], tuple[int, Trial]] = {}
+    running: dict[Future[Outcome], tuple[int, Trial]] = {}
     try:
         while True:
             for number, trial in crew.next(n_trials, n_workers - len(running)):
-                running[own.submit(evaluate, trial)] = number, trial
+                running[submit(own, evaluate, trial)] = number, trial
             if not running:
                 if crew.is_done(n_trials):
                     break
@@ -87,9 +93,12 @@ def work(
                 crew.tell(*running.pop(future), future)
                 if callback is not None:
                     callback(study.log)
+    except BrokenExecutorError:
+        crew.give_back()
+        raise
     finally:
-        if running:
-            study.drop([trial for _, trial in running.values()])
+        for future in running:
+            future.cancel()
         crew.stop()
         if executor is None:
             own.shutdown(wait=False, cancel_futures=True)
@@ -103,7 +112,7 @@ class _Crew:
     study: Study
     retries: int
     stop_at: Callable[[Log], bool] | None
-    _alive: dict[int, int] = field(default_factory=dict)
+    _alive: dict[int, Trial] = field(default_factory=dict)
     _heard: dict[int, tuple[object, float]] = field(default_factory=dict)
     _exhausted: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -123,7 +132,7 @@ class _Crew:
             except NothingLeftError:
                 self._exhausted = True
             else:
-                self._alive[trials[-1][0]] = 0
+                self._alive |= trials[-1:]
         return trials
 
     def _wanted(self, n_trials: int) -> bool:
@@ -140,27 +149,44 @@ class _Crew:
         owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
         return self._is_over(self.study.log, n_trials) or (self._exhausted and not owned)
 
-    def tell(self, number: int, trial: Trial, future: "Future[Mapping[str, float]]") -> None:
-        """Record what came of a trial."""
-        self._alive.pop(number, None)
+    def tell(self, number: int, trial: Trial, future: "Future[Outcome]") -> None:
+        """Record what came of a trial; one that was lost is given back."""
         try:
-            metrics = future.result()
-            self.study.tell([trial], [metrics])
-        except PrunedError:
-            self.study.prune([trial])
-        except Exception as error:  # whatever user code or an executor raises is why it failed
-            self.study.fail([trial], str(error) or type(error).__name__)
+            outcome = outcome_of(future)
+        except LostError as error:
+            self.study.note(number, LOST, str(error))
+            self.give_back(number)
+            return
+        del self._alive[number]
+        try:
+            if outcome.pruned:
+                self.study.prune([trial])
+            elif outcome.reason is not None:
+                self.study.fail([trial], outcome.reason)
+            else:
+                self.study.tell([trial], [outcome.metrics])
+        except UsageError as error:  # the metrics are no good
+            self.study.fail([trial], str(error))
+
+    def give_back(self, *numbers: int) -> None:
+        """Leave trials, all unless some are given, to whoever asks next, as if this worker had died."""
+        for number in numbers or list(self._alive):
+            del self._alive[number]
+            self.study.note(number, OWNER, NOBODY)
 
     def stop(self) -> None:
-        """End the beats."""
+        """End the beats, and give up what is still under way."""
         self._stopped.set()
         self._pulse.join()
+        if self._alive:
+            self.study.drop(list(self._alive.values()))
 
     def _beat(self) -> None:
-        while not self._stopped.wait(PULSE):
+        for beat in count(1):
+            if self._stopped.wait(PULSE):
+                break
             for number in list(self._alive):
-                self._alive[number] = self._alive.get(number, 0) + 1
-                self.study.note(number, BEAT, self._alive[number])
+                self.study.note(number, BEAT, beat)
 
     def _orphans(self, most: int) -> list[tuple[int, Trial]]:
         """Trials whose worker has died, taken over."""
@@ -175,9 +201,11 @@ class _Crew:
                 continue
             trial = self.study.trial(frozen.number)
             if attempt > self.retries:
-                self.study.fail([trial], f"its worker died {attempt} times")
+                how = frozen.system_attrs.get(LOST)
+                reason = f"its worker died {attempt} times"
+                self.study.fail([trial], reason if how is None else f"{reason}; {how}")
                 continue
-            self._alive[frozen.number] = 0
+            self._alive[frozen.number] = trial
             taken.append((frozen.number, trial))
         return taken
 
