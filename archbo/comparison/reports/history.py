@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from archbo.comparison.reports.blocks import ARCHS, Link, Section, Table
 from archbo.comparison.reports.evidence import Evidence, number
+from archbo.evaluators.function import LOG
 from archbo.log import Trial
 from archbo.studies import Study
 from archbo.studies.storage import PLAN, SECONDS
@@ -54,10 +55,12 @@ def _link(evidence: Evidence, trial: Trial) -> Link:
     name = str(trial.number)
     if evidence.folder is None or evidence.near is None:
         return Link(name, "")
-    folder = evidence.folder / f"trial-{trial.number:05d}"
+    search = evidence.search
+    number = search.number(trial) if isinstance(search, Study) else trial.number
+    folder = evidence.folder / f"trial-{number:05d}"
     if not folder.is_dir():
         return Link(name, "")
-    log = folder / "log.txt"
+    log = folder / LOG
     path = os.path.relpath(log if log.is_file() else folder, evidence.near)
     return Link(name, quote(Path(path).as_posix()))
 
