@@ -9,6 +9,7 @@ __all__ = [
     "NoProxiesError",
     "NothingLeftError",
     "NumericalWarning",
+    "PrunedError",
     "UsageError",
 ]
 
@@ -48,6 +49,10 @@ class NothingLeftError(UsageError):
 
 class FitError(ArchboError, ArithmeticError):
     """A surrogate that found no fit to its observations; predictors fall back to a simpler one and warn."""
+
+
+class PrunedError(Exception):
+    """Raised by ``report`` in a training to end it: the pruner stops it early, since its curve is no good."""
 
 
 class NumericalWarning(UserWarning):

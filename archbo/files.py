@@ -3,12 +3,40 @@
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from archbo.errors import UsageError
 
-__all__ = ["write_whole"]
+__all__ = ["locked", "write_whole"]
+
+
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Hold a file for this process: others that ask for it wait. The lock, a hidden file beside it, ends with a process.
+
+    Raises:
+        UsageError: There can be no file beside it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, locked(Path(folder) / "scores.csv"):
+        ...     print(os.listdir(folder))
+        ['.scores.csv.lock']
+    """
+    place = Path(os.path.realpath(path))
+    lock = FileLock(place.with_name(f".{place.name}.lock"))
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:

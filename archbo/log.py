@@ -18,7 +18,7 @@ from archbo.goals import Goal
 from archbo.spaces import Arch, ArchLike, CategoricalSpace, SearchSpace
 from archbo.spaces.frames import carried_over, rows_of_frame
 
-__all__ = ["Log", "State", "Trial"]
+__all__ = ["FINISHED", "Log", "State", "Trial"]
 
 FORMAT = 1
 """The version of what ``Log.frame`` writes."""
@@ -35,8 +35,14 @@ class State(StrEnum):
     TOLD = "told"
     FAILED = "failed"
     """It gave no value, and its architecture is not proposed again."""
+    PRUNED = "pruned"
+    """It was stopped early, since its learning curve was no good; its architecture is not proposed again."""
     DROPPED = "dropped"
     """It was given up before it ended; its architecture may be proposed again."""
+
+
+FINISHED = (State.TOLD, State.FAILED, State.PRUNED)
+"""The states of trials that were evaluated, and paid for."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,11 @@ class Log:
         spent = trial.cost if cost is None else float(cost)
         return self._with(replace(trial, state=State.FAILED, reason=reason, cost=spent))
 
+    def pruned(self, trial: Trial, cost: float | None = None) -> "Log":
+        """The log after a trial was stopped early, since its learning curve was no good."""
+        spent = trial.cost if cost is None else float(cost)
+        return self._with(replace(trial, state=State.PRUNED, cost=spent))
+
     def dropped(self, trial: Trial, reason: str = "") -> "Log":
         """The log after a trial was given up; its architecture may be asked for again."""
         return self._with(replace(trial, state=State.DROPPED, reason=reason, cost=0.0))
@@ -172,6 +183,23 @@ class Log:
         open_ = [t for t in self.trials if t.state == State.ASKED and t.fidelity == fidelity]
         keys = self.space.ids(self._rows_of(open_))
         return next((t for t, other in zip(open_, keys, strict=True) if other == key), None)
+
+    def predecessors(self, trial: Trial) -> list[Trial]:
+        """The earlier trainings of an architecture that a trial may go on from, the furthest first.
+
+        They are those at cheaper fidelities that were not failures, and those at its own that were given up.
+        """
+        costs = {name: self.goal.cost_of(name) for name in (*self.goal.fidelities, None)}
+
+        def leads_to(other: Trial) -> bool:
+            if other.fidelity == trial.fidelity:
+                return other.state == State.DROPPED
+            cheaper = costs[other.fidelity] < costs[trial.fidelity]
+            return cheaper and other.state in (State.TOLD, State.PRUNED, State.DROPPED)
+
+        *keys, own = self.space.ids(self._rows_of(self.trials[: trial.number + 1]))
+        same = [t for t, key in zip(self.trials, keys, strict=False) if key == own and leads_to(t)]
+        return sorted(same, key=lambda t: (costs[t.fidelity], t.number), reverse=True)
 
     # What can be read off.
 
@@ -217,7 +245,7 @@ class Log:
 
     def seen(self, fidelity: str | None = None) -> Tensor:
         """Rows that are not proposed again at a fidelity, or at any: all that were asked for and not dropped."""
-        return self.rows(State.ASKED, State.TOLD, State.FAILED, fidelity=fidelity)
+        return self.rows(State.ASKED, *FINISHED, fidelity=fidelity)
 
     @property
     def n_told(self) -> int:
@@ -226,8 +254,8 @@ class Log:
 
     @property
     def n_ended(self) -> int:
-        """The number of trials told or failed, at any fidelity."""
-        return len(self.select(State.TOLD, State.FAILED))
+        """The number of trials told, failed or pruned, at any fidelity."""
+        return len(self.select(*FINISHED))
 
     @property
     def n_failed(self) -> int:
@@ -235,9 +263,14 @@ class Log:
         return len(self.select(State.FAILED))
 
     @property
+    def n_pruned(self) -> int:
+        """The number of trials that were stopped early, at any fidelity."""
+        return len(self.select(State.PRUNED))
+
+    @property
     def spent(self) -> float:
         """The cost of all trials that ended."""
-        return sum(trial.cost for trial in self.select(State.TOLD, State.FAILED))
+        return sum(trial.cost for trial in self.select(*FINISHED))
 
     @property
     def best(self) -> tuple[Arch, float]:

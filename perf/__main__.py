@@ -15,6 +15,7 @@ from perf import (
     candidates,
     choices,
     encodings,
+    failures,
     fidelity,
     leaderboard,
     mixer,
@@ -25,6 +26,7 @@ from perf import (
     robot,
     samplers,
     search,
+    stopping,
     studies,
     surrogates,
 )
@@ -39,6 +41,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "candidates": candidates.MEASUREMENT,
     "choices": choices.MEASUREMENT,
     "encodings": encodings.MEASUREMENT,
+    "failures": failures.MEASUREMENT,
     "fidelity": fidelity.MEASUREMENT,
     "leaderboard": leaderboard.MEASUREMENT,
     "mixer": mixer.MEASUREMENT,
@@ -49,6 +52,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "robot": robot.MEASUREMENT,
     "samplers": samplers.MEASUREMENT,
     "search": search.MEASUREMENT,
+    "stopping": stopping.MEASUREMENT,
     "studies": studies.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
 }

@@ -1,18 +1,16 @@
 """Acquisition: which architecture to evaluate next."""
 
-from archbo.acquisition.candidates import (
-    Candidates,
+from archbo.acquisition.candidates.base import Candidates, FixedCandidates, exhaustive
+from archbo.acquisition.candidates.moving import (
     CrossoverCandidates,
-    FixedCandidates,
     HillClimbingCandidates,
     LocalCandidates,
     MovingCandidates,
     MutationCandidates,
-    PrunedCandidates,
-    TrustRegionCandidates,
     candidates_for,
-    exhaustive,
 )
+from archbo.acquisition.candidates.pruning import PrunedCandidates
+from archbo.acquisition.candidates.trust_region import TrustRegionCandidates
 from archbo.acquisition.context import Context
 from archbo.acquisition.cost import Cost, KnownCost, LearnedCost
 from archbo.acquisition.hypervolume import constrained_log_nei, qlog_nehvi, qlog_nparego
@@ -29,6 +27,7 @@ from archbo.acquisition.information import gibbon, jes, mes
 from archbo.acquisition.knowledge_gradient import kg
 from archbo.acquisition.maximize import Maximize
 from archbo.acquisition.maximizers import Climb, Maximizer, WholePool
+from archbo.acquisition.regret import regret_draws
 from archbo.acquisition.rule import Rule
 from archbo.acquisition.thompson import (
     IndependentThompsonSampling,
@@ -73,5 +72,6 @@ __all__ = [
     "qlog_nehvi",
     "qlog_nei",
     "qlog_nparego",
+    "regret_draws",
     "ucb",
 ]

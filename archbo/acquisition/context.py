@@ -14,11 +14,13 @@ from botorch.sampling.index_sampler import IndexSampler
 from botorch.utils.multi_objective.hypervolume import infer_reference_point
 from torch import Tensor
 
+from archbo.acquisition.candidates.base import Candidates
+from archbo.acquisition.candidates.likely import BOLD, CAUTIOUS, LikelyCandidates
 from archbo.acquisition.joint import Believer
 from archbo.errors import UsageError
 from archbo.goals import Goal
-from archbo.log import Log
-from archbo.predictors import Predictor, draw, marginals
+from archbo.log import Log, State
+from archbo.predictors import Predictor, Success, draw, marginals
 from archbo.randomness import generator
 
 __all__ = ["Context", "unsuited"]
@@ -32,6 +34,8 @@ By choice; BoTorch's default is a tenth, of the front alone.
 """
 N_SAMPLES = 128
 """The number of base samples of Monte Carlo functions; by choice, for time."""
+PATIENCE = 10
+"""The number of trials without a failure after which a search takes a risk; by choice: at most one in eleven fails so."""
 CHUNK = 4096
 """The number of rows whose marginal posterior is computed at a time; by choice, to bound memory."""
 
@@ -59,6 +63,7 @@ class Context:
         fidelity: The fidelity at which rows are to be picked; the goal's target unless given.
         picked: ``p x d``, rows of the same batch that were picked before.
         choices: ``n x d``, what may be picked, for functions that look at all of it at once.
+        success: How likely evaluations are to give values, fitted; None where none has failed.
     """
 
     log: Log
@@ -67,6 +72,7 @@ class Context:
     fidelity: str | None = None
     picked: Tensor | None = None
     choices: Tensor | None = None
+    success: Success | None = None
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def with_picked(self, X: Tensor) -> "Context":
@@ -123,6 +129,23 @@ class Context:
         """The distinct architectures evaluated, ``n x d``, and a number for each, ``n x 1``: the higher the better."""
         X, gains = self.log.means(self._at)
         return X, self.goal.merit(gains)
+
+    # Whether evaluations fail.
+
+    def p_success(self, X: Tensor) -> Tensor:
+        """The probability (``n``) that evaluating each of the rows ``X`` (``n x d``) gives values; 1 where nothing failed."""
+        return X.new_ones(len(X)) if self.success is None else self.success(X)
+
+    def likely(self, candidates: Candidates) -> Candidates:
+        """The candidates that are likely to give values; the same where nothing failed.
+
+        Where none of the last ten trials has failed, they may be less likely to.
+        """
+        if self.success is None:
+            return candidates
+        last = self.log.select(State.TOLD, State.FAILED)[-PATIENCE:]
+        failed = any(trial.state == State.FAILED for trial in last)
+        return LikelyCandidates(candidates, self.success, least=CAUTIOUS if failed else BOLD)
 
     # One outcome: functions of its latent model.
 

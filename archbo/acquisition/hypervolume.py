@@ -1,8 +1,7 @@
 """Functions of several objectives and bounds, on joint draws of any surrogates."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from botorch.acquisition import AcquisitionFunction, qLogNoisyExpectedImprovement
@@ -84,70 +83,67 @@ class _EachDraw(IndexSampler):
         return posterior.values.movedim(-3, 0)
 
 
-@dataclass(frozen=True, eq=False)
-class _Draws:
-    """What an acquisition function of several outcomes is made from; all values are latent.
+class _Draws(NamedTuple):
+    """What a function of several outcomes is made from; all values are latent.
 
     Attributes:
-        goal: What the model's outputs are, objectives and slacks.
         model: Joint draws at all rows in question.
         X_baseline: ``n x d``, the evaluated rows that are on the front in some draw; where there are bounds also one
             that stands for nothing, at the reference and feasible in each draw.
         reference: ``m``, above which hypervolume counts.
     """
 
-    goal: Goal
     model: DrawnModel
     X_baseline: Tensor
     reference: Tensor
 
-    @classmethod
-    def of(cls, context: Context, n_draws: int) -> "_Draws":
-        """Those of a context, made once for all picks of a batch."""
-        return context.once(f"draws {n_draws}", lambda: cls._made(context, n_draws))
 
-    @classmethod
-    def _made(cls, context: Context, n_draws: int) -> "_Draws":
-        goal, X = context.goal, context.X
-        choices = context.choices if context.choices is not None else X[:0]
-        rows = torch.cat([X, context.X_pending, choices]).unique(dim=0)
-        model = DrawnModel(rows, context.latent_draws(rows, n_draws))
-        on_front = torch.zeros(len(X), dtype=torch.bool)
-        for one in model(X):
-            on_front[goal.front(one)] = True
-        baseline = (X[on_front] if bool(on_front.any()) else X).unique(dim=0)
-        reference = context.latent_reference
-        if goal.bounds:
-            # BoTorch would look for a lower bound at blends of rows, which are no architectures.
-            nothing = torch.full_like(rows[:1], -1)
-            value = torch.cat([reference, reference.new_ones(len(goal.bounds))])
-            values = torch.cat([model.values, value.expand(n_draws, 1, -1)], dim=1)
-            model = DrawnModel(torch.cat([rows, nothing]), values)
-            baseline = torch.cat([baseline, nothing])
-        return cls(goal, model, baseline, reference)
+def _draws(context: Context, n_draws: int) -> _Draws:
+    """Those of a context, made once for all picks of a batch."""
+    return context.once(f"draws {n_draws}", lambda: _drawn(context, n_draws))
 
-    def options(self, context: Context) -> dict[str, Any]:
-        """Arguments that BoTorch's noisy acquisition functions have in common."""
 
-        def violation(i: int) -> Callable[[Tensor], Tensor]:
-            return lambda samples: -samples[..., i]
+def _drawn(context: Context, n_draws: int) -> _Draws:
+    goal, X = context.goal, context.X
+    choices = context.choices if context.choices is not None else X[:0]
+    rows = torch.cat([X, context.X_pending, choices]).unique(dim=0)
+    model = DrawnModel(rows, context.latent_draws(rows, n_draws))
+    on_front = torch.zeros(len(X), dtype=torch.bool)
+    for one in model(X):
+        on_front[goal.front(one)] = True
+    baseline = (X[on_front] if bool(on_front.any()) else X).unique(dim=0)
+    reference = context.latent_reference
+    if goal.bounds:
+        # BoTorch would look for a lower bound at blends of rows, which are no architectures.
+        nothing = torch.full_like(rows[:1], -1)
+        value = torch.cat([reference, reference.new_ones(len(goal.bounds))])
+        values = torch.cat([model.values, value.expand(n_draws, 1, -1)], dim=1)
+        model = DrawnModel(torch.cat([rows, nothing]), values)
+        baseline = torch.cat([baseline, nothing])
+    return _Draws(model, baseline, reference)
 
-        constraints = [violation(i) for i in range(self.goal.n_objectives, self.goal.n_outcomes)]
-        pending = context.X_pending
-        return {
-            "model": self.model,
-            "X_baseline": self.X_baseline,
-            "sampler": _EachDraw(torch.Size([len(self.model.values)]), seed=context.seed),
-            "constraints": constraints or None,
-            "X_pending": pending if len(pending) else None,
-            "prune_baseline": False,
-            "cache_root": False,
-        }
 
-    @property
-    def objective(self) -> IdentityMCMultiOutputObjective:
-        """The objectives among the model's outputs."""
-        return IdentityMCMultiOutputObjective(outcomes=list(range(self.goal.n_objectives)))
+def _options(context: Context, draws: _Draws) -> dict[str, Any]:
+    """Arguments that BoTorch's noisy acquisition functions have in common."""
+
+    def violation(i: int) -> Callable[[Tensor], Tensor]:
+        return lambda samples: -samples[..., i]
+
+    goal, pending = context.goal, context.X_pending
+    return {
+        "model": draws.model,
+        "X_baseline": draws.X_baseline,
+        "sampler": _EachDraw(torch.Size([len(draws.model.values)]), seed=context.seed),
+        "constraints": [violation(i) for i in range(goal.n_objectives, goal.n_outcomes)] or None,
+        "X_pending": pending if len(pending) else None,
+        "prune_baseline": False,
+        "cache_root": False,
+    }
+
+
+def _objectives(goal: Goal) -> IdentityMCMultiOutputObjective:
+    """The objectives among the outputs of a model."""
+    return IdentityMCMultiOutputObjective(outcomes=list(range(goal.n_objectives)))
 
 
 def qlog_nehvi(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunction:
@@ -161,32 +157,34 @@ def qlog_nehvi(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFuncti
     """
     if context.goal.n_objectives == 1:
         raise unsuited("qlog_nehvi", context.goal)
-    draws = _Draws.of(context, n_draws)
+    draws = _draws(context, n_draws)
     # BoTorch would compile a kernel for this very machine on first use: seconds, a compiler, other digits.
     botorch_logei._load_attempted = True
     return qLogNoisyExpectedHypervolumeImprovement(
-        ref_point=draws.reference, objective=draws.objective, **draws.options(context)
+        ref_point=draws.reference, objective=_objectives(context.goal), **_options(context, draws)
     )
 
 
 def qlog_nparego(context: Context, *, n_draws: int = N_DRAWS) -> AcquisitionFunction:
-    """Logarithm of the noisy expected improvement of a random Chebyshev scalarisation (ParEGO).
+    """Logarithm of the noisy expected improvement of a random Chebyshev scalarisation (ParEGO, arXiv 2006.05078).
 
-    Knowles 2006; noisy and parallel in arXiv 2006.05078, logarithmic in 2310.20708. Each pick has weights of
-    its own.
+    Knowles 2006; noisy and parallel in that paper, logarithmic in arXiv 2310.20708. Each pick has weights of its
+    own.
 
     Raises:
         UsageError: There is one objective only.
     """
     if context.goal.n_objectives == 1:
         raise unsuited("qlog_nparego", context.goal)
-    draws = _Draws.of(context, n_draws)
+    draws = _draws(context, n_draws)
     m, source = context.goal.n_objectives, generator(context.seed, len(context.X_pending))
     # The gaps between sorted uniform numbers are uniform on the simplex. BoTorch's sample_simplex seeds every GPU.
     cuts = torch.rand(m - 1, generator=source, dtype=draws.reference.dtype).sort().values
     weights = torch.cat([cuts.new_zeros(1), cuts, cuts.new_ones(1)]).diff()
     return qLogNParEGO(
-        objective=draws.objective, scalarization_weights=weights, **draws.options(context)
+        objective=_objectives(context.goal),
+        scalarization_weights=weights,
+        **_options(context, draws),
     )
 
 
@@ -198,9 +196,9 @@ def constrained_log_nei(context: Context, *, n_draws: int = N_DRAWS) -> Acquisit
     """
     if context.goal.n_objectives > 1 or not context.goal.bounds:
         raise unsuited("constrained_log_nei", context.goal)
-    draws = _Draws.of(context, n_draws)
+    draws = _draws(context, n_draws)
     return qLogNoisyExpectedImprovement(
-        objective=GenericMCObjective(_first_output), **draws.options(context)
+        objective=GenericMCObjective(_first_output), **_options(context, draws)
     )
 
 

@@ -85,7 +85,10 @@ def pi(context: Context) -> AcquisitionFunction:
 
 
 def ucb(context: Context, *, beta: float = 4.0) -> AcquisitionFunction:
-    """Upper confidence bound, ``mean + sqrt(beta) std`` (arXiv 0912.3995, eq. 6); Monte Carlo with pending rows."""
+    """Upper confidence bound, ``mean + sqrt(beta) std`` (arXiv 0912.3995, eq. 6).
+
+    With pending rows its Monte Carlo form, which integrates over them.
+    """
     if len(context.X_pending) == 0:
         return UpperConfidenceBound(context.gaussian, beta=beta)
     return qUpperConfidenceBound(

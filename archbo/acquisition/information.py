@@ -129,18 +129,16 @@ def _truncation(max_values: Tensor, mean: Tensor, std: Tensor) -> tuple[Tensor, 
     return z, (log_phi(z) - log_ndtr(z)).exp()
 
 
-def _optima(
-    model: Model, context: Context, n_samples: int, n_rows: int = N_ROWS
-) -> tuple[Tensor, Tensor]:
+def _optima(model: Model, context: Context, n_samples: int) -> tuple[Tensor, Tensor]:
     """Rows (``s x d``) and values (``s``) of the maxima of joint draws over the most promising rows."""
-    X = context.promising(n_rows)
+    X = context.promising(N_ROWS)
     draws = draw(model, X, n_samples, generator=generator(context.seed))
     top = draws.max(-1)
     return X[top.indices], top.values
 
 
 def mes(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
-    """Max-value entropy search (Wang and Jegelka 2017, arXiv 1703.01968, section 3), by joint draws of the maximum.
+    """Max-value entropy search, by joint draws of the maximum (Wang and Jegelka 2017, arXiv 1703.01968, section 3).
 
     Pending rows are believed to give what is expected of them.
     """
@@ -159,7 +157,7 @@ def gibbon(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunctio
 
 
 def jes(context: Context, *, n_samples: int = N_OPTIMA) -> AcquisitionFunction:
-    """Joint entropy search (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771), its lower bound.
+    """Joint entropy search, its lower bound (Hvarfner, Hutter and Nardi 2022, arXiv 2206.04771).
 
     Pending rows are believed to give what is expected of them.
     """

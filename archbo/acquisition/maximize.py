@@ -10,7 +10,7 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.acquisition.cost import Cost, per_cost
 from archbo.acquisition.hypervolume import (
@@ -105,7 +105,7 @@ class Maximize(Rule):
             if function in functions and not serves(goal):
                 raise unsuited(function.__name__, goal)
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         candidates = candidates.given(*context.merit)
@@ -134,9 +134,14 @@ class Maximize(Rule):
         Raises:
             NothingLeftError: No candidate is left.
         """
-        candidates = candidates.given(*context.merit)
+        candidates = context.likely(candidates).given(*context.merit)
         choices = shuffled_choices(context, candidates, generator)
         return self._shortlist(context, choices, n, candidates)
+
+    def values(self, context: Context, X: Tensor) -> Tensor:
+        """The function at each of the rows ``X`` (``n x d``) by itself, ``n``, per unit of cost."""
+        function = self.factory(context.with_choices(X))
+        return self._values(function, X, context.goal.is_single)
 
     def _best(self, context: Context, choices: Tensor, candidates: Candidates, n: int) -> Tensor:
         """The best ``n`` rows, found from ``choices``."""

@@ -1,11 +1,12 @@
 """Rules: which ``q`` candidates are evaluated next."""
 
 from abc import ABC, abstractmethod
+from typing import final
 
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
+from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.goals import Goal
 
@@ -15,7 +16,7 @@ __all__ = ["Rule"]
 class Rule(ABC):
     """Picks the next rows among candidates.
 
-    A subclass implements ``select``, and ``check`` if it serves several objectives or bounds. What it picks follows
+    A subclass implements ``_select``, and ``check`` if it serves several objectives or bounds. What it picks follows
     from the arguments alone.
     """
 
@@ -28,7 +29,11 @@ class Rule(ABC):
         if not goal.is_single:
             raise unsuited(type(self).__name__, goal)
 
-    @abstractmethod
+    def values(self, context: Context, X: Tensor) -> Tensor | None:
+        """What the rule makes of each of the rows ``X`` (``n x d``) by itself, ``n``; None where it draws and does not score."""
+        return None
+
+    @final
     def select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
@@ -44,6 +49,13 @@ class Rule(ABC):
             NothingLeftError: No candidate is left.
             UsageError: The rule does not serve the goal, or the predictors' posteriors.
         """
+        return self._select(context, context.likely(candidates), q, generator=generator)
+
+    @abstractmethod
+    def _select(
+        self, context: Context, candidates: Candidates, q: int, *, generator: Generator
+    ) -> Tensor:
+        """As ``select``, among candidates that are likely to give a value."""
 
 
 def shuffled_choices(context: Context, candidates: Candidates, generator: Generator) -> Tensor:

@@ -6,16 +6,13 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates import Candidates
-from archbo.acquisition.context import Context
+from archbo.acquisition.candidates.base import Candidates
+from archbo.acquisition.context import CHUNK, Context
 from archbo.acquisition.rule import Rule, shuffled_choices
 from archbo.predictors import draw, marginals
 from archbo.randomness import generator as new_generator
 
 __all__ = ["IndependentThompsonSampling", "ThompsonSampling", "TopSampling"]
-
-CHUNK = 4096
-"""The number of rows whose marginal posterior is computed at a time; by choice, to bound memory."""
 
 
 @final
@@ -33,7 +30,7 @@ class ThompsonSampling(Rule):
 
     size: int = 2000
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
@@ -63,7 +60,7 @@ class IndependentThompsonSampling(Rule):
     serves all candidates. Pending rows are not taken again, and change nothing else.
     """
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)
@@ -83,7 +80,7 @@ class TopSampling(Rule):
 
     top: int = 100
 
-    def select(
+    def _select(
         self, context: Context, candidates: Candidates, q: int, *, generator: Generator
     ) -> Tensor:
         choices = shuffled_choices(context, candidates, generator)

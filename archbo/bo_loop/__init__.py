@@ -3,6 +3,7 @@
 from archbo.bo_loop.ask_tell import AskTell
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.run import run
+from archbo.bo_loop.stopping import Terminator
 from archbo.bo_loop.strategies.bayesian import Bayesian
 from archbo.bo_loop.strategies.evolution import RegularizedEvolution
 from archbo.bo_loop.strategies.fidelities import FidelityBayesian
@@ -28,6 +29,7 @@ __all__ = [
     "RegularizedEvolution",
     "RoBoT",
     "Strategy",
+    "Terminator",
     "bananas",
     "gbdt_nas",
     "nas_bowl",

@@ -56,7 +56,7 @@ class AskTell(ABC):
 
     @abstractmethod
     def _write(self, before: Log, after: Log) -> None:
-        """Keep a log that differs from the one read by trials that were added, told, failed or dropped."""
+        """Keep a log that differs from the one read by trials that were added, told, failed, pruned or dropped."""
 
     @abstractmethod
     def _propose(self, q: int, *, promote: bool = False) -> list[Trial]:
@@ -164,6 +164,23 @@ class AskTell(ABC):
             for trial in trials:
                 log, found = _trial_of(log, trial, fidelity)
                 log = log.failed(found, reason)
+            self._write(before, log)
+
+    def prune(self, archs: Archs) -> None:
+        """Record that trainings were stopped early, since their learning curves were no good.
+
+        They are not asked for again, and no values are learned from them. What has ended before stands.
+
+        Raises:
+            InvalidArchitectureError: One of them is no architecture of the space.
+        """
+        trials = self._listed(archs)
+        with self._lock:
+            before = log = self._read()
+            for trial in trials:
+                waiting = log.waiting(*_place(log, trial))
+                if waiting is not None:
+                    log = log.pruned(waiting)
             self._write(before, log)
 
     def drop(self, archs: Archs) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from archbo.bo_loop.ask_tell import AskTell
 from archbo.bo_loop.optimizer import Optimizer
 from archbo.bo_loop.strategy import Strategy, check_q
-from archbo.errors import NothingLeftError, UsageError
+from archbo.errors import NothingLeftError, PrunedError, UsageError
 from archbo.log import Log, State, Trial
 
 __all__ = ["run"]
@@ -23,6 +23,7 @@ def run(
     q: int = 1,
     since: int | None = None,
     catch: tuple[type[Exception], ...] = (),
+    stop: Callable[[Log], bool] | None = None,
     callback: Callable[[Log], None] | None = None,
 ) -> Log:
     """Evaluate architectures until a number of them, or a budget, is used up.
@@ -35,7 +36,8 @@ def run(
         search: An optimizer, or a strategy to begin with. What an optimizer was told before counts as seen, not as a
             query.
         evaluate: The value of an architecture, or its metrics in the goal's order or by name; with fidelities it is
-            called with the architecture and the name of the fidelity.
+            called with the architecture and the name of the fidelity. It raises ``PrunedError`` where it stopped a
+            training early.
         n_queries: The number of evaluations.
         budget: What the evaluations may cost together; with fidelities, in place of their number. While nothing has
             been evaluated at the target, what one evaluation there costs is kept back.
@@ -43,10 +45,11 @@ def run(
         since: The number of first trials in the log that do not count, where a search goes on whose later ones do; all
             that are there unless given.
         catch: Errors of ``evaluate`` that are recorded as failures of the architecture, and do not end the search.
+        stop: Whether a log is one to stop at, such as a ``Terminator``; asked before each ``q`` evaluations.
         callback: Called with the log after each evaluation.
 
     Returns:
-        The log. It ends early where no architecture is left.
+        The log. It ends early where no architecture is left, or ``stop`` says so.
 
     Raises:
         UsageError: Not one of ``n_queries`` and ``budget`` is given, or it or ``q`` is not positive; or the budget
@@ -67,7 +70,7 @@ def run(
         raise UsageError(f"a search needs at least one query; got {n_queries}")
     check_q(q)
     purse = _Purse(optimizer, n_queries, budget, since)
-    while True:
+    while stop is None or not stop(optimizer.log):
         try:
             trials = purse.ask(min(q, purse.left))
         except NothingLeftError:
@@ -154,6 +157,9 @@ def _evaluate(
     arguments = (trial.arch,) if trial.fidelity is None else (trial.arch, trial.fidelity)
     try:
         values = evaluate(*arguments)
+    except PrunedError:
+        optimizer.prune([trial])
+        return
     except catch as error:
         optimizer.fail([trial], f"{type(error).__name__}: {error}")
         return

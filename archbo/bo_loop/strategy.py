@@ -169,10 +169,15 @@ class Strategy(ABC):
         return 0 if left <= 0 and told else min(q, max(left, 1))
 
     def _best_left(self, log: Log, here: str | None, above: str | None) -> Tensor:
-        """The best row told at one fidelity that was not asked for at another, ``1 x d``, or none."""
+        """The best row told at one fidelity that was not asked for at another, ``1 x d``, or none.
+
+        One that has failed somewhere comes after all that have not.
+        """
         X, gains = log.means(here)
         ranked = X[self.goal.merit(gains).flatten().argsort(descending=True, stable=True)]
-        return self.candidates.without(ranked, log.seen(above))[:1]
+        left = self.candidates.without(ranked, log.seen(above))
+        sound = self.candidates.without(left, log.rows(State.FAILED))
+        return (sound if len(sound) else left)[:1]
 
     def _round(self, log: Log, q: int) -> Proposals | None:
         """Up to ``q`` rows that are left of the last round, if there are any."""

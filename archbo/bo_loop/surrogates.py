@@ -9,8 +9,8 @@ from torch import Tensor
 from archbo.encodings import Encoding
 from archbo.errors import UsageError
 from archbo.goals import Goal
-from archbo.log import Log
-from archbo.predictors import GP, MultiTaskGP, Predictor
+from archbo.log import Log, State
+from archbo.predictors import GP, MultiTaskGP, Predictor, Success
 from archbo.spaces import ArchLike, SearchSpace
 
 __all__ = ["Source", "Surrogates"]
@@ -61,6 +61,8 @@ class Surrogates:
         self.predictors = self._of_outcomes(listed)
         self._fitted: list[tuple[object, ...] | None] = [None] * len(self.predictors)
         self._pool: Tensor | None = None
+        self._success: Success | None = None
+        self._ended: tuple[int, bytes] | None = None
 
     def _has_tasks(self, output: int) -> bool:
         several = bool(self.goal.fidelities) and self.goal.depends_on_fidelity(output)
@@ -94,6 +96,28 @@ class Surrogates:
         for predictor in self.predictors:
             predictor.remember(pool)
         self._pool = pool
+        if self._success is not None:
+            self._success.remember(pool)
+
+    def success(self, log: Log) -> Success | None:
+        """How likely evaluations are to give values, learned from a log; nothing as long as none has failed.
+
+        An architecture that failed once, at any fidelity, counts as one that fails.
+        """
+        failed = self.space.distinct(log.rows(State.FAILED))
+        if len(failed) == 0:
+            return None
+        if self._success is None:
+            self._success = Success(self.space)
+            if self._pool is not None:
+                self._success.remember(self._pool)
+        X = self.space.distinct(torch.cat([failed, log.rows(State.TOLD)]))
+        key = (len(failed), X.numpy().tobytes())
+        if self._ended != key:
+            self._ended = None
+            self._success.fit(X, torch.arange(len(X)) >= len(failed))
+            self._ended = key
+        return self._success
 
     def fitted(self, log: Log, *, fidelity: str | None, seed: int) -> tuple[Predictor, ...]:
         """The predictors, fitted to what a log tells of a fidelity; those below it and other tasks are sources."""

@@ -13,6 +13,7 @@ from archbo.catalog.acquisitions import ACQUISITIONS, CANDIDATES
 from archbo.catalog.encodings import ENCODINGS
 from archbo.catalog.entry import Entry, Registry
 from archbo.catalog.predictors import PREDICTORS
+from archbo.catalog.pruners import PRUNERS
 from archbo.catalog.spaces import BENCHMARKS, SPACES
 from archbo.catalog.strategies import STRATEGIES
 from archbo.encodings import Encoding
@@ -29,6 +30,7 @@ __all__ = [
     "ENCODINGS",
     "EVALUATORS",
     "PREDICTORS",
+    "PRUNERS",
     "SPACES",
     "STRATEGIES",
     "Entry",
@@ -45,9 +47,7 @@ __all__ = [
 ]
 
 EVALUATORS: Registry[Callable[..., Any]] = Registry(
-    "evaluator",
-    "archbo.evaluators",
-    [Entry("table", Tabular, "looks metrics up in a benchmark's table")],
+    "evaluator", "archbo.evaluators", [Entry("table", Tabular, "Looks metrics up in a table")]
 )
 """Each makes a function of an architecture."""
 

@@ -2,20 +2,9 @@
 
 from functools import partial
 
+from archbo import encodings
 from archbo.catalog.entry import PARTS, PROXIES, Entry, Registry
-from archbo.encodings import (
-    CategoricalEncoding,
-    ChoiceEncoding,
-    Encoding,
-    GraphFeatureEncoding,
-    NodewiseEncoding,
-    OneHotEncoding,
-    OpCountEncoding,
-    PathEncoding,
-    WLEncoding,
-    ZeroCostEncoding,
-    default_encoding,
-)
+from archbo.encodings import CategoricalEncoding, Encoding, OneHotEncoding, PathEncoding
 
 __all__ = ["ENCODINGS"]
 
@@ -23,61 +12,41 @@ ENCODINGS: Registry[Encoding] = Registry(
     "encoding",
     "archbo.encodings",
     [
-        Entry(
-            "default",
-            default_encoding,
-            "one-hot rows, graph features and semantic paths; choices where there are none",
-        ),
-        Entry("one-hot", OneHotEncoding, "an indicator for each choice of each decision"),
+        Entry("default", encodings.default_encoding),
+        Entry("one-hot", OneHotEncoding),
         Entry(
             "canonical-one-hot",
             partial(OneHotEncoding, canonical=True),
-            "the same of the canonical form",
+            "`one-hot`, of the canonical form",
         ),
-        Entry("categorical", CategoricalEncoding, "the row as it is"),
+        Entry("categorical", CategoricalEncoding),
         Entry(
             "canonical-categorical",
             partial(CategoricalEncoding, canonical=True),
-            "the canonical form's row",
+            "`categorical`, of the canonical form",
         ),
-        Entry(
-            "choices",
-            ChoiceEncoding,
-            "numbers by their order, and how often columns that share their choices take each",
-        ),
-        Entry("op-counts", OpCountEncoding, "how often each operation occurs"),
-        Entry("path", PathEncoding, "which paths there are", "BANANAS, arXiv 1910.11858"),
-        Entry("path-counts", partial(PathEncoding, counts=True), "how often each path occurs"),
+        Entry("choices", encodings.ChoiceEncoding),
+        Entry("op-counts", encodings.OpCountEncoding),
+        Entry("path", PathEncoding),
+        Entry("path-counts", partial(PathEncoding, counts=True), "How often each path occurs"),
         Entry(
             "semantic-path-set",
             partial(PathEncoding, semantic=True),
-            "which paths there are after identities are contracted",
+            "Which paths there are after identities are contracted",
         ),
         Entry(
             "semantic-path",
             partial(PathEncoding, counts=True, semantic=True),
-            "how often each path occurs after identities are contracted",
+            "How often each path occurs after identities are contracted",
         ),
-        Entry(
-            "graph-features",
-            GraphFeatureEncoding,
-            "path lengths, degrees and counts by operation",
-            "GRAF, arXiv 2404.16551",
-        ),
-        Entry("wl", WLEncoding, "counts of Weisfeiler-Lehman labels", "NAS-BOWL, arXiv 2006.07556"),
+        Entry("graph-features", encodings.GraphFeatureEncoding),
+        Entry("wl", encodings.WLEncoding),
         Entry(
             "zero-cost",
-            ZeroCostEncoding,
-            "ranks of zero-cost proxies",
-            "NAS-Bench-Suite-Zero, arXiv 2210.03230",
-            PROXIES,
+            encodings.ZeroCostEncoding,
+            paper="NAS-Bench-Suite-Zero, arXiv 2210.03230",
+            needs=PROXIES,
         ),
-        Entry(
-            "nodewise",
-            NodewiseEncoding,
-            "the part that each decision has in zero-cost proxies",
-            "ParZC, arXiv 2402.02105",
-            PARTS,
-        ),
+        Entry("nodewise", encodings.NodewiseEncoding, needs=PARTS),
     ],
 )

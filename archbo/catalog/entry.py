@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,9 @@ __all__ = ["PARTS", "PROXIES", "Entry", "Registry"]
 PROXIES, PARTS = frozenset({"proxies"}), frozenset({"parts"})
 """What entries need: proxies, or proxies by decision."""
 
+FIRST_LINE = re.compile(r"(.+?)(?: \(([^()]*)\))?[.:]?")
+"""The first line of a docstring: a summary, and what it comes from in brackets at its end."""
+
 T = TypeVar("T")
 
 
@@ -26,16 +30,24 @@ class Entry(Generic[T]):
     Attributes:
         name: The name on the command line.
         make: Makes it; the arguments are those of its registry.
-        summary: What it is, in one line.
-        paper: Where it comes from.
+        summary: What it is, in one line; the first of the docstring of ``make`` unless given.
+        paper: Where it comes from; what stands in brackets at the end of that line unless given.
         needs: What it takes besides: ``proxies``, ``parts`` (proxies by decision).
     """
 
     name: str
     make: Callable[..., T]
-    summary: str
+    summary: str = ""
     paper: str = ""
     needs: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.summary:
+            return
+        line = (inspect.getdoc(self.make) or self.name).splitlines()[0].replace("``", "`")
+        summary, paper = FIRST_LINE.fullmatch(line).groups()  # type: ignore[union-attr]
+        object.__setattr__(self, "summary", summary)
+        object.__setattr__(self, "paper", self.paper or paper or "")
 
     def __call__(self, *arguments: Any, **options: Any) -> T:  # noqa: ANN401 - those of make
         """What it makes."""
@@ -105,14 +117,12 @@ class Registry(Mapping[str, Entry[T]]):
             raise UsageError(
                 f"the {self.kind} {point.name!r} of {point.value} cannot be loaded: {error}"
             ) from error
-        if isinstance(made, Entry):
-            return made
         if not callable(made):
             raise UsageError(
                 f"the {self.kind} {point.name!r} of {point.value} makes nothing: {made!r}"
             )
-        summary = (inspect.getdoc(made) or point.value).splitlines()[0]
-        return Entry(point.name, made, summary)
+        undocumented = "" if inspect.getdoc(made) else point.value
+        return made if isinstance(made, Entry) else Entry(point.name, made, undocumented)
 
     @property
     def own(self) -> tuple[Entry[T], ...]:

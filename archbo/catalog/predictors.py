@@ -2,128 +2,97 @@
 
 from functools import partial
 
+from archbo import predictors
 from archbo.catalog.entry import PARTS, PROXIES, Entry, Registry
 from archbo.encodings import OneHotEncoding, PathEncoding, WLEncoding
-from archbo.predictors import (
-    BNNHMC,
-    GBDT,
-    GP,
-    SGHMC,
-    AutoGP,
-    DeepEnsemble,
-    DeepKernelGP,
-    LinearisedLaplace,
-    MultiTaskGP,
-    Predictor,
-    ProxyGP,
-    RandomForest,
-    RelativisticGNN,
-    SparseGP,
-    Stack,
-    ZeroCostMixer,
-    kernels,
-)
+from archbo.predictors import GBDT, Predictor, RelativisticGNN, Stack, kernels
 from archbo.predictors.gaussian_processes.gp import relative
 
 __all__ = ["PREDICTORS"]
+
+BY_FEATURE = partial(kernels.matern, sharing="feature")
+"""The Matern kernel with a weight for each feature."""
+SEMANTIC_COUNTS = partial(PathEncoding, counts=True, semantic=True)
+"""How often each path occurs after identities are contracted."""
 
 PREDICTORS: Registry[Predictor] = Registry(
     "predictor",
     "archbo.predictors",
     [
-        Entry("auto", AutoGP, "gp up to 3,000 observations, sparse-gp beyond"),
-        Entry("gp", GP, "Gaussian process, a Matern kernel with a weight for each kind of feature"),
+        Entry("auto", predictors.AutoGP),
+        Entry("gp", predictors.GP),
+        Entry("gp-matern-ard", relative(BY_FEATURE), "`gp` with a weight for each feature"),
+        Entry("gp-rbf", relative(kernels.rbf), "`gp` with a squared exponential kernel"),
         Entry(
-            "gp-matern-ard",
-            relative(partial(kernels.matern, sharing="feature")),
-            "Gaussian process with a weight for each feature",
-        ),
-        Entry(
-            "gp-rbf", relative(kernels.rbf), "Gaussian process with a squared exponential kernel"
-        ),
-        Entry(
-            "gp-hamming",
-            relative(partial(kernels.matern, sharing="feature"), OneHotEncoding),
-            "Gaussian process on one-hot rows",
+            "gp-hamming", relative(BY_FEATURE, OneHotEncoding), "`gp-matern-ard` on one-hot rows"
         ),
         Entry(
             "gp-tanimoto",
-            relative(kernels.tanimoto, partial(PathEncoding, counts=True, semantic=True)),
-            "Gaussian process with the Tanimoto kernel of semantic path counts",
+            relative(kernels.tanimoto, SEMANTIC_COUNTS),
+            "`gp` with the Tanimoto kernel of semantic path counts",
             "GAUCHE, arXiv 2212.04450",
         ),
         Entry(
             "gp-wl",
             relative(kernels.subtree, WLEncoding),
-            "Gaussian process with the Weisfeiler-Lehman kernel",
+            "`gp` with the Weisfeiler-Lehman kernel",
             "NAS-BOWL, arXiv 2006.07556",
         ),
         Entry(
-            "gp-sum", relative(kernels.sum_of_parts), "Gaussian process, a sum of kernels by kind"
+            "gp-sum",
+            relative(kernels.sum_of_parts),
+            "`gp` with a sum of kernels by kind of feature",
         ),
-        Entry(
-            "gp-product", relative(kernels.product_of_parts), "Gaussian process, a product of them"
-        ),
+        Entry("gp-product", relative(kernels.product_of_parts), "`gp` with a product of them"),
         Entry(
             "ibnn",
             relative(kernels.infinite_width_bnn),
-            "Bayesian network of infinite width",
+            "A Bayesian neural network of infinite width",
             "arXiv 2305.20028",
         ),
-        Entry("dkl", DeepKernelGP, "deep kernel learning", "arXiv 1511.02222"),
-        Entry("sparse-gp", SparseGP, "Gaussian process with inducing points", "arXiv 1309.6835"),
-        Entry(
-            "multi-task-gp",
-            MultiTaskGP,
-            "Gaussian process over several tasks or fidelities",
-            "Bonilla et al. 2007",
-        ),
+        Entry("dkl", predictors.DeepKernelGP),
+        Entry("sparse-gp", predictors.SparseGP, paper="arXiv 1309.6835"),
+        Entry("multi-task-gp", predictors.MultiTaskGP, paper="Bonilla et al. 2007"),
         Entry(
             "bnn-hmc",
-            BNNHMC,
-            "Bayesian neural network by Hamiltonian Monte Carlo",
+            predictors.BNNHMC,
+            "A Bayesian neural network by Hamiltonian Monte Carlo",
             "arXiv 2305.20028",
         ),
-        Entry("sghmc", SGHMC, "the same by stochastic gradients", "arXiv 1402.4102"),
+        Entry("sghmc", predictors.SGHMC, "`bnn-hmc` by stochastic gradients", "arXiv 1402.4102"),
         Entry(
             "laplace",
-            LinearisedLaplace,
-            "the same by a linearised Laplace approximation",
+            predictors.LinearisedLaplace,
+            "A Bayesian neural network by a linearised Laplace approximation",
             "arXiv 2106.14806",
         ),
-        Entry("deep-ensemble", DeepEnsemble, "an ensemble of networks", "arXiv 1612.01474"),
+        Entry("deep-ensemble", predictors.DeepEnsemble, paper="arXiv 1612.01474"),
         Entry(
             "proxy-gp",
-            ProxyGP,
-            "Gaussian process around the consensus of zero-cost proxies",
+            predictors.ProxyGP,
+            "A Gaussian process around the consensus of zero-cost proxies",
             "after RoBoT, arXiv 2403.07591",
             PROXIES,
         ),
-        Entry("gbdt", GBDT, "bagged boosted trees with calibrated intervals", "arXiv 1603.02754"),
-        Entry("gbdt-rank", partial(GBDT, objective="rank"), "the same, trained on pairs"),
         Entry(
-            "gnn",
-            RelativisticGNN,
-            "ensemble of graph networks, trained on pairs",
-            "RATs-NAS, arXiv 2208.09155",
+            "gbdt",
+            GBDT,
+            "Bagged gradient-boosted trees with calibrated intervals",
+            "arXiv 1603.02754",
         ),
-        Entry(
-            "mixer",
-            ZeroCostMixer,
-            "Bayesian mixer of the parts that decisions have in proxies, trained with DiffKendall",
-            "ParZC, arXiv 2402.02105",
-            PARTS,
-        ),
-        Entry("stack", Stack, "several surrogates weighed by their held-out predictions"),
+        Entry("gbdt-rank", partial(GBDT, objective="rank"), "`gbdt`, trained on pairs"),
+        Entry("gnn", RelativisticGNN, paper="RATs-NAS, arXiv 2208.09155"),
+        Entry("mixer", predictors.ZeroCostMixer, needs=PARTS),
+        Entry("stack", Stack),
         Entry(
             "stack-gnn",
             partial(Stack, parts=(GBDT, RelativisticGNN)),
-            "a stack of trees and graph networks",
+            "`stack` of trees and graph networks",
         ),
         Entry(
-            "rank-average", partial(Stack, combine="rank"), "the mean of several surrogates' ranks"
+            "rank-average", partial(Stack, combine="rank"), "The mean of several predictors' ranks"
         ),
-        Entry("random-forest", RandomForest, "random forest", "Breiman 2001"),
-        Entry("xgboost", GBDT.plain, "one run of boosted trees, as it comes", "arXiv 1603.02754"),
+        Entry("random-forest", predictors.RandomForest, paper="Breiman 2001"),
+        Entry("xgboost", GBDT.plain, paper="arXiv 1603.02754"),
     ],
 )

@@ -11,6 +11,7 @@ from archbo.catalog import (
     ENCODINGS,
     EVALUATORS,
     PREDICTORS,
+    PRUNERS,
     SPACES,
     STRATEGIES,
     Registry,
@@ -28,6 +29,7 @@ KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("candidates", CANDIDATES),
     ("strategies", STRATEGIES),
     ("evaluators", EVALUATORS),
+    ("pruners", PRUNERS),
 )
 """Each kind and its registry, in the order of the tables."""
 MARKS = re.compile(r"(<!-- catalog -->\n).*?(<!-- end -->)", re.DOTALL)

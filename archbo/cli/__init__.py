@@ -12,6 +12,7 @@ from archbo.cli.options import CatalogCommand
 from archbo.cli.own_code import TerminatedError, worker
 from archbo.cli.predict import predict
 from archbo.cli.proxies import proxies, remedy
+from archbo.cli.report import report
 from archbo.cli.robot import robot
 from archbo.cli.search import search
 from archbo.cli.studies import ask, export, fail, status, tell
@@ -38,6 +39,7 @@ for command in (
     fail,
     status,
     export,
+    report,
 ):
     app.command(cls=CatalogCommand)(command)
 app.add_typer(proxies, name="proxies")

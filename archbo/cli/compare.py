@@ -1,16 +1,13 @@
 """``archbo compare``."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from archbo.cli.options import Results, Seeds, about, command, names_of, option
 from archbo.cli.request import OneColumn, ScoredTable
-from archbo.cli.terminal import deliver, out, progress_bar, say
+from archbo.cli.terminal import deliver, print_numbers, progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +15,18 @@ if TYPE_CHECKING:
     from archbo.comparison import Evaluation
     from archbo.predictors import Predictor
     from archbo.proxies import ProxyTable
+
+
+SCORES = {
+    "tau": ("kendall", "mean", ".3f"),
+    "P@10": ("precision_at_10", "mean", ".2f"),
+    "NLL": ("nll", "mean", ".2f"),
+    "90 %": ("coverage", "mean", ".0%"),
+    "top": ("coverage_of_best", "mean", ".0%"),
+    "fit": ("fit_seconds", "median", ".2f"),
+    "predict": ("predict_seconds", "median", ".2f"),
+}
+"""For each column of the table a field of ``Evaluation``, what is shown of it over seeds, and its format."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def compare(
         say(
             f"{benchmark.name}, {column}: mean of {seeds.repeats} samples, scored on all other architectures"
         )
-        out.print(_table(evaluations))
+        _show(evaluations)
 
     deliver(
         results,
@@ -130,36 +139,18 @@ def _evaluate(
     return evaluations
 
 
-def _table(evaluations: "list[Evaluation]") -> Table:
+def _show(evaluations: "list[Evaluation]") -> None:
     """Means over seeds; times are medians."""
-    groups: dict[tuple[int, str, str], list[Evaluation]] = {}
-    for e in evaluations:
-        groups.setdefault((e.train_size, e.predictor, e.encoding), []).append(e)
-    several = len({e.encoding for e in evaluations}) > 1
-    table = Table(
-        "n",
-        "predictor",
-        *(["encoding"] if several else []),
-        box=None,
-        pad_edge=False,
-        caption="n: architectures learned from; tau: Kendall's; P@10: share of the ten picked that are "
+    import pandas as pd
+
+    frame = pd.DataFrame(map(vars, evaluations)).rename(columns={"train_size": "n"})
+    several = frame["encoding"].nunique() > 1
+    groups = frame.groupby(["n", "predictor", *(["encoding"] if several else [])], sort=False)
+    scores = {heading: (name, statistic) for heading, (name, statistic, _) in SCORES.items()}
+    print_numbers(
+        groups.agg(**scores).sort_index(level="n", kind="stable", sort_remaining=False),
+        [shown for _, _, shown in SCORES.values()],
+        "n: architectures learned from; tau: Kendall's; P@10: share of the ten picked that are "
         "among the ten best; NLL: nats; 90 %, top: values within 90 % intervals, of all and of the "
         "better half; fit, predict: seconds, of all others",
-        caption_justify="left",
     )
-    for heading in ("tau", "P@10", "NLL", "90 %", "top", "fit", "predict"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for (size, name, encoding), group in sorted(groups.items(), key=lambda item: item[0][0]):
-        table.add_row(
-            str(size),
-            name,
-            *([encoding] if several else []),
-            f"{statistics.fmean(e.kendall for e in group):.3f}",
-            f"{statistics.fmean(e.precision_at_10 for e in group):.2f}",
-            f"{statistics.fmean(e.nll for e in group):.2f}",
-            f"{statistics.fmean(e.coverage for e in group):.0%}",
-            f"{statistics.fmean(e.coverage_of_best for e in group):.0%}",
-            f"{statistics.median(e.fit_seconds for e in group):.2f}",
-            f"{statistics.median(e.predict_seconds for e in group):.2f}",
-        )
-    return table

@@ -21,10 +21,13 @@ from archbo.errors import ArchboError, UsageError
 if TYPE_CHECKING:
     from typer._click import Context
 
+    from archbo.bo_loop import Strategy, Terminator
+
 __all__ = [
     "CatalogCommand",
     "Results",
     "Seeds",
+    "Stopping",
     "about",
     "command",
     "names_of",
@@ -174,6 +177,31 @@ class Seeds:
             raise UsageError(f"--repeats must be at least 1; got {self.repeats}")
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"--seed must be between 0 and 2^31 - 1; got {self.seed}")
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The option that says when a search is over before its budget is used up."""
+
+    stop_at_regret: float | None = option(
+        None,
+        "Stop when, with probability 0.95, no architecture is better than the best found by more than this, in the "
+        "objective's unit.",
+        metavar="X",
+    )
+
+    def terminator(self, strategy: "Strategy") -> "Terminator | None":
+        """What stops a search by a strategy, if anything does.
+
+        Raises:
+            UsageError: There are several objectives, or the regret is no number above 0.
+        """
+        from archbo.bo_loop import Terminator
+
+        if self.stop_at_regret is None:
+            return None
+        with about("--stop-at-regret"):
+            return Terminator(strategy, self.stop_at_regret)
 
 
 @contextmanager

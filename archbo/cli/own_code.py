@@ -2,27 +2,34 @@
 
 import re
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import command, option
+from archbo.cli.options import Stopping, about, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
 from archbo.cli.terminal import progress_bar, say
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
-    from archbo.evaluators import ChildEvaluator
-    from archbo.log import Log, Trial
+    from archbo.bo_loop import Terminator
+    from archbo.log import Log
     from archbo.studies import Study
 
-__all__ = ["Evaluations", "Function", "OwnCode", "TerminatedError", "worker"]
+__all__ = [
+    "Evaluations",
+    "Function",
+    "OwnCode",
+    "TerminatedError",
+    "folder_of",
+    "terminable",
+    "worker",
+]
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,10 @@ class Evaluations:
     retries: int = option(1, "How often a trial is begun again whose worker died.")
     folder: Path | None = option(
         None, "Where trials have their folders; beside the study unless given."
+    )
+    pruner: str | None = option(
+        None,
+        "What stops trainings early by what they report, one of Optuna's pruners; nothing unless given: {pruners}.",
     )
 
     def check(self) -> None:
@@ -70,9 +81,16 @@ class TerminatedError(BaseException):
 
 
 @command()
-def worker(study: Begun, function: Function, number: _Number, evaluations: Evaluations) -> None:
+def worker(
+    study: Begun,
+    function: Function,
+    number: _Number,
+    stopping: Stopping,
+    evaluations: Evaluations,
+) -> None:
     """Evaluate the trials of a study, from any machine that reaches it."""
-    evaluate_until(study.load(), study.study, function.function, number.queries, evaluations)
+    kept = study.load()
+    evaluate_until(kept, study.study, function.function, number.queries, evaluations, stopping)
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,14 @@ class OwnCode(Evaluations):
         None, "Metrics that are the same at each fidelity.", metavar="METRIC,..."
     )
 
-    def search(self, function: str, study: str | None, beginning: Beginning, queries: int) -> None:
+    def search(
+        self,
+        function: str,
+        study: str | None,
+        beginning: Beginning,
+        queries: int,
+        stopping: Stopping,
+    ) -> None:
         """Search in a study that is new or goes on.
 
         Raises:
@@ -93,86 +118,79 @@ class OwnCode(Evaluations):
         if study is None:
             raise UsageError("name the study with --study FILE|URL; it survives a killed process")
         begun = replace(beginning, strategy=self.strategy, independent=self.independent)
-        evaluate_until(Begun(study).begin_or_load(begun), study, function, queries, self)
+        here = Begun(study).begin_or_load(begun)
+        evaluate_until(here, study, function, queries, self, stopping)
 
 
 def evaluate_until(
-    study: "Study", url: str, function: str, n_trials: int, evaluations: Evaluations
+    study: "Study",
+    url: str,
+    function: str,
+    n_trials: int,
+    evaluations: Evaluations,
+    stopping: Stopping,
 ) -> None:
     """Evaluate until the study has a number of trials; SIGTERM and Ctrl-C leave it clean.
 
     Raises:
         UsageError: A number makes no sense, or there is no such function.
     """
-    from archbo.evaluators import load_function
-    from archbo.studies import work
+    from archbo import catalog
+    from archbo.evaluators import FunctionEvaluator
+    from archbo.studies import request_of, work
 
     if n_trials < 1:
         raise UsageError(f"--queries must be at least 1; got {n_trials}")
     evaluations.check()
-    load_function(function)  # a wrong name is said before anything is asked for
-    folder = evaluations.folder if evaluations.folder is not None else _folder_of(url)
-    children = _Children(study, function, folder, evaluations.timeout)
-    with progress_bar() as progress, _terminable():
+    stop = stopping.terminator(study.strategy)
+    folder = evaluations.folder if evaluations.folder is not None else folder_of(url)
+    evaluator = FunctionEvaluator(
+        function, study.space, study.goal, folder=folder, timeout=evaluations.timeout
+    )
+    takes = evaluator.load()  # a wrong name is said before anything is asked for
+    if evaluations.pruner is not None:
+        if "report" not in takes:
+            evaluator.close()
+            raise UsageError(
+                f"--pruner has no use: {function} takes no argument report, so that it reports nothing"
+            )
+        with about("--pruner"):
+            study.pruner = catalog.PRUNERS[evaluations.pruner]()
+    with progress_bar() as progress, terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
         def show(log: "Log") -> None:
-            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log))
+            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log, stop))
 
         show(study.log)
         try:
             work(
                 study,
-                children.evaluate,
+                lambda trial: evaluator.evaluate(request_of(study, trial, folder)),
                 n_trials,
                 n_workers=evaluations.workers,
                 retries=evaluations.retries,
+                stop=stop,
                 callback=show,
             )
         finally:
-            children.close()
+            evaluator.close()
+    log = study.log
     past = f", {study.n_past} of these before" if study.n_past else ""
-    say(f"{url}: {study.log.n_told} told, {study.log.n_failed} failed{past}")
-    say_best(study.log)
+    pruned = f", {log.n_pruned} pruned" if log.n_pruned else ""
+    ending = f"; stopped at {stop.text(log)}" if stop is not None and stop(log) else ""
+    say(f"{url}: {log.n_told} told, {log.n_failed} failed{pruned}{past}{ending}")
+    say_best(log)
 
 
-def _note(log: "Log") -> str:
+def _note(log: "Log", stop: "Terminator | None") -> str:
     if log.goal.n_objectives > 1 or not log.winners:
         return f"{len(log.winners)} on the front" if log.winners else ""
-    return f"best {log.best[1]:.6g}"
+    bound = stop.text(log) if stop is not None else ""
+    return ", ".join(filter(None, [f"best {log.best[1]:.6g}", bound]))
 
 
-@dataclass
-class _Children:
-    """A child process for each thread of a search, in which a function is called."""
-
-    study: "Study"
-    function: str
-    folder: Path
-    timeout: float | None
-    _all: list["ChildEvaluator"] = field(default_factory=list)
-    _own: threading.local = field(default_factory=threading.local)
-
-    def evaluate(self, trial: "Trial") -> dict[str, float]:
-        """The metrics of a trial, by the child of this thread."""
-        from archbo.evaluators import ChildEvaluator
-
-        child: ChildEvaluator | None = getattr(self._own, "child", None)
-        if child is None:
-            space, goal = self.study.space, self.study.goal
-            child = ChildEvaluator(self.function, space, goal, timeout=self.timeout)
-            self._own.child = child
-            self._all.append(child)
-        folder = self.folder / f"trial-{trial.number:05d}"
-        return child.evaluate(trial.arch, trial.fidelity, folder)
-
-    def close(self) -> None:
-        """End all children."""
-        for child in self._all:
-            child.close()
-
-
-def _folder_of(url: str) -> Path:
+def folder_of(url: str) -> Path:
     """Where a study's trials have their folders: beside its file, or here under the database's name."""
     if "://" not in url:
         return Path(url).with_suffix(".trials")
@@ -181,7 +199,7 @@ def _folder_of(url: str) -> Path:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM ends the block with an error, as Ctrl-C does."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.progress import Progress, TaskID
-from rich.table import Table
 
 from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of, option
+from archbo.cli.own_code import TerminatedError, terminable
 from archbo.cli.request import OneColumn, TableOptions
-from archbo.cli.terminal import deliver, out, progress_bar, remark, say
+from archbo.cli.terminal import deliver, print_numbers, progress_bar, remark, say
 from archbo.errors import NoProxiesError, UsageError
 
 if TYPE_CHECKING:
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
     from archbo.spaces import SearchSpace
 
 proxies = typer.Typer(help="Zero-cost proxies: scores of untrained networks.", no_args_is_help=True)
-
-
-@dataclass(frozen=True)
-class _Wanted(OneColumn):
-    """The options that name an objective."""
-
-    objective: str | None = option(
-        None, "The benchmark's column to correlate scores with.", metavar="COLUMN"
-    )
 
 
 @dataclass(frozen=True)
@@ -60,15 +51,20 @@ class _Settings:
     seed: int = option(0, "Of weights, images and the sample.")
     device: str = option("cpu", "Where networks are measured, such as cuda.")
     workers: int = option(1, "The number of processes.")
+    timeout: float | None = option(
+        None, "The most seconds that a network may take.", metavar="SECONDS"
+    )
     output: Path = option(
         Path(), "For a file of scores per space, SPACE.parquet.", metavar="FOLDER"
     )
 
     def check(self) -> None:
-        """Raise unless the seed is one and the device can be used."""
+        """Raise unless the numbers make sense and the device can be used."""
         import torch
 
         Seeds(seed=self.seed).check()
+        if self.timeout is not None and not self.timeout > 0:
+            raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
         try:
             torch.empty(1, device=self.device)
         except (RuntimeError, AssertionError) as error:  # torch asserts that it is built with CUDA
@@ -112,6 +108,7 @@ class _Settings:
             seed=self.seed,
             device=self.device,
             workers=self.workers,
+            timeout=self.timeout,
             path=self.file(job.space),
             progress=progress,
         )
@@ -139,18 +136,19 @@ class _Measured:
 def compute(
     source: TableOptions,
     settings: _Settings,
-    wanted: _Wanted,
+    wanted: OneColumn,
     results: Results,
 ) -> None:
-    """Measure untrained networks of a benchmark or of whole spaces.
+    """Measure untrained networks of a benchmark or of whole spaces, and correlate scores with an objective.
 
     Scores go to a file per space as they come. Scores that are there already are not measured again, so the same
-    command goes on after an interruption.
+    command goes on after an interruption. A network that crashes, hangs past --timeout or runs out of memory ranks as
+    the worst, and the others are measured.
     """
     results.check()
     settings.check()
     if settings.spaces is not None:
-        if source != TableOptions() or wanted != _Wanted():
+        if source != TableOptions() or wanted != OneColumn():
             raise UsageError(
                 "--spaces goes without a benchmark and its options; give the one or the other"
             )
@@ -198,7 +196,7 @@ def remedy(error: NoProxiesError) -> str:
 # What is measured, and how.
 
 
-def _of_benchmark(benchmark: "Benchmark", wanted: _Wanted, settings: _Settings) -> _Job:
+def _of_benchmark(benchmark: "Benchmark", wanted: OneColumn, settings: _Settings) -> _Job:
     """The architectures of a benchmark, as they are."""
     import torch
 
@@ -242,7 +240,7 @@ def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
         torch.set_num_threads(1)  # a second one costs more than it gives in small networks
     found = []
     try:
-        with progress_bar() as progress:
+        with progress_bar() as progress, terminable():
             for job in jobs:
                 task = progress.add_task(job.space.name, total=len(job.X), note="")
                 started = time.perf_counter()
@@ -251,10 +249,12 @@ def _measure(jobs: Sequence[_Job], settings: _Settings) -> list[_Measured]:
                 seconds = time.perf_counter() - started
                 summary = summarize_proxies(frame, settings.measured, job.values)
                 found.append(_Measured(job, summary, seconds))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TerminatedError) as stop:
         remark(
             f"stopped; {settings.file(job.space)} keeps what is measured, and the same command goes on from there"
         )
+        if isinstance(stop, TerminatedError):
+            raise
         raise typer.Abort from None
     return found
 
@@ -288,21 +288,13 @@ def _entry(measured: _Measured) -> dict[str, object]:
 def _print(measured: _Measured, settings: _Settings) -> None:
     job, label, file = measured.job, measured.job.objective, settings.file(measured.job.space)
     say(f"{job.space.name}: {len(job.X):,} architectures in {measured.seconds:.1f} s")
-    table = Table("measure", box=None, pad_edge=False, caption_justify="left")
-    for heading in ("failed", "min", "median", "max"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = measured.summary.measures.rename(columns={"objective": f"rho, {label}"})
+    formats = ("d", ".4g", ".4g", ".4g", ".3f")
     if label:
-        table.add_column(f"rho, {label}", justify="right")
-        table.caption = "rho: Spearman's rank correlation; failures rank below all else"
-    for measure in measured.summary.measures:
-        numbers = (measure.low, measure.median, measure.high)
-        table.add_row(
-            measure.name,
-            str(measure.failed),
-            *("-" if value is None else f"{value:.4g}" for value in numbers),
-            *([] if measure.objective is None else [f"{measure.objective:.3f}"]),
-        )
-    out.print(table)
+        note = "rho: Spearman's rank correlation; failures rank below all else"
+        print_numbers(numbers, formats, note)
+    else:
+        print_numbers(numbers.iloc[:, :-1], formats)
     say(f"scores: {file}")
     use = (
         "scores of a sample; for --proxies measure a whole benchmark, without --sample"
@@ -317,10 +309,9 @@ def _figure(found: Sequence[_Measured]) -> "Figure":
     from archbo.comparison import plot_correlations
 
     matrices = {
-        f"{measured.job.space.name}, n={len(measured.job.X):,}": measured.summary.matrix
+        f"{measured.job.space.name}, n={len(measured.job.X):,}": measured.summary.correlations.to_numpy()
         for measured in found
     }
     first = found[0]
-    label = [] if first.job.objective is None else [first.job.objective]
-    names = [measure.name for measure in first.summary.measures]
-    return plot_correlations(matrices, [*label, *names])
+    names = first.summary.correlations.rename({"objective": str(first.job.objective)}).index
+    return plot_correlations(matrices, list(names))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from archbo.cli.options import Results, Seeds, about, names_of, numbers_of, option
+from archbo.cli.options import Results, Seeds, Stopping, about, names_of, numbers_of, option
 from archbo.cli.studies import Kept, check_settings
 from archbo.cli.terminal import remark
 from archbo.errors import DataError, UsageError
@@ -317,12 +317,14 @@ class Method:
         tabular: What it searches; without fidelities everything is evaluated at the target.
         make: Makes the strategy from ``seed``.
         first: The strategy of the first seed: whatever is wrong with it is known before any search runs.
+        stopping: When its searches stop before their budget is used up.
     """
 
     name: str
     tabular: "Tabular"
     make: "Callable[..., Strategy]"
     first: "Strategy"
+    stopping: Stopping = field(default_factory=Stopping)
 
     def strategy(self, seed: int) -> "Strategy":
         """The strategy of a seed."""

@@ -1,11 +1,11 @@
 """``archbo search``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from archbo.cli.options import Results, about, command, names_of, option
+from archbo.cli.options import Results, Stopping, about, command, names_of, option
 from archbo.cli.own_code import OwnCode
 from archbo.cli.request import (
     Effort,
@@ -110,6 +110,7 @@ class _Ours:
         "wanted": "What is wanted",
         "ours": "How it searches",
         "effort": "How much",
+        "stopping": "How much",
         "kept": "What is kept, and what is known before",
         "own_code": "Your own code",
         "results": "Results",
@@ -120,6 +121,7 @@ def search(
     wanted: Wanted,
     ours: _Ours,
     effort: Effort,
+    stopping: Stopping,
     kept: Kept,
     own_code: OwnCode,
     results: Results,
@@ -139,15 +141,21 @@ def search(
             acquisition=ours.acquisition,
             seed=effort.seed,
         )
-        own_code.search(source.bench, kept.study, beginning, effort.queries)
+        own_code.search(source.bench, kept.study, beginning, effort.queries, stopping)
         return
     _refuse_given("a search of a table", own_code)
     options = {one.name: getattr(ours, one.name) for one in fields(ours) if one.name != "predictor"}
+
+    def methods(setting: Setting) -> list[Method]:
+        found = ours.methods(setting)
+        stopping.terminator(found[0].first)  # what is wrong is said before any search runs
+        return [replace(method, stopping=stopping) for method in found]
+
     answer(
         request(
             source,
             wanted,
-            ours.methods,
+            methods,
             effort,
             results,
             cost=ours.cost,

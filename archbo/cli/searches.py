@@ -12,6 +12,7 @@ from archbo.cli.terminal import deliver, progress_bar, remark, write_json
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Tabular
+    from archbo.bo_loop import Terminator
     from archbo.comparison import Run
     from archbo.log import Log
 
@@ -75,6 +76,7 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
                 before = repeat * total
                 try:
                     search, n_past = request.begun(method, seed)
+                    stop = method.stopping.terminator(search.strategy)
                     run = run_search(
                         method.name,
                         search,
@@ -82,25 +84,29 @@ def _search(request: Request, runs: "dict[str, list[Run]]") -> None:
                         effort.queries,
                         q=effort.batch,
                         report=effort.report,
+                        stop=stop,
                         n_past=n_past,
-                        callback=_shown(progress, task, before, n_past),
+                        callback=_shown(progress, task, before, n_past, stop),
                     )
-                except SearchInterrupted as stop:
-                    if stop.run.queries:
-                        done.append(stop.run.at_target(request.tabular))
+                except SearchInterrupted as interrupt:
+                    if interrupt.run.queries:
+                        done.append(interrupt.run.at_target(request.tabular))
                     raise
                 done.append(run.at_target(request.tabular))
                 progress.update(task, completed=before + total)
 
 
-def _shown(progress: Progress, task: TaskID, before: int, n_past: int) -> "Callable[[Log], None]":
+def _shown(
+    progress: Progress, task: TaskID, before: int, n_past: int, stop: "Terminator | None"
+) -> "Callable[[Log], None]":
     """A callback that shows how far one search of several has come, beside what was known before."""
 
     def show(log: "Log") -> None:
         new = replace(log, trials=log.trials[n_past:])
         spent = new.spent if log.goal.fidelities else new.n_told
         best = log.winners[:1] if log.goal.n_objectives == 1 else []
-        note = f"best {best[0][1][0]:.6g}" if best else ""
+        parts = [f"best {best[0][1][0]:.6g}" if best else "", stop.text(log) if stop else ""]
+        note = ", ".join(filter(None, parts))
         progress.update(task, completed=before + round(spent), note=note)
 
     return show

@@ -5,18 +5,20 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from archbo.cli.options import Results
 from archbo.errors import ArchboError, UsageError
 from archbo.files import write_whole
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "err",
     "out",
     "print_lines",
+    "print_numbers",
     "progress_bar",
     "remark",
     "say",
@@ -60,6 +63,19 @@ def print_lines(lines: dict[str, str]) -> None:
     width = max(map(len, lines))
     for label, text in lines.items():
         say(f"  {label:<{width}}  {text}")
+
+
+def print_numbers(frame: "pd.DataFrame", formats: Sequence[str], note: str = "") -> None:
+    """Print a frame of numbers in the formats of its columns, behind the names in its index."""
+    table = Table(box=None, pad_edge=False, caption=note, caption_justify="left")
+    for heading in frame.index.names:
+        table.add_column(str(heading))
+    for heading in frame:
+        table.add_column(str(heading), justify="right", no_wrap=True)
+    for index, *numbers in frame.itertuples(name=None):
+        names = index if isinstance(index, tuple) else (index,)
+        table.add_row(*map(str, names), *map(format, numbers, formats))
+    out.print(table)
 
 
 def show_each_warning_once() -> None:

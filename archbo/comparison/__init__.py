@@ -11,13 +11,15 @@ from archbo.comparison.metrics import (
 )
 from archbo.comparison.plots.architecture import draw_arch
 from archbo.comparison.plots.files import check_format, save_figure
-from archbo.comparison.plots.fronts import plot_fronts, plot_search
+from archbo.comparison.plots.fronts import plot_fronts, plot_search, plot_trade_off
+from archbo.comparison.plots.importance import plot_importance
 from archbo.comparison.plots.leaderboard import plot_comparison
 from archbo.comparison.plots.predictions import plot_predictions
-from archbo.comparison.plots.progress import plot_progress
+from archbo.comparison.plots.progress import plot_best_so_far, plot_progress
 from archbo.comparison.plots.proxies import plot_correlations
-from archbo.comparison.proxy_scores import MeasureSummary, ProxySummary, summarize_proxies
+from archbo.comparison.proxy_scores import ProxySummary, summarize_proxies
 from archbo.comparison.ranking import HeldOut, Ranking, cross_validate, rank_archs
+from archbo.comparison.reports.report import write_report
 from archbo.comparison.runs import (
     Query,
     Run,
@@ -35,7 +37,6 @@ from archbo.comparison.sparkline import sparkline
 __all__ = [
     "Evaluation",
     "HeldOut",
-    "MeasureSummary",
     "ProxySummary",
     "Query",
     "Ranking",
@@ -56,12 +57,15 @@ __all__ = [
     "median_regret",
     "median_share",
     "middle_run",
+    "plot_best_so_far",
     "plot_comparison",
     "plot_correlations",
     "plot_fronts",
+    "plot_importance",
     "plot_predictions",
     "plot_progress",
     "plot_search",
+    "plot_trade_off",
     "precision_at",
     "rank_archs",
     "run_search",
@@ -70,4 +74,5 @@ __all__ = [
     "spearman",
     "summarize_proxies",
     "training_sample",
+    "write_report",
 ]

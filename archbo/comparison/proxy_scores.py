@@ -1,39 +1,17 @@
 """Zero-cost measures in numbers: how often they fail, their medians, and their rank correlations."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from archbo.comparison.metrics import spearman
 from archbo.proxies import MEASURES, ranks
 
-__all__ = ["MeasureSummary", "ProxySummary", "summarize_proxies"]
-
-
-@dataclass(frozen=True)
-class MeasureSummary:
-    """The scores of many architectures by one measure.
-
-    Attributes:
-        name: Of the measure.
-        failed: The number of scores that are NaN or infinite.
-        low: The lowest of the other scores, None where there are none; likewise ``median`` and ``high``.
-        median: Their median.
-        high: The highest.
-        objective: Spearman's rank correlation with the objective, where there is one.
-    """
-
-    name: str
-    failed: int
-    low: float | None
-    median: float | None
-    high: float | None
-    objective: float | None
+__all__ = ["ProxySummary", "summarize_proxies"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,27 +19,22 @@ class ProxySummary:
     """The scores of many architectures by ``m`` measures.
 
     Attributes:
-        measures: One by one.
-        matrix: Spearman's rank correlations, of the objective, where there is one, and then the measures; each in the
-            direction that is better, with failures as the worst.
+        measures: A row for each measure: the number of scores that ``failed`` (NaN or infinite), the lowest of the
+            others (``min``), their ``median``, and the highest (``max``), NaN where there are none; and Spearman's rank correlation
+            with the ``objective``, NaN where there is none.
+        correlations: Spearman's rank correlations, of the objective, where there is one, and then the measures; each
+            in the direction that is better, with failures as the worst.
     """
 
-    measures: tuple[MeasureSummary, ...]
-    matrix: NDArray[np.float64]
+    measures: pd.DataFrame
+    correlations: pd.DataFrame
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values, as the command line writes them; the median of no numbers is None."""
-        first = len(self.matrix) - len(self.measures)
+        """Plain values, as the command line writes them."""
+        names = self.measures.index
         return {
-            "measures": {
-                measure.name: {
-                    "failed": measure.failed,
-                    "median": measure.median,
-                    "objective": measure.objective,
-                }
-                for measure in self.measures
-            },
-            "correlations": self.matrix[first:, first:].tolist(),
+            "measures": self.measures[["failed", "median", "objective"]].to_dict("index"),
+            "correlations": self.correlations.loc[names, names].to_numpy().tolist(),
         }
 
 
@@ -78,31 +51,29 @@ def summarize_proxies(
     Example:
         >>> scores = pd.DataFrame({"arch_str": ["a", "b", "c"], "params": [1.0, 2.0, 3.0], "ntk": [3.0, 2.0, np.inf]})
         >>> summary = summarize_proxies(scores, ["params", "ntk"], torch.tensor([0.1, 0.5, 0.3]))
-        >>> summary.measures[1].failed, summary.measures[1].median, summary.matrix[0].tolist()
-        (1, 2.5, [1.0, 0.5, 0.5])
+        >>> summary.measures[["failed", "median", "objective"]].loc["ntk"].tolist()
+        [1.0, 2.5, 0.5]
     """
-    columns = {name: torch.from_numpy(scores[name].to_numpy(copy=True)) for name in measures}
-    ranked = [
-        ranks(column, higher_is_better=MEASURES[name].higher_is_better).numpy()
-        for name, column in columns.items()
-    ]
+    columns = scores[list(measures)]
+    ranked = {
+        name: ranks(
+            torch.tensor(columns[name].to_numpy()), higher_is_better=MEASURES[name].higher_is_better
+        )
+        for name in measures
+    }
     if values is not None:
-        ranked.insert(0, ranks(values).numpy())
-    matrix = np.array([[spearman(a, b) for b in ranked] for a in ranked])
-    with_objective = matrix[0, 1:].tolist() if values is not None else [None] * len(measures)
-    return ProxySummary(
-        tuple(
-            _summary(name, columns[name].numpy(), rho)
-            for name, rho in zip(measures, with_objective, strict=True)
-        ),
-        matrix,
+        ranked = {"objective": ranks(values)} | ranked
+    # A measure that tells nothing apart correlates with nothing.
+    correlations = pd.DataFrame(ranked).corr("spearman").fillna(0.0)
+    finite = columns.where(np.isfinite(columns))
+    summary = pd.DataFrame(
+        {
+            "failed": finite.isna().sum(),
+            "min": finite.min(),
+            "median": finite.median(),
+            "max": finite.max(),
+            "objective": correlations["objective"] if values is not None else math.nan,
+        },
+        index=pd.Index(measures, name="measure"),
     )
-
-
-def _summary(name: str, scores: NDArray[np.float64], objective: float | None) -> MeasureSummary:
-    good = scores[np.isfinite(scores)]
-    failed = len(scores) - len(good)
-    if not len(good):
-        return MeasureSummary(name, failed, None, None, None, objective)
-    low, median, high = float(good.min()), float(np.median(good)), float(good.max())
-    return MeasureSummary(name, failed, low, median, high, objective)
+    return ProxySummary(summary, correlations)

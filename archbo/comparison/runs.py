@@ -237,6 +237,7 @@ def run_search(
     *,
     q: int = 1,
     report: str | None = None,
+    stop: Callable[[Log], bool] | None = None,
     n_past: int = 0,
     callback: Callable[[Log], None] | None = None,
 ) -> Run:
@@ -251,6 +252,7 @@ def run_search(
             the target cost.
         q: How many to ask for at a time.
         report: A column to report of what the strategy would recommend after each query.
+        stop: Whether a log is one to stop at, such as a ``Terminator``.
         n_past: The number of first trials of an optimizer or a study that were known before, and are no queries.
         callback: Called with the log after each query.
 
@@ -292,10 +294,10 @@ def run_search(
             optimizer.tell([trial], [tabular(trial.arch, trial.fidelity)])
         for log in _history(optimizer.log, n_past):
             after(log)
-        log = run(optimizer, tabular, budget=budget, q=q, since=n_past, callback=after)
+        log = run(optimizer, tabular, budget=budget, q=q, since=n_past, stop=stop, callback=after)
         named = str(optimizer.recommend()) if goal.n_objectives == 1 and log.winners else None
-    except KeyboardInterrupt as stop:
-        raise SearchInterrupted(so_far(None)) from stop
+    except KeyboardInterrupt as interrupt:
+        raise SearchInterrupted(so_far(None)) from interrupt
     return so_far(named)
 
 

@@ -50,7 +50,7 @@ class ZeroCostEncoding(Encoding):
 
 
 class NodewiseEncoding(Encoding):
-    """The parts that each decision has in zero-cost proxies (arXiv 2402.02105), ranked among those of all decisions.
+    """The parts that each decision has in zero-cost proxies, ranked among those of all decisions (arXiv 2402.02105).
 
     A decision that brings no weights has none: its features are 0. The parts in one proxy are a group.
 

@@ -7,18 +7,27 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
-import weakref
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, final
 
-from archbo.errors import UsageError
-from archbo.evaluators.function import call, load_function, metrics_of
+from archbo.errors import PrunedError, UsageError
+from archbo.evaluators.function import (
+    LOG,
+    Report,
+    Request,
+    call,
+    extras_of,
+    load_function,
+    metrics_of,
+)
 from archbo.goals import Goal
-from archbo.spaces import Arch, SearchSpace
+from archbo.spaces import SearchSpace
 
 __all__ = ["ChildEvaluator", "EvaluationError"]
 
@@ -41,7 +50,8 @@ class ChildEvaluator:
         name: The function, as ``load_function`` takes it.
         space: The space of the architectures.
         goal: Its metrics are wanted.
-        timeout: The most seconds that an evaluation may take, without the start of the child; no limit unless given.
+        timeout: The most seconds that an evaluation may take, and that the function's module may take to load; no limit
+            unless given.
 
     Raises:
         UsageError: The timeout is not positive.
@@ -54,28 +64,45 @@ class ChildEvaluator:
             raise UsageError(f"a timeout is a positive number of seconds; got {timeout:g}")
         self.name, self.space, self.goal, self.timeout = name, space, goal, timeout
         self._child: _Child | None = None
+        self._extras: tuple[str, ...] = ()
         self._closed = False
 
-    def evaluate(self, arch: Arch, fidelity: str | None, folder: Path) -> dict[str, float]:
+    def load(self) -> tuple[str, ...]:
+        """Start the child now; what its function's module prints goes where this process writes its errors.
+
+        Returns:
+            The names of what the function takes of a request, beside the architecture.
+
+        Raises:
+            EvaluationError: The function cannot be loaded, its module took too long, or its process died.
+        """
+        self._loaded(None)
+        return self._extras
+
+    def evaluate(self, request: Request) -> dict[str, float]:
         """The metrics of an architecture.
 
         Args:
-            arch: The architecture.
-            fidelity: What to evaluate it at, if the goal has fidelities.
-            folder: The trial's own; it is made, and what is printed is added to its ``log.txt``.
+            request: What is wanted. Its folder is made, and what is printed is added to its ``log.txt``; its report is
+                called in this process.
 
         Raises:
             EvaluationError: The function raised, returned no such metrics, took too long, or its process died.
+            PrunedError: It was stopped by what ``report`` raised.
+            UsageError: The request has no folder.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        if request.folder is None:
+            raise UsageError("an evaluation in a child process needs a folder")
+        request.folder.mkdir(parents=True, exist_ok=True)
+        child = self._loaded(request.folder)
         try:
-            child = self._started(folder)
-            request = {"arch": str(arch), "fidelity": fidelity, "folder": str(folder)}
-            child.send(request)
-            answer = child.answer(self.timeout)
+            child.send(_sent(request))
+            answer = child.answer(self.timeout, "it", request.report)
         except BaseException:
             self._kill()
             raise
+        if answer.get("pruned"):
+            raise PrunedError
         if "reason" in answer:
             raise EvaluationError(answer["reason"])
         metrics: dict[str, float] = answer["metrics"]
@@ -86,19 +113,26 @@ class ChildEvaluator:
         self._closed = True
         self._kill()
 
-    def _started(self, folder: Path) -> "_Child":
+    def _loaded(self, folder: Path | None) -> "_Child":
         """The child, once it has loaded the function."""
         if self._closed:
             raise EvaluationError("the evaluator was closed")
-        if self._child is None:
-            self._child = _Child.start(self.name, self.space, self.goal, folder)
-            weakref.finalize(self, self._child.kill)
+        if self._child is not None:
+            return self._child
+        child = self._child = _Child.start(self.name, self.space, self.goal, folder)
+        Finalize(self, child.kill, exitpriority=1)  # at exit, before children are joined
+        try:
             if self._closed:  # by another thread, which found no child to kill
                 raise EvaluationError("the evaluator was closed")
-            answer = self._child.answer(None)
+            child.answer(None)  # Python and archbo have started, which takes the time it takes
+            answer = child.answer(self.timeout, f"loading {self.name}")
             if "reason" in answer:
                 raise EvaluationError(answer["reason"])
-        return self._child
+            self._extras = tuple(answer["extras"])
+        except BaseException:
+            self._kill()
+            raise
+        return child
 
     def _kill(self) -> None:
         child, self._child = self._child, None
@@ -114,8 +148,10 @@ class _Child:
     pipe: Connection
 
     @classmethod
-    def start(cls, name: str, space: SearchSpace, goal: Goal, folder: Path) -> "_Child":
-        """A new child; its first answer says that it is ready."""
+    def start(cls, name: str, space: SearchSpace, goal: Goal, folder: Path | None) -> "_Child":
+        """A new child; its first answer says that it has started, its second that the function is loaded."""
+        # Workers of Dask's are daemonic and may have no children, lest these outlive them; this one does not.
+        multiprocessing.current_process().daemon = False
         context = multiprocessing.get_context("spawn")
         pipe, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, name, space, goal, folder))
@@ -123,19 +159,35 @@ class _Child:
         theirs.close()
         return cls(process, pipe)
 
-    def send(self, request: dict[str, str | None]) -> None:
-        """Ask for an evaluation; a child that died since the last one says so with its answer."""
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a request, or what a report is answered; a child that died says so with its next answer."""
         with contextlib.suppress(BrokenPipeError):
-            self.pipe.send_bytes(json.dumps(request).encode())
+            self.pipe.send_bytes(json.dumps(message).encode())
 
-    def answer(self, timeout: float | None) -> dict[str, Any]:
-        """The next answer.
+    def answer(
+        self, timeout: float | None, what: str = "", report: Report | None = None
+    ) -> dict[str, Any]:
+        """The next answer; reports that come before it are passed on.
 
         Raises:
-            EvaluationError: The child died, or none came in time.
+            EvaluationError: The child died, or no answer came in time; ``what`` took too long then.
         """
-        if not wait([self.pipe, self.process.sentinel], timeout):
-            raise EvaluationError(f"it took more than {timeout:g} s")
+        begun = time.monotonic()
+        while True:
+            left = None if timeout is None else max(0.0, timeout - (time.monotonic() - begun))
+            if not wait([self.pipe, self.process.sentinel], left):
+                raise EvaluationError(f"{what} took more than {timeout:g} s")
+            answer = self._next()
+            if report is None or "report" not in answer:
+                return answer
+            try:
+                report(*answer["report"])
+            except PrunedError:
+                self.send({"stop": True})
+            else:
+                self.send({"stop": False})
+
+    def _next(self) -> dict[str, Any]:
         try:
             if self.pipe.poll():
                 answer: dict[str, Any] = json.loads(self.pipe.recv_bytes())
@@ -157,37 +209,75 @@ class _Child:
         self.process.join()
 
 
-def _serve(pipe: Connection, name: str, space: SearchSpace, goal: Goal, folder: Path) -> None:
+def _sent(request: Request) -> dict[str, Any]:
+    """A request as the pipe takes it; its report stays here."""
+    places = {"folder": request.folder, "checkpoint": request.checkpoint}
+    paths = {name: None if path is None else str(path) for name, path in places.items()}
+    return {"arch": str(request.arch), "fidelity": request.fidelity, **paths}
+
+
+def _received(message: dict[str, Any], space: SearchSpace, report: Report) -> Request:
+    """The request in the child."""
+    folder, checkpoint = (
+        None if message[name] is None else Path(message[name]) for name in ("folder", "checkpoint")
+    )
+    arch = space.arch(message["arch"])
+    return Request(arch, message["fidelity"], folder, checkpoint, report)
+
+
+def _serve(
+    pipe: Connection, name: str, space: SearchSpace, goal: Goal, folder: Path | None
+) -> None:
     """The child: load the function, then answer requests until the parent is gone."""
     if hasattr(os, "setsid"):
         os.setsid()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _print_to(folder)
+    _send(pipe, {"started": True})
     try:
         function = load_function(name)
+        extras = extras_of(function)
     except BaseException as error:  # whatever the user's module does, the search learns of it
         traceback.print_exc()
         _send(pipe, {"reason": _reason(error)})
         return
-    _send(pipe, {"ready": True})
-    own = os.getpid()
+    _send(pipe, {"extras": extras})
+    reports = _Reports(pipe)
     while True:
         try:
-            request = json.loads(pipe.recv_bytes())
+            request = _received(json.loads(pipe.recv_bytes()), space, reports)
         except EOFError:
             return
-        place = Path(request["folder"])
-        _print_to(place)
+        _print_to(request.folder)
         answer: dict[str, object]
         try:
-            result = call(function, space.arch(request["arch"]), request["fidelity"], place)
-            answer = {"metrics": metrics_of(goal, result)}
+            answer = {"metrics": metrics_of(goal, call(function, request))}
+        except PrunedError:
+            answer = {"pruned": True}
         except BaseException as error:  # whatever the user's code does, the search learns of it
             traceback.print_exc()
             answer = {"reason": _reason(error)}
-        if os.getpid() != own:  # the function forked, and this is not the process that was asked
+        if os.getpid() != reports.process:  # one that the function forked; it was not asked
             os._exit(0)
         _send(pipe, answer)
+
+
+class _Reports:
+    """The report of a user's function in the child: the parent keeps it, and says whether to go on."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._lock, self.process = pipe, threading.Lock(), os.getpid()
+
+    def __call__(self, step: int, value: float) -> None:
+        if os.getpid() != self.process:
+            raise RuntimeError(
+                "report from the process that was asked, not from one that it forked"
+            )
+        with self._lock:
+            _send(self._pipe, {"report": [int(step), float(value)]})
+            stop = json.loads(self._pipe.recv_bytes())["stop"]
+        if stop:
+            raise PrunedError
 
 
 def _die_with_parent() -> None:
@@ -200,11 +290,14 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _print_to(folder: Path) -> None:
-    """What is printed from now on goes to the folder's log."""
+def _print_to(folder: Path | None) -> None:
+    """What is printed from now on goes to the folder's log; to standard error where there is none yet."""
     sys.stdout.flush()
     sys.stderr.flush()
-    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    if folder is None:
+        os.dup2(2, 1)
+        return
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

@@ -1,4 +1,4 @@
-"""A user's own function: found by its name, called with what it takes, its result read."""
+"""A user's own function: found by its name, called with the arguments it has, its result read."""
 
 import importlib
 import importlib.util
@@ -6,15 +6,55 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.spaces import Arch
 
-__all__ = ["call", "load_function", "metrics_of"]
+__all__ = [
+    "LOG",
+    "Report",
+    "Request",
+    "call",
+    "extras_of",
+    "holds_files",
+    "load_function",
+    "metrics_of",
+]
+
+LOG = "log.txt"
+"""The file in a trial's folder that holds what was printed; it is no checkpoint."""
+
+Report: TypeAlias = Callable[[int, float], None]
+"""Takes a step, such as the epoch, and the value that the first objective has reached there, in its own unit."""
+
+
+def _unheard(step: int, value: float) -> None:
+    """A report that goes nowhere."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """An evaluation that is wanted of a user's function; beside ``arch`` it gets what it has arguments for.
+
+    Attributes:
+        arch: The architecture.
+        fidelity: What to evaluate it at, if the goal has fidelities.
+        folder: The trial's own, for checkpoints and pictures; it is the same when the trial is begun again.
+        checkpoint: The folder in which an earlier training of the architecture left files, to go on from: the trial's
+            own, or that of a trial at a cheaper fidelity; None where there was no such training.
+        report: Keeps a point of the learning curve. It raises ``PrunedError`` where the training is to stop.
+    """
+
+    arch: Arch
+    fidelity: str | None = None
+    folder: Path | None = None
+    checkpoint: Path | None = None
+    report: Report = _unheard
 
 
 def load_function(name: str) -> Callable[..., Any]:
@@ -59,20 +99,22 @@ def _from_module(name: str) -> ModuleType:
         raise UsageError(f"there is no module {name!r}: {error}") from error
 
 
-def call(
-    function: Callable[..., Any],
-    arch: Arch,
-    fidelity: str | None = None,
-    folder: Path | None = None,
-) -> Any:  # noqa: ANN401 - the user's own
-    """What a function gives for an architecture.
+def call(function: Callable[..., Any], request: Request) -> Any:  # noqa: ANN401 - the user's own
+    """What a function gives for an architecture; it is called with the rest of the request by name, where it takes it.
 
-    It is called with the architecture; with ``fidelity`` and ``folder`` too where it has arguments of these names. The
-    folder is the trial's own, for checkpoints: it is the same when the trial is tried again.
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32]})
+        >>> call(lambda arch, fidelity: (arch["width"], fidelity), Request(space.arch("width=8"), "short"))
+        (8, 'short')
     """
-    extras = {"fidelity": fidelity, "folder": folder}
+    return function(request.arch, **{name: getattr(request, name) for name in extras_of(function)})
+
+
+def extras_of(function: Callable[..., Any]) -> list[str]:
+    """What a function takes of a request by name, beside the architecture."""
     takes = inspect.signature(function).parameters
-    return function(arch, **{name: value for name, value in extras.items() if name in takes})
+    return [one.name for one in fields(Request) if one.name != "arch" and one.name in takes]
 
 
 def metrics_of(goal: Goal, result: object) -> dict[str, float]:
@@ -99,3 +141,8 @@ def metrics_of(goal: Goal, result: object) -> dict[str, float]:
             raise ValueError(f"{name} is {number}")
         metrics[name] = number
     return metrics
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a trial's folder has files of a training in it, beside what was printed."""
+    return folder.is_dir() and any(path.name != LOG for path in folder.iterdir())

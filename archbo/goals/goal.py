@@ -4,11 +4,11 @@ import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -137,14 +137,10 @@ class Goal:
             )
         object.__setattr__(self, "reference", values)
 
-    def __getstate__(self) -> dict[str, object]:
-        return {**self._fields(), "fidelities": dict(self.fidelities)}
-
-    def __setstate__(self, state: dict[str, object]) -> None:
-        self.__init__(**state)  # type: ignore[misc] # a mapping proxy cannot be pickled
-
-    def _fields(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        given["fidelities"] = dict(self.fidelities)  # a mapping proxy cannot be pickled
+        return type(self), tuple(given.values())
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.outcomes))
@@ -240,6 +236,18 @@ class Goal:
     def own_units(self, gains: Tensor) -> Tensor:
         """The objectives of gains (``... x (m + c)``) in their own units, ``... x m``."""
         return self.objectives_of(gains) * self.signs.to(gains)
+
+    def metric_of(self, outcome: int, gains: Tensor) -> Tensor:
+        """The gains of one outcome (any shape), an objective or a bound, in its metric's own unit.
+
+        Example:
+            >>> Goal.parse("accuracy", subject_to=["energy<=5"]).metric_of(1, torch.tensor([1.0])).tolist()
+            [4.0]
+        """
+        part = self.outcomes[outcome]
+        if isinstance(part, Objective):
+            return -gains if part.minimize else gains
+        return part.limit + (gains if part.at_least else -gains)
 
     @cached_property
     def reference_gains(self) -> Tensor | None:

@@ -17,6 +17,7 @@ from archbo.predictors.ranking import losses
 from archbo.predictors.ranking.relativistic_gnn import RelativisticGNN
 from archbo.predictors.ranking.zero_cost_mixer import ZeroCostMixer
 from archbo.predictors.stacking import Stack
+from archbo.predictors.success import Success
 from archbo.predictors.trees.forest import RandomForest
 from archbo.predictors.trees.gbdt import GBDT
 
@@ -39,6 +40,7 @@ __all__ = [
     "RelativisticGNN",
     "SparseGP",
     "Stack",
+    "Success",
     "ZeroCostMixer",
     "calibrate",
     "draw",

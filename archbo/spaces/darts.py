@@ -113,7 +113,7 @@ class DartsSpace(SearchSpace):
 
     @classmethod
     def nas_bench_301(cls) -> Self:
-        """The operations of NAS-Bench-301 (arXiv 2008.09777): those of DARTS without ``none``."""
+        """The cells of DARTS without the operation ``none`` (NAS-Bench-301, arXiv 2008.09777)."""
         return cls("nas-bench-301", OPS)
 
     # Notation.

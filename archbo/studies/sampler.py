@@ -21,6 +21,7 @@ from archbo.studies.storage import (
     ENDED,
     PLAN,
     PROPOSER,
+    SECONDS,
     LogReader,
     arch_from,
     died,
@@ -142,8 +143,10 @@ class ArchSampler(BaseSampler):
                 f"the study has the directions {directions}, the goal {self.strategy.goal} wants {wanted}"
             )
         trial, log = self.log_before(study, trial_id)
+        start = time.monotonic()
         proposal = self._with_fixed(trial, self.strategy.propose(log, 1).trials[-1])
-        study._storage.set_trial_system_attr(trial_id, PLAN, plan_of(proposal))
+        plan = {**plan_of(proposal), SECONDS: round(time.monotonic() - start, 3)}
+        study._storage.set_trial_system_attr(trial_id, PLAN, plan)
         return trial, proposal
 
     def _with_fixed(self, trial: FrozenTrial, proposal: Trial) -> Trial:

@@ -34,10 +34,13 @@ __all__ = [
     "CLAIM",
     "CONSTRAINT",
     "ENDED",
+    "NOBODY",
     "OWNER",
     "PAST",
     "PLAN",
     "PROPOSER",
+    "RETURNED",
+    "SECONDS",
     "TOLD",
     "LogReader",
     "arch_from",
@@ -56,6 +59,8 @@ __all__ = [
 
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
+SECONDS = "seconds"
+"""The key under which a plan says how long it took to propose it."""
 TOLD = "archbo:told"
 """The attribute that holds a trial's metrics by name, and what it cost."""
 ENDED = "archbo:ended"
@@ -65,6 +70,8 @@ OWNER = "archbo:owner"
 CLAIM = "archbo:claim"
 """The attribute of a failed trial that has no architecture: the number of the trial whose worker died and that its owner
 evaluates again, and how often it was begun again by then."""
+RETURNED = "archbo:returned"
+"""The attribute of a trial whose owner gave it back: how often it was begun again by then."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
 PAST = "archbo:past"
@@ -187,8 +194,14 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.get_ident()}
 
 
+NOBODY: Mapping[str, Any] = {}
+"""The owner of a trial that its worker gave back."""
+
+
 def died(process: Mapping[str, Any]) -> bool:
     """Whether a process of this machine is no more; False for those of other machines, which cannot be seen."""
+    if process == NOBODY:
+        return True
     if process.get("host") != socket.gethostname():
         return False
     try:
@@ -372,11 +385,11 @@ def _ended(trial: Trial, frozen: FrozenTrial, goal: Goal) -> Trial:
         return replace(trial, state=State.TOLD, values=values, cost=cost)
     if frozen.state in (TrialState.FAIL, TrialState.PRUNED):
         ended = frozen.system_attrs.get(ENDED, {})
+        reason, cost = ended.get("reason", ""), float(ended.get("cost", trial.cost))
         if ended.get("again"):
-            return replace(trial, state=State.DROPPED, reason=ended.get("reason", ""), cost=0.0)
-        reason = "pruned" if frozen.state == TrialState.PRUNED else ended.get("reason", "")
-        cost = float(ended.get("cost", trial.cost))
-        return replace(trial, state=State.FAILED, reason=reason, cost=cost)
+            return replace(trial, state=State.DROPPED, reason=reason, cost=0.0)
+        state = State.PRUNED if frozen.state == TrialState.PRUNED else State.FAILED
+        return replace(trial, state=state, reason=reason, cost=cost)
     return trial
 
 

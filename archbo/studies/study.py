@@ -1,6 +1,7 @@
 """A search that is kept in a database and goes on in any process."""
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any, final
 
 import optuna
+from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from archbo.bo_loop import AskTell, Strategy
 from archbo.bo_loop.strategy import check_q
-from archbo.errors import DataError, NothingLeftError
+from archbo.errors import DataError, NothingLeftError, UsageError
 from archbo.goals import Bound, Goal, Objective
 from archbo.log import Log, State, Trial
 from archbo.studies.sampler import ArchSampler
@@ -22,10 +24,12 @@ from archbo.studies.storage import (
     CLAIM,
     CONSTRAINT,
     ENDED,
+    NOBODY,
     OWNER,
     PAST,
     PLAN,
     PROPOSER,
+    RETURNED,
     TOLD,
     LogReader,
     constraints_of,
@@ -47,6 +51,16 @@ FORMAT = 1
 """The version of what is kept; a study of another version is refused."""
 NAME = "archbo"
 """The name of a study in its storage unless another is given."""
+PRUNING = threading.Lock()
+"""Held while a pruner is asked: Optuna's Hyperband makes its brackets when it is first used, in one thread only."""
+STATES = {
+    State.ASKED: TrialState.RUNNING,
+    State.TOLD: TrialState.COMPLETE,
+    State.FAILED: TrialState.FAIL,
+    State.PRUNED: TrialState.PRUNED,
+    State.DROPPED: TrialState.FAIL,
+}
+"""Optuna's state of a trial."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +87,21 @@ class Waiting:
     """A trial that waits for its values, and who evaluates it.
 
     Attributes:
-        number: Its number in the storage.
-        trial_id: Its key there.
-        trial: The trial of the log.
+        frozen: The trial as the storage has it.
+        trial: That of the log.
         owner: The process that evaluates it; None where its architecture was asked for by hand.
         attempt: How often it was begun again because its worker had died.
-        attrs: Its attributes, which a worker changes while it evaluates it.
     """
 
-    number: int
-    trial_id: int
+    frozen: FrozenTrial
     trial: Trial
     owner: Mapping[str, Any] | None
     attempt: int
-    attrs: Mapping[str, Any]
+
+    @property
+    def number(self) -> int:
+        """Its number in the storage."""
+        return self.frozen.number
 
 
 @final
@@ -138,6 +153,7 @@ class Study(AskTell):
         if log is not None:
             strategy.check(log)
         self.url, self.name = url, name
+        self._pruner: BasePruner = NopPruner()
         self._reader = LogReader(self.space, self.goal)
         self._study = self._opened(dict(settings or {}), 0 if log is None else len(log))
         self.n_past = self.header.n_past
@@ -167,11 +183,14 @@ class Study(AskTell):
         sampler = ArchSampler(self.space, goal, self.strategy)
         with quiet(), reachable(self.url):
             try:  # one that may only be read is loaded, too
-                study = optuna.load_study(study_name=self.name, storage=storage, sampler=sampler)
+                study = optuna.load_study(
+                    study_name=self.name, storage=storage, sampler=sampler, pruner=self._pruner
+                )
             except KeyError:
                 study = optuna.create_study(
                     storage=storage,
                     sampler=sampler,
+                    pruner=self._pruner,
                     study_name=self.name,
                     directions=directions_of(goal),
                     load_if_exists=True,
@@ -208,6 +227,23 @@ class Study(AskTell):
     def optuna_study(self) -> OptunaStudy:
         """Optuna's view of the study, with archbo as its sampler."""
         return self._study
+
+    @property
+    def pruner(self) -> BasePruner:
+        """What stops trainings early whose reported curve is no good, one of Optuna's; nothing unless set.
+
+        Raises:
+            UsageError: There are several objectives, of which no single curve tells.
+        """
+        return self._pruner
+
+    @pruner.setter
+    def pruner(self, pruner: BasePruner) -> None:
+        if self.goal.n_objectives > 1:
+            raise UsageError(
+                f"a pruner wants a single objective; {self.goal} has {self.goal.n_objectives}"
+            )
+        self._pruner = self._study.pruner = pruner
 
     @property
     def header(self) -> Header:
@@ -260,15 +296,60 @@ class Study(AskTell):
             trials = self._trials()
             known, log = self._reader.read(trials)
         claims = _claims(trials)
-        places = (place for place, trial in enumerate(log.trials) if trial.state == State.ASKED)
-        return log, [_waiting(known[place], log.trials[place], claims) for place in places]
+        waiting = []
+        for frozen, trial in zip(known, log.trials, strict=True):
+            if trial.state == State.ASKED:
+                claim = claims.get(frozen.number)
+                owner, attempt = _owner(frozen, claim), _attempt(claim)
+                waiting.append(Waiting(frozen, trial, owner, attempt))
+        return log, waiting
 
-    def note(self, number: int, name: str, value: int) -> None:
-        """Write an attribute on a trial; nothing where it has ended."""
+    def number(self, trial: Trial) -> int:
+        """The storage's number of a trial, which is the one that Optuna's dashboard shows."""
+        return self._numbered()[0][trial.number].number
+
+    def attempts(self, number: int) -> int:
+        """How often the trial with a number of the storage's was begun again because its worker had died."""
+        return _attempt(_claims(self._trials()).get(number))
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """Keep a point of a trial's learning curve, and ask the pruner.
+
+        Args:
+            number: The storage's number of a trial that is being evaluated.
+            step: Such as the epoch, from 0. A step that is reported again replaces the earlier one.
+            value: The first objective at this step, in its own unit.
+
+        Returns:
+            Whether the training is to stop: the pruner says so, or the trial has ended otherwise.
+
+        Raises:
+            UsageError: The step is negative.
+        """
+        if step < 0:
+            raise UsageError(f"a step is an integer from 0; got {step}")
+        storage, trial_id = self._study._storage, self._id_of(number)
+        with reachable(self.url):
+            try:
+                storage.set_trial_intermediate_value(trial_id, step, value)
+            except optuna.exceptions.UpdateFinishedTrialError:
+                return True
+            with PRUNING:
+                return self._pruner.prune(self._study, storage.get_trial(trial_id))
+
+    def _id_of(self, number: int) -> int:
+        """What the storage calls a trial with a number of its own."""
         storage, study_id = self._study._storage, self._study._study_id
+        return storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+    def note(self, number: int, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Write an attribute on a trial; nothing where it has ended."""
         with reachable(self.url), contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-            trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
-            storage.set_trial_system_attr(trial_id, name, value)
+            self._study._storage.set_trial_system_attr(self._id_of(number), name, value)
+
+    def give_back(self, number: int) -> None:
+        """Leave a trial that this thread owns to whoever asks next, as if its worker had died."""
+        self.note(number, RETURNED, self.attempts(number))
 
     def take_over(self, orphan: Waiting) -> bool:
         """Make this thread the owner of a trial whose worker died; False where another one was faster.
@@ -286,7 +367,7 @@ class Study(AskTell):
             if _claims(self._trials())[orphan.number]._trial_id != trial_id:
                 return False
             try:  # its worker may have died before it did so
-                self._describe(orphan.trial_id, orphan.trial)
+                self._describe(orphan.frozen._trial_id, orphan.trial)
             except optuna.exceptions.UpdateFinishedTrialError:
                 return False  # it lived
         return True
@@ -296,7 +377,7 @@ class Study(AskTell):
         claims, me = _claims(trials := self._trials()), this_process()
         ending = {"again": True, "reason": "interrupted"}
         for frozen in trials:
-            owner = claims.get(frozen.number, frozen).system_attrs.get(OWNER)
+            owner = _owner(frozen, claims.get(frozen.number))
             if frozen.state == TrialState.RUNNING and owner == me:
                 self._end(frozen._trial_id, ending)
 
@@ -339,12 +420,11 @@ class Study(AskTell):
 
     def _frozen(self, trial: Trial, attrs: Mapping[str, Any] | None = None) -> FrozenTrial:
         """A trial of the log as a trial of Optuna's, written at once."""
-        told, ended = trial.state == State.TOLD, trial.state in (State.FAILED, State.DROPPED)
+        told, ended = trial.state == State.TOLD, trial.state not in (State.TOLD, State.ASKED)
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True)) if told else {}
         result = {TOLD: {"metrics": metrics, "cost": trial.cost}} if told else {}
-        states = {State.TOLD: TrialState.COMPLETE, State.ASKED: TrialState.RUNNING}
         return optuna.trial.create_trial(
-            state=states.get(trial.state, TrialState.FAIL),
+            state=STATES[trial.state],
             values=[metrics[o.metric] for o in self.goal.objectives] if told else None,
             params=params_of(trial.arch),
             distributions=distributions_of(self.space),
@@ -361,7 +441,7 @@ class Study(AskTell):
         """Record the end of a trial; what another process recorded before stands."""
         storage = self._study._storage
         if trial.state != State.TOLD:
-            self._end(trial_id, _ending(trial))
+            self._end(trial_id, _ending(trial), STATES[trial.state])
             return
         metrics = dict(zip(self.goal.metrics, trial.values, strict=True))
         values = [metrics[objective.metric] for objective in self.goal.objectives]
@@ -372,11 +452,13 @@ class Study(AskTell):
             storage.set_trial_user_attr(trial_id, TOLD, told)
             storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
 
-    def _end(self, trial_id: int, ending: Mapping[str, Any]) -> None:
+    def _end(
+        self, trial_id: int, ending: Mapping[str, Any], state: TrialState = TrialState.FAIL
+    ) -> None:
         storage = self._study._storage
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             storage.set_trial_system_attr(trial_id, ENDED, dict(ending))
-            storage.set_trial_state_values(trial_id, TrialState.FAIL)
+            storage.set_trial_state_values(trial_id, state)
 
 
 def _claims(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
@@ -390,11 +472,17 @@ def _claims(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
     return claims
 
 
-def _waiting(frozen: FrozenTrial, trial: Trial, claims: Mapping[int, FrozenTrial]) -> Waiting:
-    claim = claims.get(frozen.number, frozen)
-    _, attempt = claim.system_attrs.get(CLAIM, (-1, 0))
-    owner = claim.system_attrs.get(OWNER)
-    return Waiting(frozen.number, frozen._trial_id, trial, owner, int(attempt), frozen.system_attrs)
+def _attempt(claim: FrozenTrial | None) -> int:
+    """How often a trial was begun again that was claimed so."""
+    return 0 if claim is None else int(claim.system_attrs[CLAIM][1])
+
+
+def _owner(frozen: FrozenTrial, claim: FrozenTrial | None) -> Mapping[str, Any] | None:
+    """Who evaluates a trial."""
+    if frozen.system_attrs.get(RETURNED) == _attempt(claim):
+        return NOBODY
+    owner: Mapping[str, Any] | None = (claim or frozen).system_attrs.get(OWNER)
+    return owner
 
 
 def _readable(trial: Trial) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor
 
 from archbo.acquisition import Candidates, Context, FixedCandidates, LocalCandidates, Rule
+from archbo.acquisition.candidates.likely import BOLD
 from archbo.errors import NothingLeftError
 from archbo.goals import Goal
 from archbo.log import Log
-from archbo.predictors import GP, Predictor
+from archbo.predictors import GP, Predictor, Success
 from archbo.randomness import generator
 from archbo.spaces import SearchSpace
 from archbo.testing.candidates import TOY, distinct_rows, leaves_global_generators_alone
@@ -143,6 +145,18 @@ class RuleContract(ABC):
         assert len(ids) == len(set(ids))
         assert set(ids) == set(self.space.ids(rows)) - set(avoided)
         assert self.space.ids(self.space.rows([dropped.arch]))[0] in self.space.ids(picked)
+
+    def test_what_is_likely_to_fail_is_not_picked(self) -> None:
+        """Whatever it promises: here all with the first choice in the first column have failed."""
+        context, rows = self.context(), self.unseen(12)
+        X = context.X
+        success = Success(self.space).fit(X, X[:, 0] != 0)
+        picked = self.pick(
+            replace(context, success=success), FixedCandidates(self.space, rows), self.q
+        )
+        likely, unlikely = (success(rows[side]) for side in (rows[:, 0] != 0, rows[:, 0] == 0))
+        assert likely.min() > unlikely.max()
+        assert success(picked).min() >= BOLD * success(rows).max() > unlikely.max()
 
     def test_no_global_generator_is_touched(self, monkeypatch: pytest.MonkeyPatch) -> None:
         context, candidates = self.context(), self.candidates()

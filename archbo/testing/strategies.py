@@ -158,7 +158,7 @@ class StrategyContract:
     def test_log_cut_anywhere_and_rebuilt_gives_the_same_proposals(
         self, elsewhere: ProcessPoolExecutor
     ) -> None:
-        """With failed, dropped, repeated and pending trials.
+        """With failed, pruned, dropped, repeated and pending trials.
 
         From a CSV file by a strategy made anew, and from a Parquet file in another process by one that was pickled
         after use.
@@ -241,15 +241,17 @@ class StrategyContract:
         return log
 
     def _messy(self, strategy: Strategy) -> Log:
-        """A log of a search with two trials that failed, two dropped, two pending, and one repeated."""
+        """A log of a search with a trial that failed, one pruned, two dropped, two pending, and one repeated."""
         log = Log(self.space, self.goal)
-        states = {1: State.FAILED, 2: State.DROPPED, 5: State.ASKED, 7: State.FAILED}
+        states = {1: State.FAILED, 2: State.DROPPED, 5: State.ASKED, 7: State.PRUNED}
         states |= {self.n_told - 1: State.DROPPED, self.n_told + 1: State.ASKED}
         for number in range(self.n_told + 2):
             log = strategy.propose(log)
             trial, state = log.trials[-1], states.get(number, State.TOLD)
             if state == State.FAILED:
                 log = log.failed(trial, "out of memory")
+            elif state == State.PRUNED:
+                log = log.pruned(trial)
             elif state == State.DROPPED:
                 log = log.dropped(trial)
             elif state == State.TOLD:

@@ -18,6 +18,7 @@ from archbo.acquisition import (
     qlog_nehvi,
     ucb,
 )
+from archbo.encodings import OneHotEncoding
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.predictors import GP
@@ -32,7 +33,8 @@ COSTS = torch.rand(48, generator=torch.Generator().manual_seed(1), dtype=torch.d
 
 def context():
     log = log_of(SPACE, Goal(), X[:10], Y[:10])
-    return Context(log, (GP(SPACE).fit(X[:10], Y[:10], seed=0),), choices=X[10:])
+    predictor = GP(SPACE, OneHotEncoding(SPACE)).fit(X[:10], Y[:10], seed=0)
+    return Context(log, (predictor,), choices=X[10:])
 
 
 def pick(factory, cost=None, candidates=None, q=1):

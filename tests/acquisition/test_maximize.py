@@ -39,6 +39,7 @@ from archbo.acquisition import (
     ucb,
 )
 from archbo.acquisition.maximize import default_rule, promise
+from archbo.encodings import OneHotEncoding
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.predictors import GBDT, GP
@@ -53,7 +54,7 @@ WIDE = CategoricalSpace("wide", {name: range(6) for name in "abcdefgh"})
 
 
 def context(make=GP, n_pending=0):
-    predictor = make(SPACE).fit(X[:10], Y[:10], seed=0)
+    predictor = make(SPACE, OneHotEncoding(SPACE)).fit(X[:10], Y[:10], seed=0)
     log = log_of(SPACE, Goal(), X[:10], Y[:10], X[10 : 10 + n_pending])
     return Context(log, (predictor,))
 

@@ -108,10 +108,12 @@ def test_nothing_is_fitted_twice_to_the_same(monkeypatch):
     assert fits == [3]
     optimizer.fail(optimizer.log.trials[-1])
     optimizer.ask()
-    assert fits == [3]
+    optimizer.ask()
+    failures = 4  # what succeeds is learned from the three and the failure
+    assert fits == [3, failures]
     optimizer.tell(optimizer.log.trials[3], 1.0)
     optimizer.ask()
-    assert fits == [3, 4]
+    assert fits == [3, failures, 4, failures + 1]
 
 
 @pytest.mark.parametrize("factory", [log_ei, greedy, ucb])

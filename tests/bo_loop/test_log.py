@@ -31,8 +31,8 @@ def mixed():
     log = Log(TOY, GOAL).asked(X[:4], notes=[{"round": [[0.5, 1]]}, {}, {"a": None}, {}])
     log = log.told(log.trials[0], [0.1, 1 / 3, 4.0], cost=2.5)
     log = log.failed(log.trials[1], "out of memory", cost=0.5).dropped(log.trials[2], "restart")
-    log = log.asked(X[:1])
-    return log.told(log.trials[4], [0.3, 1.0, 5.5])
+    log = log.asked(X[[0, 5]])
+    return log.told(log.trials[4], [0.3, 1.0, 5.5]).pruned(log.trials[5], cost=0.25)
 
 
 def test_a_log_is_a_value():
@@ -46,13 +46,13 @@ def test_a_log_is_a_value():
 
 
 def test_what_can_be_read_off(mixed):
-    assert mixed.seen().equal(X[[0, 1, 3, 0]])
+    assert mixed.seen().equal(X[[0, 1, 3, 0, 5]])
     assert mixed.pending().equal(X[3:4])
     assert mixed.rows(State.FAILED, State.DROPPED).equal(X[1:3])
-    assert mixed.n_told == 2
-    assert mixed.spent == 2.5 + 0.5 + 1.0
-    assert [trial.number for trial in mixed.trials] == list(range(5))
-    assert [trial.replicate for trial in mixed.trials] == [0, 0, 0, 0, 1]
+    assert (mixed.n_told, mixed.n_failed, mixed.n_pruned, mixed.n_ended) == (2, 1, 1, 4)
+    assert mixed.spent == 2.5 + 0.5 + 1.0 + 0.25
+    assert [trial.number for trial in mixed.trials] == list(range(6))
+    assert [trial.replicate for trial in mixed.trials] == [0, 0, 0, 0, 1, 0]
     assert mixed.waiting(X[3]).number == 3
     assert mixed.waiting(X[0]) is None
     rows, gains = mixed.observed()
@@ -125,9 +125,9 @@ def test_frame_has_a_column_for_all_that_a_trial_is(mixed):
         *("arch", "accuracy", "latency", "energy"),
         *("fidelity", "state", "spent", "replicate", "reason", "notes"),
     ]
-    assert frame["state"].tolist() == ["told", "failed", "dropped", "asked", "told"]
-    assert frame["latency"].isna().tolist() == [False, True, True, True, False]
-    assert frame["reason"].tolist() == ["", "out of memory", "restart", "", ""]
+    assert frame["state"].tolist() == ["told", "failed", "dropped", "asked", "told", "pruned"]
+    assert frame["latency"].isna().tolist() == [False, True, True, True, False, True]
+    assert frame["reason"].tolist() == ["", "out of memory", "restart", "", "", ""]
 
 
 def through_csv(frame, path):
@@ -218,3 +218,13 @@ def test_names_of_a_log_are_reserved(name):
 def test_json_of_notes_is_plain(mixed):
     file = io.StringIO(mixed.frame().to_csv(index=False))
     assert '{""round"": [[0.5, 1]]}' in file.getvalue()
+
+
+def test_a_trial_goes_on_from_cheaper_ones_and_from_its_own_that_were_given_up():
+    fidelities = ["short", "full", "short", "full", "full", "short", "full"]
+    log = Log(TOY, TWO).asked(X[[0, 0, 0, 0, 1, 0, 0]], fidelities)
+    log = log.told(log.trials[0], [0.5]).dropped(log.trials[1]).pruned(log.trials[2])
+    log = log.told(log.trials[3], [0.9]).dropped(log.trials[4]).failed(log.trials[5])
+    assert [trial.number for trial in log.predecessors(log.trials[6])] == [1, 2, 0]
+    assert log.predecessors(log.trials[5]) == []
+    assert [trial.number for trial in log.predecessors(log.trials[1])] == [0]

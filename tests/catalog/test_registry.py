@@ -18,16 +18,18 @@ REGISTRIES = {
     "candidates": catalog.CANDIDATES,
     "strategies": catalog.STRATEGIES,
     "evaluators": catalog.EVALUATORS,
+    "pruners": catalog.PRUNERS,
 }
 
 
 @pytest.mark.parametrize("registry", REGISTRIES.values(), ids=REGISTRIES.keys())
 def test_every_entry_says_what_it_is_in_one_line(registry):
-    for name, entry in registry.items():
-        assert entry.name == name
+    for entry in registry.own:
+        name = entry.name
+        assert registry[name] is entry
         assert entry.summary
         assert "\n" not in entry.summary + entry.paper
-        assert len(entry.summary) < 100
+        assert len(entry.summary) < 120
         assert name in registry
         assert f"| `{name}` | {entry.summary} |" in registry.markdown()
 
@@ -60,12 +62,36 @@ def test_other_packages_names_are_found_and_loaded_when_asked_for(monkeypatch):
         registry["broken"]
 
 
+def undocumented():
+    return None
+
+
+def test_what_says_nothing_of_itself_is_told_by_its_place(monkeypatch):
+    registry = declared(monkeypatch, ("theirs", f"{__name__}:undocumented"))
+    assert registry["theirs"].summary == f"{__name__}:undocumented"
+
+
 def test_own_names_are_not_taken_and_what_makes_nothing_is_refused(monkeypatch):
     registry = declared(monkeypatch, ("own", "collections:OrderedDict"), ("number", "math:pi"))
     assert registry["own"]() == "ours"
     assert len(registry) == 2
     with pytest.raises(UsageError, match="'number' of math:pi makes nothing"):
         registry["number"]
+
+
+def test_a_docstring_tells_what_an_entry_is():
+    def make():
+        """A ``Thing`` of its kind (its paper, section 2).
+
+        More of it.
+        """
+
+    assert (Entry("a", make).summary, Entry("a", make).paper) == (
+        "A `Thing` of its kind",
+        "its paper, section 2",
+    )
+    assert Entry("a", make, paper="another").paper == "another"
+    assert (Entry("a", make, "other").summary, Entry("a", make, "other").paper) == ("other", "")
 
 
 def test_a_declared_entry_is_taken_as_it_is(monkeypatch):

@@ -1,7 +1,12 @@
 """``archbo proxies compute``."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -144,3 +149,52 @@ def test_proxies_are_a_file_of_scores(archbo, folder):
     assert code == 0, complaint
     (run,) = json.loads((folder / "s.json").read_text())["runs"]
     assert run["queries"][-1]["rank"] == 1
+
+
+# Processes of their own.
+
+
+def started(*arguments):
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "archbo", *PROXIES, "--spaces", "nb201", *arguments]
+    return subprocess.Popen([*map(str, command)], env=env, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process):
+    """The exit code, and what was complained of."""
+    _, complaint = process.communicate()
+    return process.returncode, complaint
+
+
+@pytest.mark.slow
+def test_two_commands_at_once_lose_nothing(folder):
+    options = ("--measures", "params", "--nodes", "none", "--seed", 0)
+    both = [started(*options, "--sample", 8), started(*options, "--sample", 12)]
+    assert all(ended(process)[0] == 0 for process in both)
+    assert len(pd.read_parquet("nb201.parquet")) >= 12
+    other = [started(*options, "--output", "new"), started(*options[:-1], 1, "--output", "new")]
+    while all(process.poll() is None for process in other):
+        time.sleep(0.1)
+    refused = next(process for process in other if process.poll() is not None)
+    (winner,) = {*other} - {refused}
+    code, complaint = ended(refused)
+    assert code == 2
+    assert "holds scores with seed" in complaint
+    winner.send_signal(signal.SIGTERM)
+    assert ended(winner)[0] == 143
+    assert len(pd.read_parquet("new/nb201.parquet")) >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_stopped_keeps_what_is_measured(folder, sent, code):
+    process = started("--measures", "params", "--nodes", "none", "--workers", 2)
+    while not (folder / "nb201.parquet").exists():
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(sent)
+    found, complaint = ended(process)
+    assert found == code
+    assert "the same command goes on from there" in complaint
+    assert len(pd.read_parquet("nb201.parquet")) > 1

@@ -145,3 +145,16 @@ def test_without_json_people_get_a_summary(archbo, folder):
     best = max(column("accuracy").items(), key=lambda item: item[1])[0]
     assert best in printed
     assert re.search(r"rank +1 of 24\b", printed)
+
+
+def test_a_search_stops_at_a_regret_and_its_baselines_do_not(archbo, folder):
+    stop = ("--queries", 45, "--stop-at-regret", 0.1, "--json", "out.json")
+    code, _, complaint = archbo("search", "nas-bench-graph/cora", *stop)
+    assert code == 0, complaint
+    ours, random = json.loads((folder / "out.json").read_text())["runs"]
+    assert 20 < len(ours["queries"]) < 45
+    assert len(random["queries"]) == 45
+    several = ("--objective", "perf,-latency", "--stop-at-regret", 1)
+    code, _, complaint = archbo("search", "nas-bench-graph/cora", *several)
+    assert code == 2
+    assert complaint.startswith("archbo: --stop-at-regret: a regret is of one objective")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,11 @@ def metrics(arch, fidelity, folder):
         raise ValueError("too deep")
     return {"acc": arch["width"], "latency": arch["depth"]}
 
+def curve(arch, report):
+    for epoch in range(3):
+        report(epoch, arch["width"])
+    return arch["width"]
+
 def slow(arch):
     time.sleep(1000)
 """
@@ -43,6 +49,23 @@ def study(folder):
         return Study("run.db", RandomSearch(space, goal, seed=0)).log
 
     return log
+
+
+def test_a_report_is_written_beside_the_study(archbo, study, folder):
+    new = ("--space", "toy.toml", "--study", "run.db", "--objective", "acc,-latency")
+    random = ("--strategy", "random", "--timeout", 5, "--queries", 6, "--workers", 2)
+    assert archbo("search", "./train.py:metrics", *new, *random)[0] == 0
+    before = study()
+    code, printed, complaint = archbo("report", "run.db")
+    assert code == 0, complaint
+    assert "page: run.html" in printed
+    assert "Failures: " in printed
+    assert (folder / "run.html").read_text().startswith("<!DOCTYPE html>")
+    assert archbo("report", "run.db", "--html", "elsewhere.html")[0] == 0
+    assert (folder / "elsewhere.html").is_file()
+    assert study() == before
+    code, _, complaint = archbo("report", "none.db")
+    assert (code, complaint.count("\n")) == (2, 1)
 
 
 NEW = ("--space", "toy.toml", "--study", "run.db", "--strategy", "random")
@@ -73,6 +96,17 @@ def test_failures_and_timeouts_are_recorded(archbo, study):
         assert trial.state == (State.FAILED if deep else State.TOLD)
         if deep:
             assert "too deep" in trial.reason or "more than 0.5 s" in trial.reason
+
+
+def test_a_pruner_stops_trainings(archbo, study):
+    options = ("--pruner", "median", "--objective", "acc", "--queries", 12)
+    code, printed, complaint = archbo("search", "./train.py:curve", *NEW, *options)
+    assert code == 0, complaint
+    pruned = study().n_pruned
+    assert pruned
+    assert f"{12 - pruned} told, 0 failed, {pruned} pruned" in printed
+    _, printed, _ = archbo("status", "run.db")
+    assert f"pruned  {pruned}\n" in printed
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -126,6 +160,9 @@ REFUSED = {
     "no use in a search of a function": ("search", "./train.py:evaluate", *NEW, "--repeats", 3),
     "no use in a search of a table": ("search", "nb201", "--workers", 2),
     "belongs to the strategy bayesian": ("search", "./train.py:evaluate", *NEW, "--predictor", "gp"),
+    "reports nothing": ("search", "./train.py:evaluate", *NEW, "--pruner", "median"),
+    "unknown pruner": ("search", "./train.py:curve", *NEW, "--pruner", "medean"),
+    "single objective": ("search", "./train.py:curve", *NEW, "--pruner", "median", "--objective", "a,b"),
     "--timeout": ("search", "./train.py:evaluate", *NEW, "--timeout", 0),
     "no study at": ("status", "none.db"),
     "begin one with --space": ("ask", "none.db"),
@@ -160,3 +197,23 @@ def test_what_is_told_wrongly_is_refused(archbo, study):
         assert code == 2, arguments
         assert what in complaint
         assert complaint.count("\n") == 1
+
+
+def test_ones_own_code_stops_at_a_regret(archbo, study, folder):
+    (folder / "wide.toml").write_text(
+        'kind = "categorical"\nname = "wide"\n[columns]\nwidth = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n'
+        "depth = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+    )
+    new = ("--space", "wide.toml", "--study", "run.db", "--queries", 60)
+    stop = ("--stop-at-regret", 1)
+    code, printed, complaint = archbo("search", "./train.py:evaluate", *new, *stop)
+    assert code == 0, complaint
+    told = re.search(r"run.db: (\d+) told, 0 failed; stopped at regret <= [\d.e-]+\n", printed)
+    assert 20 < int(told[1]) < 60
+    assert re.search(r"best value: 81", printed)
+    goes_on = ("worker", "run.db", "./train.py:evaluate", "--queries", 60)
+    _, printed, _ = archbo(*goes_on, *stop)
+    assert f"run.db: {told[1]} told" in printed
+    code, _, complaint = archbo(*goes_on, "--stop-at-regret", 0)
+    assert code == 2
+    assert complaint.startswith("archbo: --stop-at-regret: a regret to stop at is a number above 0")

@@ -82,6 +82,7 @@ class _OnPredictors(RuleContract):
 
     # One predictor is enough to tell.
     test_trials_may_fail_be_dropped_and_repeat = None
+    test_what_is_likely_to_fail_is_not_picked = None
     test_threads_pick_what_they_pick_in_sequence = None
 
 

@@ -1,23 +1,26 @@
 """A user's function in a child process: whatever it does, the search learns of it."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
 from archbo import CategoricalSpace, Goal
-from archbo.errors import UsageError
-from archbo.evaluators import ChildEvaluator, EvaluationError, load_function
+from archbo.errors import PrunedError, UsageError
+from archbo.evaluators import ChildEvaluator, EvaluationError, Request, load_function
 
 SPACE = CategoricalSpace("toy", {"what": ["number", "metrics", "nan", "none", "text", "missing", "inf",
-    "raise", "exit", "die", "kill", "hang", "print", "fork", "pid", "checkpoint", "extra"]})  # fmt: skip
+    "raise", "exit", "die", "kill", "hang", "print", "fork", "pid", "checkpoint", "extra",
+    "curve", "slow curve", "forked curve"]})  # fmt: skip
 CODE = """
 import os, signal, sys, time
 
 print("loaded")
 
-def evaluate(arch, fidelity, folder):
+def evaluate(arch, fidelity, folder, checkpoint, report):
     what = arch["what"]
     print("asked for", what)
     if what == "raise": raise ValueError("too deep")
@@ -34,6 +37,15 @@ def evaluate(arch, fidelity, folder):
         for _ in range(30): print("x" * 100_000)
     if what == "fork": os.fork()
     if what == "pid": return os.getpid()
+    if what == "curve":
+        for epoch in range(5): report(epoch, epoch / 2)
+    if what == "slow curve":
+        while True:
+            time.sleep(0.1)
+            report(1, 0.5)
+    if what == "forked curve":
+        if os.fork() == 0: report(0, 1.0)
+        time.sleep(0.5)
     if what == "checkpoint":
         file = folder / "checkpoint"
         file.write_text(str(int(file.read_text()) + 1 if file.exists() else 1))
@@ -73,7 +85,7 @@ def ends(pid, seconds=10):
 
 def test_a_child_serves_many_evaluations_whatever_they_do(evaluator, tmp_path):
     def evaluate(what, folder="trial"):
-        return evaluator.evaluate(SPACE.arch(f"what={what}"), None, tmp_path / folder)
+        return evaluator.evaluate(Request(SPACE.arch(f"what={what}"), folder=tmp_path / folder))
 
     first = evaluate("pid")
     assert evaluate("number") == {"acc": 1.5}
@@ -106,10 +118,80 @@ def test_a_child_serves_many_evaluations_whatever_they_do(evaluator, tmp_path):
     assert evaluate("pid") != first
 
 
+def test_reports_reach_this_process_which_may_stop_the_training(evaluator, tmp_path):
+    reported = []
+
+    def report(step, value):
+        reported.append((step, value))
+        if stop and step == 2:
+            raise PrunedError
+
+    request = Request(SPACE.arch("what=curve"), folder=tmp_path / "trial", report=report)
+    stop = False
+    assert evaluator.evaluate(request) == {"acc": 0.0}
+    assert reported == [(step, step / 2) for step in range(5)]
+    stop = True
+    with pytest.raises(PrunedError):
+        evaluator.evaluate(request)
+    assert reported[5:] == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    # The same child serves the next request.
+    forked = Request(SPACE.arch("what=forked curve"), folder=tmp_path / "fork", report=report)
+    assert evaluator.evaluate(forked) == {"acc": 0.0}
+    assert len(reported) == 8
+    assert "RuntimeError: report from" in (tmp_path / "fork" / "log.txt").read_text()
+
+
+def test_reports_do_not_prolong_an_evaluation(name, tmp_path):
+    evaluator = ChildEvaluator(name, SPACE, Goal.parse("acc"), timeout=1)
+    with pytest.raises(EvaluationError, match="it took more than 1 s"):
+        evaluator.evaluate(Request(SPACE.arch("what=slow curve"), folder=tmp_path / "trial"))
+    evaluator.close()
+
+
+def test_a_module_that_hangs_while_it_loads_is_killed(tmp_path):
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(1000)")
+    name = f"{tmp_path}/hangs.py:evaluate"
+    evaluator = ChildEvaluator(name, SPACE, Goal.parse("acc"), timeout=0.5)
+    with pytest.raises(EvaluationError, match=r"loading .*hangs.py:evaluate took more than 0.5 s"):
+        evaluator.load()
+
+
+def test_what_a_function_takes_is_known_once_it_is_loaded(evaluator):
+    assert evaluator.load() == ("fidelity", "folder", "checkpoint", "report")
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from archbo import CategoricalSpace, Goal
+from archbo.evaluators import ChildEvaluator, Request
+space = CategoricalSpace("toy", {"what": ["hang", "number"]})
+if __name__ == "__main__":
+    evaluator = ChildEvaluator(sys.argv[1], space, Goal.parse("acc"))
+    evaluator.evaluate(Request(space.arch("what=hang"), folder=Path(sys.argv[2])))
+"""
+
+
+def test_children_end_with_a_parent_that_is_killed(name, tmp_path):
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    (tmp_path / "parent.py").write_text(PARENT)
+    folder = tmp_path / "trial"
+    command = [sys.executable, str(tmp_path / "parent.py"), name, str(folder)]
+    parent = subprocess.Popen(command, env=env)
+    forked = folder / "forked"
+    while not forked.exists() or not forked.read_text():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    for file in ("pid", "forked"):
+        assert ends(int((folder / file).read_text()))
+
+
 def test_what_hangs_is_killed_with_all_that_it_started(name, tmp_path):
     evaluator = ChildEvaluator(name, SPACE, Goal.parse("acc"), timeout=0.5)
     with pytest.raises(EvaluationError, match="more than"):
-        evaluator.evaluate(SPACE.arch("what=hang"), None, tmp_path / "trial")
+        evaluator.evaluate(Request(SPACE.arch("what=hang"), folder=tmp_path / "trial"))
     for file in ("pid", "forked"):
         assert ends(int((tmp_path / "trial" / file).read_text()))
     evaluator.close()
@@ -120,7 +202,7 @@ def test_a_child_is_ended_from_another_thread(evaluator, tmp_path):
 
     def evaluate():
         try:
-            evaluator.evaluate(SPACE.arch("what=hang"), None, tmp_path / "trial")
+            evaluator.evaluate(Request(SPACE.arch("what=hang"), folder=tmp_path / "trial"))
         except EvaluationError as error:
             raised.append(error)
 
@@ -132,14 +214,14 @@ def test_a_child_is_ended_from_another_thread(evaluator, tmp_path):
     thread.join(10)
     assert raised
     with pytest.raises(EvaluationError, match="closed"):
-        evaluator.evaluate(SPACE.arch("what=number"), None, tmp_path / "trial")
+        evaluator.evaluate(Request(SPACE.arch("what=number"), folder=tmp_path / "trial"))
 
 
 def test_a_module_that_does_not_load_is_a_reason(tmp_path):
     (tmp_path / "bad.py").write_text("import nosuchmodule")
     evaluator = ChildEvaluator(f"{tmp_path}/bad.py:evaluate", SPACE, Goal.parse("acc"))
     with pytest.raises(EvaluationError, match="nosuchmodule"):
-        evaluator.evaluate(SPACE.arch("what=number"), None, tmp_path / "trial")
+        evaluator.evaluate(Request(SPACE.arch("what=number"), folder=tmp_path / "trial"))
 
 
 def test_a_timeout_is_positive(name):

@@ -1,11 +1,14 @@
 """Tables of scores: equal to single scores, by any number of workers, resumed where they stopped."""
 
 import json
+import math
 import multiprocessing
 import os
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -17,6 +20,7 @@ from archbo.errors import DataError, NumericalWarning, UsageError
 from archbo.proxies import (
     EdgeCellSkeleton,
     NodeCellSkeleton,
+    ProxyTable,
     Skeleton,
     SpaceNetwork,
     compute,
@@ -95,7 +99,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
     table = scored(X, path=path, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(3, 5), (4, 5), (5, 5)]
     pd.testing.assert_frame_equal(table, scored(X))
-    assert [file.name for file in path.parent.iterdir()] == ["scores.parquet"]
+    assert [file.name for file in path.parent.glob("[!.]*")] == ["scores.parquet"]
     # Nothing is left to do, and more can be added.
     assert scored(X[:2], path=path, progress=stop).equals(table[:2])
     assert len(scored(more, path=path)) == 7
@@ -184,7 +188,7 @@ def test_a_save_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"cannot write .*scores\.parquet: No space left"):
         scored(rows(3), path=path)
     assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["scores.parquet"]
+    assert [file.name for file in tmp_path.glob("[!.]*")] == ["scores.parquet"]
 
 
 def test_a_run_that_fails_at_once_leaves_no_file(tmp_path):
@@ -224,9 +228,66 @@ def test_workers_stop_with_the_run(tmp_path):
     pd.testing.assert_frame_equal(scored(rows(6), path=path, workers=2), scored(rows(6)))
 
 
-def test_a_worker_that_dies_is_told_of():
-    with pytest.raises(UsageError, match=r"one of 2 workers died, .*; give fewer workers"):
-        scored(rows(3), skeleton=DeadlySkeleton(), workers=2)
+@pytest.mark.slow
+@pytest.mark.parametrize(("how", "reason"), [("die", "died twice"), ("hang", "more than 5 s")])
+def test_a_network_that_ends_its_process_loses_only_itself(tmp_path, how, reason):
+    X, path = rows(5), tmp_path / "scores.parquet"
+    skeleton = DeadlySkeleton(tuple(X[2].tolist()), how)
+    options = {"skeleton": skeleton, "path": path, "workers": 2, "timeout": 5, "nodes": ["snip"]}
+    with pytest.warns(NumericalWarning, match=reason):
+        table = scored(X, **options)
+    lost = NB201.format(X[2])
+    assert (table.loc[2, [*MEASURES]] == -math.inf).all()
+    assert table.loc[2, "op_0_1.snip":].isna().all()
+    assert np.isfinite(table.loc[[0, 1, 3, 4], [*MEASURES]]).all(axis=None)
+    kept = json.loads(pd.read_parquet(path).attrs["archbo_lost"])
+    assert list(kept) == [lost]
+    assert reason in kept[lost]
+    pd.testing.assert_frame_equal(scored(X, **options), table)  # it is not tried again
+    worst = ProxyTable.read(path, NB201).ranks(X)
+    assert (worst[2] == worst.min(0).values).all()
+
+
+def test_warnings_come_from_workers():
+    with pytest.warns(NumericalWarning, match="grasp cannot be computed for this Frail"):
+        scored(rows(1), ("grasp",), skeleton=FrailSkeleton(), workers=1)
+
+
+@pytest.mark.parametrize(("timeout", "workers"), [(0, 1), (-1, 1), (5, None)])
+def test_a_timeout_needs_workers(timeout, workers):
+    with pytest.raises(UsageError, match=r"a timeout is a positive number .* in workers"):
+        scored(rows(1), timeout=timeout, workers=workers)
+
+
+# Several runs.
+
+
+def test_runs_that_write_into_one_file_keep_each_others_scores(tmp_path):
+    X, path = rows(6), tmp_path / "scores.parquet"
+
+    def meanwhile(done, total):
+        if done == 2:
+            scored(X[3:], path=path)
+
+    first = scored(X[:3], path=path, progress=meanwhile)
+    assert len(pd.read_parquet(path)) == 6
+    pd.testing.assert_frame_equal(first, scored(X[:3]))
+    pd.testing.assert_frame_equal(scored(X, path=path), scored(X))
+
+
+def test_a_run_of_other_settings_ends_at_its_first_network(tmp_path):
+    X, path = rows(6), tmp_path / "scores.parquet"
+    calls = []
+
+    def meanwhile(done, total):
+        calls.append(done)
+        if not path.exists():
+            scored(X[3:], path=path)
+
+    with pytest.raises(UsageError, match="holds scores with seed '0', not '1'"):
+        scored(X[:3], path=path, seed=1, progress=meanwhile)
+    assert calls == [1]
+    assert len(pd.read_parquet(path)) == 3
 
 
 def test_errors_come_from_workers_as_they_are():
@@ -238,7 +299,7 @@ def test_errors_come_from_workers_as_they_are():
 
 def test_what_cannot_be_sent_to_workers_is_refused():
     with pytest.raises(
-        UsageError, match=r"the loss cannot be sent to other processes: .*workers=1"
+        UsageError, match=r"the loss cannot be sent to other processes: .*leave out workers"
     ):
         scored(rows(2), loss=lambda output, targets: output.sum(), workers=2)
 
@@ -281,11 +342,17 @@ class FrailSkeleton(Skeleton):
 
 @dataclass(frozen=True)
 class DeadlySkeleton(Skeleton):
+    """Networks as small as any, but one that ends or holds up its process."""
+
     space_type = EdgeCellSpace
+    deadly: tuple[float, ...]
+    how: str
     classes: int = 10
 
     def build(self, space, row):
-        os._exit(1)
+        if tuple(row) == self.deadly:
+            os._exit(1) if self.how == "die" else time.sleep(1000)
+        return SMALL.build(space, row)
 
 
 class Stack(SpaceNetwork):

@@ -126,8 +126,8 @@ def test_what_gave_no_value_is_a_failure():
 
     study.optimize(objective, n_trials=12, catch=(ValueError,))
     kept = log(study)
-    assert [trial.state for trial in kept.trials[:4]] == [State.FAILED] * 4
-    assert kept.trials[1].reason == "pruned"
+    states = [State.FAILED, State.PRUNED, State.FAILED, State.FAILED]
+    assert [trial.state for trial in kept.trials[:4]] == states
     assert kept.n_told == 8
     assert len(distinct(study)) == 12
 

@@ -142,3 +142,14 @@ def test_a_small_space_ends_a_search(tmp_path):
 def test_numbers_are_positive(tmp_path, wrong):
     with pytest.raises(UsageError, match="at least"):
         work(study_at(tmp_path / "run.db"), evaluate, **{"n_trials": 1, **wrong})
+
+
+def test_a_worker_stops_where_the_log_says_so(tmp_path):
+    log = work(
+        study_at(tmp_path / "run.db"), evaluate, 30, n_workers=3, stop=lambda log: log.n_told >= 5
+    )
+    # What was under way is told, and nothing is begun after it, here or by another worker.
+    assert 5 <= log.n_told <= 7
+    assert not log.select(State.ASKED)
+    again = work(study_at(tmp_path / "run.db"), evaluate, 30, stop=lambda log: log.n_told >= 5)
+    assert again == log

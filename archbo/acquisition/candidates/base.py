@@ -1,6 +1,7 @@
 """Where the next architecture may come from."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cached_property
 from typing import final
 
@@ -10,12 +11,13 @@ from torch import Generator, Tensor
 from archbo.errors import NothingLeftError
 from archbo.spaces import SearchSpace
 
-__all__ = ["Candidates", "FixedCandidates", "exhaustive"]
+__all__ = ["Candidates", "DerivedCandidates", "FixedCandidates", "exhaustive"]
 
 LEAST = 10
 """Random rows join the proposals of a rule that has fewer than this; by choice, enough to compare and quick to score."""
 
 
+@dataclass(eq=False)
 class Candidates(ABC):
     """A rule that proposes rows to choose from, never one of those to avoid.
 
@@ -32,8 +34,7 @@ class Candidates(ABC):
         space: The space that the rows belong to.
     """
 
-    def __init__(self, space: SearchSpace) -> None:
-        self.space = space
+    space: SearchSpace
 
     @abstractmethod
     def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
@@ -109,9 +110,49 @@ class Candidates(ABC):
     def _checked(self, X: Tensor) -> Tensor:
         if len(X) == 0:
             raise NothingLeftError(f"every architecture of {self.space.name} has been asked for")
+        return self.preferred(X)
+
+    def preferred(self, X: Tensor) -> Tensor:
+        """Of the rows ``X`` (``n x d``) that are left, at least one, those to choose from: all unless overridden."""
         return X
 
 
+class DerivedCandidates(Candidates):
+    """Other candidates, as they are unless overridden."""
+
+    def __init__(self, candidates: Candidates) -> None:
+        super().__init__(candidates.space)
+        self.candidates = candidates
+
+    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
+        return self.candidates._propose(X, Y, generator)
+
+    def _random(self, n: int, generator: Generator) -> Tensor:
+        return self.candidates._random(n, generator)
+
+    @property
+    def pool(self) -> Tensor | None:
+        """The candidates' own list."""
+        return self.candidates.pool
+
+    def contains(self, X: Tensor) -> Tensor:
+        """Which rows of ``X`` (``n x d``) the candidates could propose."""
+        return self.candidates.contains(X)
+
+    def restrict(self, X: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.restrict(X)
+
+    def neighbours(self, row: Tensor) -> Tensor:
+        """The candidates' own."""
+        return self.candidates.neighbours(row)
+
+    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.without(X, avoid)
+
+
+@dataclass(eq=False)
 class FixedCandidates(Candidates):
     """The same rows each time: a whole space, or the rows of a table.
 
@@ -129,10 +170,11 @@ class FixedCandidates(Candidates):
         [[2.0], [0.0]]
     """
 
-    def __init__(self, space: SearchSpace, X: Tensor) -> None:
-        super().__init__(space)
-        space.check(X)
-        self.X = space.distinct(X)
+    X: Tensor
+
+    def __post_init__(self) -> None:
+        self.space.check(self.X)
+        self.X = self.space.distinct(self.X)
 
     @cached_property
     def _ids(self) -> dict[object, int]:

@@ -1,7 +1,8 @@
 """Candidates made from the best observations: by mutation, by crossover, and by climbing."""
 
 from abc import ABC, abstractmethod
-from typing import final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import torch
 from torch import Generator, Tensor
@@ -25,6 +26,7 @@ SIZE = 2048
 """The number of rows that a rule makes at a time; by choice, well above any shortlist."""
 
 
+@dataclass(eq=False)
 class MovingCandidates(Candidates, ABC):
     """Rows made from what has been observed, in the whole space or among other candidates.
 
@@ -34,14 +36,13 @@ class MovingCandidates(Candidates, ABC):
     Args:
         space: The space to move in.
         within: What rows are restricted to, such as the rows of a table; every valid row unless given.
-        size: The number of rows made at a time, more or less; the distinct ones are proposed.
+
+    Attributes:
+        climbs: Whether a local search may move on from what is proposed.
     """
 
-    def __init__(
-        self, space: SearchSpace, within: Candidates | None = None, *, size: int = SIZE
-    ) -> None:
-        super().__init__(space)
-        self.within, self.size = within, size
+    climbs: ClassVar[bool] = False
+    within: Candidates | None = None
 
     @abstractmethod
     def _make(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
@@ -75,6 +76,10 @@ class MovingCandidates(Candidates, ABC):
         """The rows of valid ``X`` (``n x d``) that could be proposed, as they would be."""
         return X if self.within is None else self.within.restrict(X)
 
+    def neighbours(self, row: Tensor) -> Tensor:
+        """The space's own, as far as they may be proposed, if a local search is to move on; else none."""
+        return self.restrict(self.space.neighbours(row)) if self.climbs else super().neighbours(row)
+
     def _sample(self, n: int, X: Tensor, generator: Generator) -> Tensor:
         """About ``n`` random rows of the type of ``X``, not all of them distinct."""
         if self.within is not None:
@@ -83,6 +88,7 @@ class MovingCandidates(Candidates, ABC):
 
 
 @final
+@dataclass(eq=False, kw_only=True)
 class MutationCandidates(MovingCandidates):
     """Mutations of the best observations, as BANANAS makes its candidates (arXiv 1910.11858).
 
@@ -106,18 +112,10 @@ class MutationCandidates(MovingCandidates):
         [1]
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        within: Candidates | None = None,
-        *,
-        size: int = SIZE,
-        parents: int = 10,
-        steps: int = 3,
-        fresh: float = 0.0,
-    ) -> None:
-        super().__init__(space, within, size=size)
-        self.parents, self.steps, self.fresh = parents, steps, fresh
+    size: int = SIZE
+    parents: int = 10
+    steps: int = 3
+    fresh: float = 0.0
 
     def _make(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
         best, n_fresh = _best(X, Y, self.parents), round(self.fresh * self.size)
@@ -126,6 +124,7 @@ class MutationCandidates(MovingCandidates):
 
 
 @final
+@dataclass(eq=False, kw_only=True)
 class CrossoverCandidates(MovingCandidates):
     """Children of pairs of the best observations, each decision from either parent, half of them mutated once.
 
@@ -146,16 +145,8 @@ class CrossoverCandidates(MovingCandidates):
         [0, 1]
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        within: Candidates | None = None,
-        *,
-        size: int = SIZE,
-        parents: int = 20,
-    ) -> None:
-        super().__init__(space, within, size=size)
-        self.parents = parents
+    size: int = SIZE
+    parents: int = 20
 
     def _make(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
         best = _best(X, Y, self.parents)
@@ -167,6 +158,7 @@ class CrossoverCandidates(MovingCandidates):
 
 
 @final
+@dataclass(eq=False, kw_only=True)
 class HillClimbingCandidates(MovingCandidates):
     """The neighbours of the best observations, where a local search of the acquisition function starts.
 
@@ -189,21 +181,15 @@ class HillClimbingCandidates(MovingCandidates):
         (16, [1])
     """
 
-    def __init__(
-        self, space: SearchSpace, within: Candidates | None = None, *, parents: int = 10
-    ) -> None:
-        super().__init__(space, within)
-        self.parents = parents
+    climbs: ClassVar[bool] = True
+    parents: int = 10
 
     def _make(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
         return torch.cat([self.space.neighbours(row) for row in _best(X, Y, self.parents)])
 
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The space's own, as far as they may be proposed."""
-        return self.restrict(self.space.neighbours(row))
-
 
 @final
+@dataclass(eq=False, kw_only=True)
 class LocalCandidates(MovingCandidates):
     """Mutations of the best observations and random rows, and climbing from there: for spaces too large to list.
 
@@ -214,25 +200,14 @@ class LocalCandidates(MovingCandidates):
         parents: The number of best observations that are mutated, each by one to three decisions.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        within: Candidates | None = None,
-        *,
-        size: int = SIZE,
-        parents: int = 10,
-    ) -> None:
-        super().__init__(space, within, size=size)
-        self.parents = parents
+    climbs: ClassVar[bool] = True
+    size: int = SIZE
+    parents: int = 10
 
     def _make(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
         best, n_fresh = _best(X, Y, self.parents), self.size // 4
         rows = mutations(self.space, best, self.size - n_fresh, 3, generator)
         return torch.cat([rows, self._sample(n_fresh, X, generator)])
-
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The space's own, as far as they may be proposed."""
-        return self.restrict(self.space.neighbours(row))
 
 
 def candidates_for(space: SearchSpace) -> Candidates:

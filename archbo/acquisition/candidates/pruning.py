@@ -5,7 +5,7 @@ from typing import final
 import torch
 from torch import Generator, Tensor
 
-from archbo.acquisition.candidates.base import Candidates
+from archbo.acquisition.candidates.base import Candidates, DerivedCandidates
 from archbo.encodings import OneHotEncoding
 from archbo.predictors import GBDT
 from archbo.randomness import generator as new_generator
@@ -16,43 +16,8 @@ LEAST = 100
 """The number of candidates that pruning leaves in any case; by choice, enough for an acquisition function to rank."""
 
 
-class _Derived(Candidates):
-    """Other candidates, as they are unless overridden."""
-
-    def __init__(self, candidates: Candidates) -> None:
-        super().__init__(candidates.space)
-        self.candidates = candidates
-
-    def _propose(self, X: Tensor, Y: Tensor, generator: Generator) -> Tensor:
-        return self.candidates._propose(X, Y, generator)
-
-    def _random(self, n: int, generator: Generator) -> Tensor:
-        return self.candidates._random(n, generator)
-
-    @property
-    def pool(self) -> Tensor | None:
-        """The candidates' own list."""
-        return self.candidates.pool
-
-    def contains(self, X: Tensor) -> Tensor:
-        """Which rows of ``X`` (``n x d``) the candidates could propose."""
-        return self.candidates.contains(X)
-
-    def restrict(self, X: Tensor) -> Tensor:
-        """As the candidates do."""
-        return self.candidates.restrict(X)
-
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The candidates' own."""
-        return self.candidates.neighbours(row)
-
-    def without(self, X: Tensor, avoid: Tensor) -> Tensor:
-        """As the candidates do."""
-        return self.candidates.without(X, avoid)
-
-
 @final
-class _Less(_Derived):
+class _Less(DerivedCandidates):
     """Other candidates, less those that make a dropped choice.
 
     Args:
@@ -81,7 +46,7 @@ class _Less(_Derived):
 
 
 @final
-class PrunedCandidates(_Derived):
+class PrunedCandidates(DerivedCandidates):
     """Other candidates, less those that make a choice which lowers values (GBDT-NAS, arXiv 2007.04785).
 
     Boosted trees are fitted to the observations on one-hot rows. The worth of a choice, such as an operation on an

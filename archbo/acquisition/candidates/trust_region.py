@@ -73,8 +73,9 @@ class TrustRegionCandidates(MovingCandidates):
         successes: int = 3,
         failures: int | None = None,
     ) -> None:
-        super().__init__(space, within, size=size)
+        super().__init__(space, within)
         d = space.n_columns
+        self.size = size
         self.radius = radius if radius is not None else math.ceil(0.8 * d)
         self.successes = successes
         self.failures = failures if failures is not None else max(4, d)

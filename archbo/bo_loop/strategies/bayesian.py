@@ -120,7 +120,7 @@ class Bayesian(Strategy):
             return self._random(log, q, generator, at)
         predictors = self.surrogates.fitted_to_sources(seed=spawn(self.seed, FITS))
         X, gains = self.surrogates.sources[-1]
-        choices = self.candidates.propose(
+        choices = self._likely(log).propose(
             X, self.goal.merit(gains), avoid=log.seen(at), generator=generator
         )
         mean, _ = Context(log, predictors).latent_marginals(choices)
@@ -129,6 +129,20 @@ class Bayesian(Strategy):
         worth = worth.where(violated == 0, worth.min() - 1 + violated)
         rows = choices[worth.topk(min(q, len(choices))).indices]
         return Proposals(rows, [at] * len(rows))
+
+    def _random(
+        self, log: Log, q: int, generator: Generator, fidelity: str | None = None
+    ) -> Proposals:
+        """Random rows; where all of the start have failed, such as are unlike them."""
+        at = fidelity if fidelity is not None else self.goal.target
+        begins = len(log.seen()) < self.n_initial
+        candidates = self.candidates if begins else self._likely(log)
+        rows = candidates.random(q, avoid=log.seen(at), generator=generator)
+        return Proposals(rows, [at] * len(rows))
+
+    def _likely(self, log: Log) -> Candidates:
+        """The candidates that are likely to give values, also where nothing has given any yet."""
+        return Context(log, (), success=self.surrogates.success(log)).likely(self.candidates)
 
     def _pick(self, log: Log, q: int, generator: Generator) -> Tensor:
         """The rows of a new round, by predictors fitted to all that has been told."""
@@ -142,7 +156,8 @@ class Bayesian(Strategy):
         self.surrogates.know(self.candidates.pool)
         fit_seed = spawn(self.seed, log.n_told, FITS)
         predictors = self.surrogates.fitted(log, fidelity=at, seed=fit_seed)
-        return Context(log, predictors, spawn(self.seed, len(log), PICKS), at)
+        success = self.surrogates.success(log)
+        return Context(log, predictors, spawn(self.seed, len(log), PICKS), at, success=success)
 
 
 def check_counts(**counts: int) -> None:

@@ -85,7 +85,8 @@ class GuidedEvolution(Strategy):
         """The rows of a new round, at least one and at most ``batch``."""
         target = self.goal.target
         fit_seed = spawn(self.seed, log.n_told, FITS)
-        context = Context(log, self.surrogates.fitted(log, fidelity=target, seed=fit_seed))
+        predictors = self.surrogates.fitted(log, fidelity=target, seed=fit_seed)
+        context = Context(log, predictors, success=self.surrogates.success(log))
         seen = log.seen(target)
         X, gains = log.means(target)
         best = self.goal.merit(gains).flatten().argsort(descending=True, stable=True)
@@ -99,7 +100,8 @@ class GuidedEvolution(Strategy):
             parents = self._ranked(context, together)[: self.population]
         if len(new) == 0:
             return self.candidates.random(self.batch, avoid=seen, generator=generator)
-        return self._ranked(context, new)[: self.batch]
+        likely = context.likely(self.candidates).preferred(new)
+        return self._ranked(context, likely)[: self.batch]
 
     def _ranked(self, context: Context, X: Tensor) -> Tensor:
         """Rows (``n x d``) by predicted front, and within a front the least crowded first."""

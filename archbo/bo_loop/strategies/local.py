@@ -39,11 +39,12 @@ class LocalSearch(Strategy):
         X, gains = log.means(self.goal.target)
         merit = self.goal.merit(gains).flatten().tolist()
         told = {key: index for index, key in enumerate(self.space.ids(X))}
-        failed = set(self.space.ids(log.rows(State.FAILED, fidelity=self.goal.target)))
+        without_value = log.rows(State.FAILED, State.PRUNED, fidelity=self.goal.target)
+        barred = set(self.space.ids(without_value))
         here = latest = 0
         while here < len(X):
             around = self.candidates.restrict(self.space.neighbours(X[here]))
-            keys = [key for key in self.space.ids(around) if key in told or key not in failed]
+            keys = [key for key in self.space.ids(around) if key in told or key not in barred]
             known = [told[key] for key in keys if key in told]
             if len(known) < len(keys):
                 return around

@@ -123,7 +123,7 @@ class RoBoT(Bayesian):
         seen, rows = log.seen(at), self.candidates.pool
         if rows is None:
             rows = self.candidates.random(LOOKED_AT, avoid=seen, generator=generator)
-        rows = _left(self.candidates, rows, seen)
+        rows = self._likely(log).preferred(_left(self.candidates, rows, seen))
         weights = self.consensus.signs
         if len(seen):
             weights = weights * torch.rand(len(weights), generator=generator, dtype=weights.dtype)

@@ -52,7 +52,14 @@ def draw_arch(arch: Arch) -> Figure:
         colour = colormaps["Pastel1"](names.index(ops[node]) % 9)
         style = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": "none"}
         text = axes.text(
-            layers[node], lanes[node], ops[node], size=8, ha="center", va="center", bbox=style
+            layers[node],
+            lanes[node],
+            ops[node],
+            size=8,
+            color="black",
+            ha="center",
+            va="center",
+            bbox=style,
         )
         boxes[node] = text.get_bbox_patch()
     for source, target in graph.edges:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -10,12 +11,13 @@ from torch import Tensor
 
 from archbo.benchmarks import Tabular
 from archbo.comparison.plots.progress import draw_progress, plot_progress
-from archbo.comparison.plots.style import DOTS, palette, styled
+from archbo.comparison.plots.style import DOTS, GREY, palette, styled
 from archbo.comparison.runs import Run, check_runs, middle_run
 from archbo.errors import UsageError
 from archbo.goals import pareto
+from archbo.log import Log
 
-__all__ = ["plot_fronts", "plot_search"]
+__all__ = ["plot_fronts", "plot_search", "plot_trade_off"]
 
 MOST_DOTS = 5000
 """The most architectures of a table that are drawn behind the fronts; a cloud of more looks the same."""
@@ -99,8 +101,8 @@ def _draw_fronts(
             if found:
                 xy = torch.tensor(found)[:, columns].T
                 axes.plot(*xy, "o", color=colours[method], markersize=4, alpha=0.8, label=method)
-        axes.set_xlabel(goal.objectives[pair[0]].metric)
-        axes.set_ylabel(goal.objectives[pair[1]].metric)
+        x, y = (goal.objectives[column].metric for column in pair)
+        axes.set(xlabel=x, ylabel=y)
     panels[0].legend()
 
 
@@ -117,3 +119,47 @@ def _staircase(values: Tensor, signs: Tensor) -> Tensor:
     corners = torch.stack([plane[:-1, 0], plane[1:, 1]], dim=-1)
     steps = torch.stack([plane[:-1], corners], dim=1).reshape(-1, 2)
     return (torch.cat([steps, plane[-1:]]) * signs).T
+
+
+@styled()
+def plot_trade_off(log: Log, x: int, y: int, fidelity: str | None = None) -> Figure:
+    """Two outcomes of all architectures told, those that break a bound and those that are best marked.
+
+    Args:
+        log: What was told.
+        x: The outcome on the horizontal axis: an objective, or a bound, whose limit is drawn.
+        y: That on the vertical one.
+        fidelity: What was told at this fidelity; at any, unless given.
+
+    Example:
+        >>> from archbo.goals import Goal
+        >>> from archbo.spaces import CategoricalSpace
+        >>> space = CategoricalSpace("s", {"width": [8, 16, 32]})
+        >>> log = Log(space, Goal.parse("acc", subject_to=["latency<=5"])).asked(space.rows(["width=8"]))
+        >>> figure = plot_trade_off(log.told(log.trials[0], [0.9, 4.0]), 1, 0)
+        >>> figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()
+        ('latency', 'acc')
+    """
+    goal = log.goal
+    _, gains = log.means(fidelity)
+    kept, front = goal.feasible(gains), goal.front(gains)[: None if goal.n_objectives > 1 else 1]
+    xs, ys = (goal.metric_of(output, gains[:, output]) for output in (x, y))
+    figure = Figure(figsize=(4.8, 3.6))
+    axes: Axes = figure.add_subplot()
+    if not bool(kept.all()):
+        axes.plot(xs[~kept], ys[~kept], "x", color=GREY, markersize=5, label="breaks a bound")
+    style: dict[str, Any] = {"color": "C0", "markersize": 5, "markerfacecolor": "none"}
+    axes.plot(xs[kept], ys[kept], "o", **style, label="keeps all bounds" if goal.bounds else "told")
+    if x < goal.n_objectives and len(front) > 1:
+        plane = torch.stack([xs[front], ys[front]], dim=-1)
+        axes.plot(*_staircase(plane, goal.signs[[x, y]]), color="C2", linewidth=1)
+    best = "on the front" if goal.n_objectives > 1 else "the best"
+    axes.plot(xs[front], ys[front], "D", color="C2", markersize=5, label=best)
+    for output, line in ((x, axes.axvline), (y, axes.axhline)):
+        if output >= goal.n_objectives:
+            limit = goal.bounds[output - goal.n_objectives].limit
+            line(limit, color="black", linewidth=1, linestyle=":", label=str(goal.outcomes[output]))
+    axes.set_xlabel(goal.outcomes[x].metric)
+    axes.set_ylabel(goal.outcomes[y].metric)
+    axes.legend()
+    return figure

@@ -1,9 +1,10 @@
 """One picture of a comparison: rank correlation, calibration, time, and predictions against values."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from archbo.comparison.leaderboard import Evaluation
 from archbo.comparison.metrics import calibration
+from archbo.comparison.plots.predictions import draw_predictions
 from archbo.comparison.plots.style import GREY, styled
 
 __all__ = ["plot_comparison"]
@@ -20,11 +22,12 @@ LEVELS = np.linspace(0.05, 0.99, 20)
 SHOWN = 200
 """The number of predictions in a scatter plot; more hide one another."""
 
-Group: TypeAlias = Sequence[Evaluation]
+Colours: TypeAlias = Mapping[Any, Any]
+"""A colour for each label."""
 
 
 @styled()
-def plot_comparison(evaluations: Group, *, unit: str, title: str = "") -> Figure:
+def plot_comparison(evaluations: Sequence[Evaluation], *, unit: str, title: str = "") -> Figure:
     """Draw how predictors compare.
 
     Above: rank correlation by training size (mean, and range over seeds), observed coverage of nominal
@@ -47,98 +50,80 @@ def plot_comparison(evaluations: Group, *, unit: str, title: str = "") -> Figure
         >>> [axes.get_ylabel() for axes in figure.axes[:3]]
         ['Kendall tau', 'observed coverage', '']
     """
-    groups: dict[str, list[Evaluation]] = {}
-    plain = {e.encoding for e in evaluations} == {"default"}
-    for evaluation in evaluations:
-        name = evaluation.predictor
-        label = name if plain else f"{name}, {evaluation.encoding}"
-        groups.setdefault(label, []).append(evaluation)
-    largest = max(evaluation.train_size for evaluation in evaluations)
-    final = {
-        label: [evaluation for evaluation in group if evaluation.train_size == largest]
-        for label, group in groups.items()
-    }
-    palette = colormaps["tab10" if len(groups) <= 10 else "tab20"]
-    colours = {label: palette(i % palette.N) for i, label in enumerate(groups)}
-    rows = 1 + -(-len(groups) // 3)
+    frame = pd.DataFrame(map(vars, evaluations))
+    frame["label"] = frame["predictor"]
+    if not (frame["encoding"] == "default").all():
+        frame["label"] += ", " + frame["encoding"]
+    labels = list(frame["label"].unique())
+    palette = colormaps["tab10" if len(labels) <= 10 else "tab20"]
+    colours = {label: palette(i % palette.N) for i, label in enumerate(labels)}
+    final = frame[frame["train_size"] == frame["train_size"].max()]
+    rows = 1 + -(-len(labels) // 3)
     figure = Figure(figsize=(11, 3.4 * rows))
     figure.suptitle(title)
-    panels = [figure.add_subplot(rows, 3, i + 1) for i in range(3 + len(groups))]
-    _draw_correlation(panels[0], groups, colours)
+    panels = [figure.add_subplot(rows, 3, i + 1) for i in range(3 + len(labels))]
+    _draw_correlation(panels[0], frame, colours)
     _draw_calibration(panels[1], final, colours)
     _draw_time(panels[2], final, colours)
-    for axes, (label, group) in zip(panels[3:], final.items(), strict=True):
-        _draw_predictions(axes, group[0], label, unit, colours[label])
+    firsts = final.drop_duplicates("label")
+    for axes, (_, first) in zip(panels[3:], firsts.iterrows(), strict=True):
+        _draw_predictions(axes, first, unit, colours[first["label"]])
     return figure
 
 
-def _draw_correlation(
-    axes: Axes, groups: Mapping[str, Group], colours: Mapping[str, object]
-) -> None:
-    sizes = sorted({evaluation.train_size for group in groups.values() for evaluation in group})
-    for label, group in groups.items():
-        taus = [[e.kendall for e in group if e.train_size == size] for size in sizes]
-        there = [(size, tau) for size, tau in zip(sizes, taus, strict=True) if tau]
-        x = [size for size, _ in there]
-        axes.plot(
-            x, [np.mean(tau) for _, tau in there], "o-", ms=3, color=colours[label], label=label
+def _draw_correlation(axes: Axes, frame: pd.DataFrame, colours: Colours) -> None:
+    for label, group in frame.groupby("label", sort=False):
+        tau = group.groupby("train_size")["kendall"].agg(["mean", "min", "max"])
+        axes.plot(tau["mean"], "o-", ms=3, color=colours[label], label=label)
+        axes.fill_between(
+            tau.index, tau["min"], tau["max"], color=colours[label], alpha=0.15, linewidth=0
         )
-        lower, upper = [min(tau) for _, tau in there], [max(tau) for _, tau in there]
-        axes.fill_between(x, lower, upper, color=colours[label], alpha=0.15, linewidth=0)
+    sizes = sorted(frame["train_size"].unique())
     axes.set_xscale("log")
-    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.set_xticks(sizes, map(str, sizes))
     axes.minorticks_off()
-    axes.set_xlabel("architectures to learn from")
-    axes.set_ylabel("Kendall tau")
+    axes.set(xlabel="architectures to learn from", ylabel="Kendall tau")
     axes.legend(fontsize=7)
 
 
-def _draw_calibration(
-    axes: Axes, final: Mapping[str, Group], colours: Mapping[str, object]
-) -> None:
+def _draw_calibration(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
-    for label, group in final.items():
-        curves = [calibration(e.cdf, LEVELS) for e in group]
+    for label, group in final.groupby("label", sort=False):
+        curves = [calibration(cdf, LEVELS) for cdf in group["cdf"]]
         axes.plot(LEVELS, np.mean(curves, axis=0), color=colours[label], label=label)
-    axes.set_xlabel("nominal coverage")
-    axes.set_ylabel("observed coverage")
+    axes.set(xlabel="nominal coverage", ylabel="observed coverage")
 
 
-def _draw_time(axes: Axes, final: Mapping[str, Group], colours: Mapping[str, object]) -> None:
-    labels = list(final)
-    for row, (label, group) in enumerate(final.items()):
-        fit = float(np.median([e.fit_seconds for e in group]))
-        predict = float(np.median([e.predict_seconds for e in group]))
-        axes.plot([fit], [row], "o", color=colours[label])
-        axes.plot([predict], [row], "d", color=colours[label])
-    axes.plot([], [], "o", color=GREY, label="fit")
-    axes.plot([], [], "d", color=GREY, label="predict")
+def _draw_time(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
+    medians = final.groupby("label", sort=False)[["fit_seconds", "predict_seconds"]].median()
+    for column, marker in (("fit_seconds", "o"), ("predict_seconds", "d")):
+        seconds = medians[column]
+        axes.scatter(
+            seconds,
+            range(len(medians)),
+            marker=marker,
+            c=[colours[label] for label in medians.index],
+        )
+        axes.plot([], [], marker, color=GREY, label=column.removesuffix("_seconds"))
     axes.set_xscale("log")
     # Within a decade matplotlib names every tick, one over the other.
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="x", labelsize=8)
-    axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    axes.set_yticks(range(len(medians)), medians.index, fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("seconds, fit and prediction of all others")
     axes.legend(fontsize=7)
 
 
-def _draw_predictions(
-    axes: Axes, evaluation: Evaluation, label: str, unit: str, colour: object
-) -> None:
-    part = np.linspace(0, len(evaluation.truth) - 1, SHOWN).round().astype(int)
-    mean, std, truth = (v[part] for v in (evaluation.mean, evaluation.std, evaluation.truth))
+def _draw_predictions(axes: Axes, one: pd.Series, unit: str, colour: object) -> None:
+    part = np.linspace(0, len(one["truth"]) - 1, SHOWN).round().astype(int)
+    mean, std, truth = (one[name][part] for name in ("mean", "std", "truth"))
     # A few failed trainings would take most of the space.
     low, high = np.quantile(truth, 0.05), max(truth.max(), mean.max())
-    axes.plot([low, high], [low, high], color=GREY, linewidth=1)
-    axes.errorbar(
-        truth, mean, yerr=1.645 * std, fmt="o", ms=2.5, linewidth=0.5, alpha=0.5, color=colour
-    )
+    style = {"ms": 2.5, "linewidth": 0.5, "alpha": 0.5, "color": colour}
+    draw_predictions(axes, mean, 1.645 * std, truth, unit, (low, high), style)
     margin = 0.05 * (high - low)
-    axes.set_xlim(low - margin, high + margin)
-    axes.set_ylim(low - 4 * margin, high + 4 * margin)
-    axes.set_title(f"{label}, {evaluation.train_size} architectures", fontsize=8)
-    axes.set_xlabel(f"true {unit}")
-    axes.set_ylabel(f"predicted {unit}")
+    axes.set(xlim=(low - margin, high + margin), ylim=(low - 4 * margin, high + 4 * margin))
+    axes.set_title(f"{one['label']}, {one['train_size']} architectures", fontsize=8)

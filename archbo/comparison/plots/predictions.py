@@ -1,18 +1,28 @@
 """Predictions against values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from archbo.comparison.plots.style import GREY, styled
 
-__all__ = ["plot_predictions"]
+__all__ = ["draw_predictions", "plot_predictions"]
+
+Values: TypeAlias = Sequence[float] | NDArray[np.float64]
 
 
 @styled()
 def plot_predictions(
-    mean: Sequence[float], std: Sequence[float], truth: Sequence[float], *, unit: str
+    mean: Values,
+    std: Values,
+    truth: Values,
+    *,
+    unit: str,
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Predicted against true values, with error bars of one standard deviation.
 
@@ -21,6 +31,7 @@ def plot_predictions(
         std: ``n`` predicted standard deviations.
         truth: ``n`` true values.
         unit: What they are measured in.
+        limits: The range of both axes; that of all values unless given.
 
     Example:
         >>> figure = plot_predictions([1.0, 2.0], [0.1, 0.2], [1.1, 1.8], unit="accuracy (%)")
@@ -28,10 +39,25 @@ def plot_predictions(
         'predicted accuracy (%)'
     """
     figure = Figure(figsize=(4.6, 4.2))
-    axes: Axes = figure.add_subplot()
-    low, high = min(*truth, *mean), max(*truth, *mean)
-    axes.plot([low, high], [low, high], color=GREY, linewidth=1)
-    axes.errorbar(truth, mean, yerr=std, fmt="o", markersize=3, linewidth=0.6, alpha=0.6)
-    axes.set_xlabel(f"true {unit}")
-    axes.set_ylabel(f"predicted {unit}")
+    low, high = limits if limits is not None else (min(*truth, *mean), max(*truth, *mean))
+    style = {"markersize": 3, "linewidth": 0.6, "alpha": 0.6}
+    axes = figure.add_subplot()
+    draw_predictions(axes, mean, std, truth, unit, (low, high), style)
+    if limits is not None:
+        axes.set(xlim=limits, ylim=limits)
     return figure
+
+
+def draw_predictions(
+    axes: Axes,
+    mean: Values,
+    bars: Values,
+    truth: Values,
+    unit: str,
+    line: tuple[float, float],
+    style: Mapping[str, Any],
+) -> None:
+    """Draw predicted against true values, with error ``bars`` and a ``line`` on which both are the same."""
+    axes.plot(line, line, color=GREY, linewidth=1)
+    axes.errorbar(truth, mean, yerr=bars, fmt="o", **style)
+    axes.set(xlabel=f"true {unit}", ylabel=f"predicted {unit}")

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archbo.comparison.plots.style import palette, styled
+from archbo.comparison.plots.style import GREY, palette, styled
 from archbo.comparison.runs import Run, check_runs, costs_of
 
-__all__ = ["draw_progress", "plot_progress"]
+__all__ = ["draw_progress", "plot_best_so_far", "plot_progress"]
 
 
 @styled()
@@ -84,3 +84,51 @@ def _curve(run: Run, costs: Sequence[float]) -> list[float]:
     whole = run.tabular.best_hypervolume
     scale = 100 / whole if whole > 0 else 1.0
     return [run.hypervolume(cost) * scale for cost in costs]
+
+
+@styled()
+def plot_best_so_far(
+    found: tuple[Sequence[float], Sequence[float]],
+    random: tuple[Sequence[float], Sequence[Sequence[float]]] | None = None,
+    *,
+    x: str,
+    y: str,
+) -> Figure:
+    """What one search has found after each trial, beside what random search would have.
+
+    The first tenth of the axis has no say in what range is shown.
+
+    Args:
+        found: ``n`` places on the axis of trials or of cost, and what had been found there; NaN before there was
+            something.
+        random: ``m`` places, and for each the lower end of a band, its middle and its upper end, ``3 x m``.
+        x: The axis of trials or of cost.
+        y: What is found, and its unit.
+
+    Example:
+        >>> figure = plot_best_so_far(([1, 2], [0.5, 0.7]), x="trials", y="accuracy")
+        >>> figure.axes[0].get_ylabel()
+        'accuracy'
+    """
+    figure = Figure(figsize=(4.8, 3.4))
+    axes: Axes = figure.add_subplot()
+    if random is not None:
+        places, (lower, middle, upper) = random
+        axes.fill_between(places, lower, upper, color=GREY, alpha=0.25, step="post", linewidth=0)
+        axes.plot(
+            places, middle, "--", color=GREY, drawstyle="steps-post", label="random, estimated"
+        )
+    axes.plot(*found, drawstyle="steps-post", label="this search", linewidth=2)
+    axes.plot(found[0][-1:], found[1][-1:], "o", color="C0", markersize=4)
+    # The first trials, of any quality, would leave the later ones one line.
+    late = [y for x, y in zip(*found, strict=True) if x >= 0.1 * found[0][-1] and math.isfinite(y)]
+    if random is not None:
+        ends = zip(random[0], *random[1], strict=True)
+        late += [y for x, *ys in ends if x >= 0.1 * found[0][-1] for y in ys if math.isfinite(y)]
+    if late and max(late) > min(late):
+        room = 0.05 * (max(late) - min(late))
+        axes.set_ylim(min(late) - room, max(late) + room)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.legend()
+    return figure

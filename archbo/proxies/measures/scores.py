@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import multiprocessing
+import math
 import pickle
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -20,12 +18,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from archbo.errors import DataError, UsageError
-from archbo.files import write_whole
+from archbo.errors import DataError, NumericalWarning, UsageError
+from archbo.files import locked, write_whole
 from archbo.networks import Skeleton, default_skeleton, network
 from archbo.proxies.measures.computation import gather, parts_of, score_of
 from archbo.proxies.measures.evidence import Inputs, Loss, first_line
 from archbo.proxies.measures.nodewise import place
+from archbo.proxies.measures.processes import Job, Lost, measured
 from archbo.proxies.measures.registry import NAS_BENCH_SUITE_ZERO, check_measures, layer_parts
 from archbo.spaces import ArchLike, SearchSpace
 
@@ -81,6 +80,13 @@ class _Task:
             *(f"{column}.{name}" for column in self.space.columns for name in self.nodes),
         ]
 
+    @property
+    def lost(self) -> list[float]:
+        """The numbers of a network that cannot be measured: the worst scores, and no parts."""
+        return [-math.inf] * len(self.measures) + [math.nan] * (
+            len(self.columns) - len(self.measures)
+        )
+
     def settings(self) -> dict[str, str]:
         """The settings that scores in one file share."""
         digest = hashlib.sha256()
@@ -110,14 +116,17 @@ def score(
     seed: int = 0,
     loss: Loss = cross_entropy,
     device: str = "cpu",
-    workers: int = 1,
+    workers: int | None = None,
+    timeout: float | None = None,
     path: str | Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Score many architectures of a space.
 
     Every architecture is scored with the same seed, so that its scores do not depend on the others, their order, or the
-    number of workers. A measure whose computation fails for one is NaN there, with a ``NumericalWarning``.
+    number of workers. A measure whose computation fails for one is NaN there, with a ``NumericalWarning``. In processes
+    of their own (``workers``), a network that crashes, hangs or takes more memory than there is loses only itself: its
+    scores are ``-inf``, which ranks as the worst, with a ``NumericalWarning`` that says why.
 
     Args:
         space: The space of the architectures.
@@ -130,9 +139,11 @@ def score(
         seed: Of weights and measures.
         loss: As for ``compute``; with several workers a function defined in a module.
         device: Where networks are scored.
-        workers: The number of processes, of one thread each; a single worker is this process with its threads.
+        workers: The number of processes, each of one thread if there are several; this process unless given.
+        timeout: The most seconds that a network may take in its process; no limit unless given.
         path: A Parquet file for the scores, replaced as a whole every ten seconds and at the end. Scores that it
-            holds already, NaN among them, are kept, so that an interrupted run goes on.
+            holds already, NaN among them, are kept, so that an interrupted run goes on; so are those that another run
+            adds meanwhile. Why networks were lost is kept in the frame's ``attrs["archbo_lost"]``, as JSON.
         progress: Called after each architecture.
 
     Returns:
@@ -141,7 +152,8 @@ def score(
 
     Raises:
         UsageError: A measure is unknown, the space has no networks, the file holds scores with other settings or
-            cannot be written, a worker dies; or as for ``compute``.
+            cannot be written, a timeout is not positive or comes without ``workers``, processes cannot start; or as
+            for ``compute``.
         DataError: The file is not a file of scores.
 
     Example:
@@ -155,8 +167,13 @@ def score(
         >>> list(table.columns), len(table)
         (['arch_str', 'snip', 'params'], 3)
     """
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; give at least 1")
+    if timeout is not None and (workers is None or not timeout > 0):
+        raise UsageError(
+            f"a timeout is a positive number of seconds, for networks measured in workers; got {timeout:g} with "
+            f"workers={workers}"
+        )
     check_measures(measures)
     for name in nodes:
         layer_parts(name)
@@ -176,7 +193,7 @@ def score(
         wanted = space.archs(space.rows(archs))
     rows = {str(arch): arch.row for arch in wanted}
     file = _File(Path(path), task) if path is not None else None
-    done = _measured(task, rows, file, workers, progress)
+    done = _measured(task, rows, file, workers, timeout, progress)
     return _frame([str(arch) for arch in wanted], [done[str(arch)] for arch in wanted], task)
 
 
@@ -200,27 +217,33 @@ def _measured(
     task: _Task,
     rows: Mapping[str, tuple[int, ...]],
     file: "_File | None",
-    workers: int,
+    workers: int | None,
+    timeout: float | None,
     progress: Progress | None,
 ) -> dict[str, list[float]]:
     """The numbers of all architectures by text: those of the file, and those that are measured now."""
     done = file.read() if file else {}
-    known = len(done)
     left = [(name, row) for name, row in rows.items() if name not in done]
-    count = len(rows) - len(left)
+    before = len(rows) - len(left)
+    new: dict[str, list[float]] = {}
     try:
-        with _results(task, left, min(workers, len(left))) as results:
+        with closing(_results(task, left, workers, timeout)) as results:
             for name, values in results:
-                done[name] = values
-                count += 1
+                if isinstance(values, Lost):
+                    warnings.warn(f"{name}: {values.reason}", NumericalWarning, stacklevel=3)
+                    new[name] = task.lost
+                    if file:
+                        file.lost[name] = values.reason
+                else:
+                    new[name] = values
                 if progress:
-                    progress(count, len(rows))
+                    progress(before + len(new), len(rows))
                 if file:
-                    file.write(done, rarely=True)
+                    file.add(new, rarely=True)
     finally:
-        if file and len(done) > known:
-            file.write(done)
-    return done
+        if file and new:
+            file.add(new)
+    return done | new
 
 
 def _frame(names: Sequence[str], values: Sequence[Sequence[float]], task: _Task) -> pd.DataFrame:
@@ -231,14 +254,17 @@ def _frame(names: Sequence[str], values: Sequence[Sequence[float]], task: _Task)
 
 
 class _File:
-    """A Parquet file of scores with the settings they were made with."""
+    """A Parquet file of scores with the settings they were made with; several runs may add to it at a time."""
 
     def __init__(self, path: Path, task: _Task) -> None:
         if path.suffix != ".parquet":
             raise UsageError(f"scores go to a .parquet file, not to {path}")
         self.path, self.task = path, task
         self.settings = task.settings()
-        self.saved = time.monotonic()
+        self.lost: dict[str, str] = {}
+        self._saved = (
+            -math.inf
+        )  # the first scores are saved at once, which makes the file this run's
 
     def read(self) -> dict[str, list[float]]:
         """The scores that are there, by architecture."""
@@ -247,6 +273,7 @@ class _File:
         try:
             frame = pd.read_parquet(self.path)
             found = json.loads(frame.attrs["archbo"])
+            lost = json.loads(frame.attrs.get("archbo_lost", "{}"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.path} is not a file of scores that can be continued; move it, so that it is not "
@@ -258,55 +285,40 @@ class _File:
                     f"{self.path} holds scores with {key} {found.get(key)!r}, not {value!r}; "
                     "use the same settings, move the file, or write elsewhere"
                 )
+        self.lost = lost | self.lost
         values = frame[self.task.columns].to_numpy(dtype=np.float64).tolist()
         return dict(zip(frame[ARCH], values, strict=True))
 
-    def write(self, done: dict[str, list[float]], *, rarely: bool = False) -> None:
-        """Replace the file; with ``rarely`` only if it has not been replaced for ``SAVE_SECONDS``."""
-        if rarely and time.monotonic() - self.saved < SAVE_SECONDS:
+    def add(self, new: Mapping[str, list[float]], *, rarely: bool = False) -> None:
+        """Add scores to those that are there; with ``rarely`` only if none were added for ``SAVE_SECONDS``."""
+        if rarely and time.monotonic() - self._saved < SAVE_SECONDS:
             return
-        frame = _frame(list(done), list(done.values()), self.task)
-        frame.attrs["archbo"] = json.dumps(self.settings)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
                 f"cannot make the folder {self.path.parent}: {error.strerror or error}"
             ) from error
-        write_whole(self.path, lambda part: frame.to_parquet(part, index=False, compression="zstd"))
-        self.saved = time.monotonic()
+        with locked(self.path):
+            done = {**self.read(), **new}
+            frame = _frame(list(done), list(done.values()), self.task)
+            frame.attrs["archbo"] = json.dumps(self.settings)
+            frame.attrs["archbo_lost"] = json.dumps(self.lost)
+            write_whole(
+                self.path, lambda part: frame.to_parquet(part, index=False, compression="zstd")
+            )
+        self._saved = time.monotonic()
 
 
-_Job: TypeAlias = tuple[str, tuple[int, ...]]
-"""An architecture's text and its row."""
-
-_task: _Task | None = None
-"""In a worker, the task that its initializer was given."""
-
-
-@contextmanager
 def _results(
-    task: _Task, jobs: Sequence[_Job], workers: int
-) -> Iterator[Iterator[tuple[str, list[float]]]]:
-    """The results of all jobs, in the order in which they are ready.
-
-    Where the block is left early, workers finish the networks at hand and no more.
-    """
-    if workers <= 1:
-        yield ((name, task(row)) for name, row in jobs)
-        return
-    _check_sendable(task)
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, initializer=_start, initargs=(task,))
-    try:
-        ready = as_completed([pool.submit(_work, job) for job in jobs])
-        yield (future.result() for future in ready)
-    except BrokenProcessPool as error:
-        raise UsageError(
-            f"one of {workers} workers died, perhaps for want of memory; give fewer workers"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
+    task: _Task, jobs: Sequence[Job], workers: int | None, timeout: float | None
+) -> Generator[tuple[str, list[float] | Lost], None, None]:
+    """The numbers of all jobs, in the order in which they are ready."""
+    if workers is None:
+        yield from ((name, task(row)) for name, row in jobs)
+    elif jobs:
+        _check_sendable(task)
+        yield from measured(task, jobs, min(workers, len(jobs)), timeout)
 
 
 def _check_sendable(task: _Task) -> None:
@@ -316,17 +328,5 @@ def _check_sendable(task: _Task) -> None:
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UsageError(
                 f"the {name} cannot be sent to other processes: {first_line(error)}; define it in a "
-                "module, or give workers=1"
+                "module, or leave out workers"
             ) from error
-
-
-def _start(task: _Task) -> None:
-    global _task
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when its workers stop
-    torch.set_num_threads(1)
-    _task = task
-
-
-def _work(job: _Job) -> tuple[str, list[float]]:
-    assert _task is not None
-    return job[0], _task(job[1])

@@ -11,7 +11,7 @@ from archbo.acquisition import (
     PrunedCandidates,
     log_ei,
 )
-from archbo.acquisition.candidates import bad_choices
+from archbo.acquisition.candidates.pruning import bad_choices
 from archbo.encodings import OneHotEncoding
 from archbo.goals import Goal
 from archbo.predictors import GP

@@ -1,15 +1,48 @@
-"""Local search from the best of a pool."""
+"""Maximizers: how the best rows by a score are found among candidates."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import TypeAlias, final
 
 import torch
 from torch import Tensor
 
-from archbo.acquisition.candidates import Candidates
-from archbo.acquisition.maximizers.base import Maximizer, Score
+from archbo.acquisition.candidates.base import Candidates
 
-__all__ = ["Climb"]
+__all__ = ["Climb", "Maximizer", "Score", "WholePool"]
+
+Score: TypeAlias = Callable[[Tensor], Tensor]
+"""From rows ``n x d`` to a number for each, ``n``; more is better."""
+
+
+class Maximizer(ABC):
+    """Finds the rows that score best."""
+
+    @abstractmethod
+    def maximize(
+        self, score: Score, pool: Tensor, n: int, *, candidates: Candidates, avoid: Tensor
+    ) -> Tensor:
+        """Up to ``n`` distinct rows, the best first, ``n x d``.
+
+        Args:
+            score: What is maximised.
+            pool: ``m x d``, distinct rows to begin with, at least one.
+            n: How many.
+            candidates: Where the pool comes from, and what lies around its rows.
+            avoid: ``a x d``, rows that are not to be found.
+        """
+
+
+@final
+@dataclass(frozen=True)
+class WholePool(Maximizer):
+    """Looks at every row of the pool and at nothing else."""
+
+    def maximize(
+        self, score: Score, pool: Tensor, n: int, *, candidates: Candidates, avoid: Tensor
+    ) -> Tensor:
+        return pool[score(pool).topk(min(n, len(pool))).indices]
 
 
 @final
