@@ -19,6 +19,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
@@ -82,6 +83,7 @@ ERRORS: tuple[type[Exception], ...] = (
     SQLAlchemyError,
     StorageInternalError,
     JSONDecodeError,
+    UnicodeDecodeError,
 )
 """What storages in files and databases raise that cannot be reached, read or written."""
 GRPC_PORT = 13000
@@ -115,7 +117,7 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         if not path.absolute().parent.is_dir():
             raise DataError(f"there is no folder {path.absolute().parent}; make it first")
         if path.suffix in (".log", ".journal"):
-            return JournalStorage(JournalFileBackend(text))
+            return JournalStorage(_Journal(text))
         return _sqlite(path)
 
 
@@ -139,6 +141,21 @@ def reachable(url: object) -> Iterator[None]:
         cause = error.__cause__ or error
         first = (str(cause) or type(cause).__name__).splitlines()[0]
         raise DataError(f"cannot use the study at {url}: {first}") from error
+
+
+@final
+class _Journal(JournalFileBackend):
+    """A journal that goes on after a line was cut off, by a full disk or a loss of power.
+
+    Optuna's own would append the next line to the rest of that one, and could not be read any more.
+    """
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with get_lock_file(self._lock), open(self._file_path, "r+b") as file:
+            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        super().append_logs(logs)
 
 
 def _sqlite(path: Path) -> BaseStorage:
@@ -174,7 +191,7 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.get_ident()}
 
 
-NOBODY: Mapping[str, Any] = {}
+NOBODY: Mapping[str, Any] = {"host": None}
 """The owner of a trial that its worker gave back."""
 
 

@@ -2,14 +2,19 @@
 
 import multiprocessing
 import os
+import resource
+import signal
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+from optuna.storages import run_grpc_proxy_server
 
 from archbo import Bayesian, CategoricalSpace, Goal, RandomSearch, Study
+from archbo.errors import DataError
 from archbo.studies import work
+from archbo.studies.storage import open_storage
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["archbo.bo_loop", "archbo.studies"])
@@ -55,3 +60,37 @@ def _work(url, n_trials, seconds, strategy, record):
     with record.open("a") as file:
         print("opened", os.getpid(), file=file)
     work(study, evaluate, n_trials, retries=1000, callback=tell)
+
+
+def tell_until_full(url, record, room):
+    """A process that tells values until its files may not grow any more."""
+    process = CONTEXT.Process(target=_tell_until_full, args=(str(url), record, room))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _tell_until_full(url, record, room):
+    study = study_at(url)
+    study.tell(study.ask(), [0.0])
+    largest = max(path.stat().st_size for path in Path(url).parent.glob(f"{Path(url).name}*"))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that writing fails, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + room, resource.RLIM_INFINITY))
+    with record.open("a") as file:
+        try:
+            while True:
+                study.tell(study.ask(), [0.0])
+                print(study.log.n_told, file=file)
+        except DataError as error:
+            print(error, file=file)
+
+
+def proxy(path, port) -> BaseProcess:
+    """Optuna's gRPC proxy in front of a SQLite file."""
+    process = CONTEXT.Process(target=_serve, args=(str(path), port))
+    process.start()
+    return process
+
+
+def _serve(path, port):
+    run_grpc_proxy_server(open_storage(path), host="localhost", port=port)
