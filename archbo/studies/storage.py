@@ -5,7 +5,6 @@ import os
 import socket
 import sys
 import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,6 +56,8 @@ __all__ = [
     "this_process",
 ]
 
+RETURNED = "archbo:returned"
+"""The attribute that says for which attempt a worker gave a trial back."""
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
 SECONDS = "seconds"
@@ -70,8 +71,6 @@ OWNER = "archbo:owner"
 CLAIM = "archbo:claim"
 """The attribute of a failed trial that has no architecture: the number of the trial whose worker died and that its owner
 evaluates again, and how often it was begun again by then."""
-RETURNED = "archbo:returned"
-"""The attribute of a trial whose owner gave it back: how often it was begun again by then."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
 PAST = "archbo:past"
@@ -84,7 +83,7 @@ ERRORS: tuple[type[Exception], ...] = (
     SQLAlchemyError,
     StorageInternalError,
     JSONDecodeError,
-    UnicodeError,
+    UnicodeDecodeError,
 )
 """What storages in files and databases raise that cannot be reached, read or written."""
 GRPC_PORT = 13000
@@ -111,9 +110,7 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         if text.startswith("grpc://"):
             place = urlsplit(text)
             port = place.port if place.port is not None else GRPC_PORT
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
+            return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
         if "://" in text:
             return optuna.storages.get_storage(text)
         path = Path(text)
@@ -194,7 +191,7 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.get_ident()}
 
 
-NOBODY: Mapping[str, Any] = {}
+NOBODY: Mapping[str, Any] = {"host": None}
 """The owner of a trial that its worker gave back."""
 
 

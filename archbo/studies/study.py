@@ -87,21 +87,20 @@ class Waiting:
     """A trial that waits for its values, and who evaluates it.
 
     Attributes:
-        frozen: The trial as the storage has it.
-        trial: That of the log.
+        number: Its number in the storage.
+        trial_id: Its key there.
+        trial: The trial of the log.
         owner: The process that evaluates it; None where its architecture was asked for by hand.
         attempt: How often it was begun again because its worker had died.
+        attrs: Its attributes, which a worker changes while it evaluates it.
     """
 
-    frozen: FrozenTrial
+    number: int
+    trial_id: int
     trial: Trial
     owner: Mapping[str, Any] | None
     attempt: int
-
-    @property
-    def number(self) -> int:
-        """Its number in the storage."""
-        return self.frozen.number
+    attrs: Mapping[str, Any]
 
 
 @final
@@ -290,27 +289,14 @@ class Study(AskTell):
         with self._lock:
             return self._begun({OWNER: this_process()})
 
-    def snapshot(self) -> tuple[Log, list[Waiting]]:
-        """The log, and the trials that wait for their values with who evaluates them, as they are at one moment."""
-        with self._lock:
-            trials = self._trials()
-            known, log = self._reader.read(trials)
-        claims = _claims(trials)
-        waiting = []
-        for frozen, trial in zip(known, log.trials, strict=True):
-            if trial.state == State.ASKED:
-                claim = claims.get(frozen.number)
-                owner, attempt = _owner(frozen, claim), _attempt(claim)
-                waiting.append(Waiting(frozen, trial, owner, attempt))
-        return log, waiting
-
     def number(self, trial: Trial) -> int:
         """The storage's number of a trial, which is the one that Optuna's dashboard shows."""
         return self._numbered()[0][trial.number].number
 
     def attempts(self, number: int) -> int:
         """How often the trial with a number of the storage's was begun again because its worker had died."""
-        return _attempt(_claims(self._trials()).get(number))
+        claim = _claims(self._trials()).get(number)
+        return 0 if claim is None else int(claim.system_attrs[CLAIM][1])
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Keep a point of a trial's learning curve, and ask the pruner.
@@ -342,14 +328,19 @@ class Study(AskTell):
         storage, study_id = self._study._storage, self._study._study_id
         return storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
+    def snapshot(self) -> tuple[Log, list[Waiting]]:
+        """The log, and the trials that wait for their values with who evaluates them, as they are at one moment."""
+        with self._lock:
+            trials = self._trials()
+            known, log = self._reader.read(trials)
+        claims = _claims(trials)
+        places = (place for place, trial in enumerate(log.trials) if trial.state == State.ASKED)
+        return log, [_waiting(known[place], log.trials[place], claims) for place in places]
+
     def note(self, number: int, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
         """Write an attribute on a trial; nothing where it has ended."""
         with reachable(self.url), contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             self._study._storage.set_trial_system_attr(self._id_of(number), name, value)
-
-    def give_back(self, number: int) -> None:
-        """Leave a trial that this thread owns to whoever asks next, as if its worker had died."""
-        self.note(number, RETURNED, self.attempts(number))
 
     def take_over(self, orphan: Waiting) -> bool:
         """Make this thread the owner of a trial whose worker died; False where another one was faster.
@@ -367,18 +358,21 @@ class Study(AskTell):
             if _claims(self._trials())[orphan.number]._trial_id != trial_id:
                 return False
             try:  # its worker may have died before it did so
-                self._describe(orphan.frozen._trial_id, orphan.trial)
+                self._describe(orphan.trial_id, orphan.trial)
             except optuna.exceptions.UpdateFinishedTrialError:
                 return False  # it lived
         return True
+
+    def give_back(self, number: int) -> None:
+        """Leave a trial, by the storage's number, to whoever asks next, as if this worker had died."""
+        self.note(number, RETURNED, self.attempts(number))
 
     def give_up(self) -> None:
         """Drop all that this thread began or took over and that has not ended; it may be asked for again."""
         claims, me = _claims(trials := self._trials()), this_process()
         ending = {"again": True, "reason": "interrupted"}
         for frozen in trials:
-            owner = _owner(frozen, claims.get(frozen.number))
-            if frozen.state == TrialState.RUNNING and owner == me:
+            if frozen.state == TrialState.RUNNING and _held(frozen, claims)[0] == me:
                 self._end(frozen._trial_id, ending)
 
     def _begun(self, attrs: Mapping[str, Any]) -> tuple[int, Trial]:
@@ -472,17 +466,19 @@ def _claims(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
     return claims
 
 
-def _attempt(claim: FrozenTrial | None) -> int:
-    """How often a trial was begun again that was claimed so."""
-    return 0 if claim is None else int(claim.system_attrs[CLAIM][1])
+def _held(
+    frozen: FrozenTrial, claims: Mapping[int, FrozenTrial]
+) -> tuple[Mapping[str, Any] | None, int]:
+    """Who evaluates a trial, and how often it was begun again."""
+    claim = claims.get(frozen.number, frozen)
+    _, attempt = claim.system_attrs.get(CLAIM, (-1, 0))
+    returned = frozen.system_attrs.get(RETURNED) == attempt
+    return NOBODY if returned else claim.system_attrs.get(OWNER), int(attempt)
 
 
-def _owner(frozen: FrozenTrial, claim: FrozenTrial | None) -> Mapping[str, Any] | None:
-    """Who evaluates a trial."""
-    if frozen.system_attrs.get(RETURNED) == _attempt(claim):
-        return NOBODY
-    owner: Mapping[str, Any] | None = (claim or frozen).system_attrs.get(OWNER)
-    return owner
+def _waiting(frozen: FrozenTrial, trial: Trial, claims: Mapping[int, FrozenTrial]) -> Waiting:
+    owner, attempt = _held(frozen, claims)
+    return Waiting(frozen.number, frozen._trial_id, trial, owner, attempt, frozen.system_attrs)
 
 
 def _readable(trial: Trial) -> dict[str, str]:

@@ -111,7 +111,7 @@ class _Crew:
     study: Study
     retries: int
     stop_at: Callable[[Log], bool] | None
-    _alive: dict[int, Trial] = field(default_factory=dict)
+    _alive: set[int] = field(default_factory=set)
     _heard: dict[int, tuple[object, float]] = field(default_factory=dict)
     _exhausted: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -127,15 +127,16 @@ class _Crew:
         log, waiting = self.study.snapshot()
         trials = self._orphans(waiting, room)
         owned = sum(trial.owner is not None for trial in waiting)
-        wanted = 0 if self._is_over(log, n_trials) else n_trials - log.n_ended - owned
-        wanted = min(room - len(trials), wanted)
+        wanted = min(room - len(trials), n_trials - log.n_ended - owned)
+        if wanted > 0 and self._is_over(log, n_trials):
+            wanted = 0
         while wanted > 0 and not self._exhausted:
             try:
                 trials.append(self.study.begin())
             except NothingLeftError:
                 self._exhausted = True
             else:
-                self._alive |= trials[-1:]
+                self._alive.add(trials[-1][0])
                 wanted -= 1
         return trials
 
@@ -156,7 +157,7 @@ class _Crew:
             self.study.note(number, LOST, str(error))
             self.give_back(number)
             return
-        del self._alive[number]
+        self._alive.discard(number)
         try:
             if outcome.pruned:
                 self.study.prune([trial])
@@ -170,11 +171,11 @@ class _Crew:
     def give_back(self, *numbers: int) -> None:
         """Leave trials, all unless some are given, to whoever asks next, as if this worker had died."""
         for number in numbers or list(self._alive):
-            del self._alive[number]
+            self._alive.discard(number)
             self.study.give_back(number)
 
     def stop(self) -> None:
-        """Give up what has not ended, and end the beats."""
+        """End the beats, and give up what is still under way."""
         self._stopped.set()
         self._pulse.join()
         self.study.give_up()
@@ -199,11 +200,11 @@ class _Crew:
             if not self.study.take_over(orphan):
                 continue
             if orphan.attempt >= self.retries:
-                how = orphan.frozen.system_attrs.get(LOST)
+                how = orphan.attrs.get(LOST)
                 reason = f"its worker died {orphan.attempt + 1} times"
                 self.study.fail([orphan.trial], reason if how is None else f"{reason}; {how}")
                 continue
-            self._alive[orphan.number] = orphan.trial
+            self._alive.add(orphan.number)
             taken.append((orphan.number, orphan.trial))
         return taken
 
@@ -212,7 +213,7 @@ class _Crew:
             return False
         if died(trial.owner):
             return True
-        pulse = (trial.owner, trial.frozen.system_attrs.get(BEAT))
+        pulse = (trial.owner, trial.attrs.get(BEAT))
         last, since = self._heard.setdefault(trial.number, (pulse, time.monotonic()))
         if last != pulse:
             self._heard[trial.number] = (pulse, time.monotonic())

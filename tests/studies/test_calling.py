@@ -163,6 +163,5 @@ def test_a_trial_whose_worker_was_killed_goes_on_from_its_checkpoint(tmp_path):
     assert "1 told, 0 failed" in second.stdout
     assert sorted(path.name for path in folder.glob("from-*")) == ["from-0", "from-3"]
     kept = optuna.load_study(study_name="archbo", storage=f"sqlite:///{tmp_path}/run.db")
-    trial, claim = kept.trials
-    assert claim.state == optuna.trial.TrialState.FAIL  # says that the worker of the other one died
+    trial = kept.trials[0]  # behind it is the claim of the worker that took it over
     assert trial.intermediate_values == {epoch: epoch / 2 for epoch in range(5)}
