@@ -169,7 +169,8 @@ class ArchSampler(BaseSampler):
             empty = [trial for trial in earlier if _is_empty(trial)]
             for trial in empty:
                 begun = patience.setdefault(trial.number, time.monotonic())
-                dead = died(trial.system_attrs.get(PROPOSER, {}))
+                proposer = trial.system_attrs.get(PROPOSER)
+                dead = proposer is not None and died(proposer)
                 if dead or time.monotonic() - begun > GRACE:
                     _give_up(study, trial, "its worker proposed nothing")
             if not empty:
