@@ -1,6 +1,6 @@
 """Does the surrogate predict at all? Values that it was not fitted to tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from archbo.log import Log
 from archbo.predictors import Predictor
 from archbo.predictors.calibration import folds
 from archbo.randomness import spawn
+from archbo.spaces import SearchSpace
 
 __all__ = ["Predicted", "cross_validate", "held_out", "in_words", "n_parts"]
 
@@ -37,8 +38,8 @@ class Predicted:
     Attributes:
         mean: ``n``, predicted means.
         std: ``n``, predicted standard deviations of an evaluation.
-        truth: ``n``, what was observed.
-        cdf: ``n``, the predicted probability of at most that.
+        truth: ``n``, what was observed, of several evaluations their mean.
+        cdf: ``k``, for each evaluation the predicted probability of at most its value.
     """
 
     mean: NDArray[np.float64]
@@ -89,25 +90,17 @@ def held_out(bayesian: Bayesian, log: Log, fidelity: str | None) -> tuple[Predic
     Surrogates are fitted again without a tenth of the architectures at a time, or up to 20 without one at a time. What
     is left out is left out at every fidelity.
     """
-    X, gains = log.means(fidelity)
-    n = len(X)
-    if n < LEAST:
+    space, (X, gains) = log.space, log.observed(fidelity)
+    if len(set(space.ids(X))) < LEAST:
         return ()
-    ids, trials = log.space.ids(X), list(zip(log.space.ids(log.rows()), log.trials, strict=True))
-    held = _parts(n, bayesian.seed)
-    shape = (bayesian.goal.n_outcomes, n)
-    mean, std, cdf = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    for number, out in enumerate(held):
-        left_out = {key for key, is_out in zip(ids, out, strict=True) if is_out}
-        kept = tuple(trial for key, trial in trials if key not in left_out)
-        rest = Log(log.space, log.goal, kept)
-        seed = spawn(bayesian.seed, number)
-        predictors = bayesian.surrogates.fitted(rest, fidelity=fidelity, seed=seed)
-        rows = torch.from_numpy(out)
-        for output, predictor in enumerate(predictors):
-            mean[output, out], std[output, out] = map(np.asarray, predictor.predict(X[rows]))
-            cdf[output, out] = predictor.cdf(X[rows], gains[rows, output])
-    return tuple(map(Predicted, mean, std, gains.T.numpy(), cdf))
+    trials = list(zip(space.ids(log.rows()), log.trials, strict=True))
+
+    def fitted(out: Tensor, seed: int) -> Sequence[Predictor]:
+        left_out = set(space.ids(X[out]))
+        rest = Log(space, log.goal, tuple(trial for key, trial in trials if key not in left_out))
+        return bayesian.surrogates.fitted(rest, fidelity=fidelity, seed=seed)
+
+    return _predicted(space, X, gains, fitted, bayesian.seed)
 
 
 def cross_validate(
@@ -122,29 +115,43 @@ def cross_validate(
 
     Args:
         predictor: What is fitted, again and again.
-        X: ``n x d``, rows; those that repeat are held out together, and count with their mean.
+        X: ``n x d``, rows; those that repeat are held out together.
         Y: ``n x 1``, their values, to be maximised.
         seed: Of the parts and the fits.
         callback: Called after each fit.
     """
-    place: dict[object, int] = {}
-    groups = torch.tensor([place.setdefault(key, len(place)) for key in predictor.space.ids(X)])
-    sides = torch.full((4, len(X)), torch.nan, dtype=torch.double)
-    sides[2] = Y.flatten()
-    for part in _parts(len(place), seed) if len(place) > 1 else ():
-        out = torch.from_numpy(part)[groups]
+
+    def fitted(out: Tensor, seed: int) -> Sequence[Predictor]:
         predictor.fit(X[~out], Y[~out], seed=seed)
-        sides[0, out], sides[1, out] = (side.double() for side in predictor.predict(X[out]))
-        sides[3, out] = predictor.cdf(X[out], Y[out]).flatten().double()
         if callback is not None:
             callback()
-    means = torch.zeros(4, len(place), dtype=torch.double).index_add(1, groups, sides)
-    return Predicted(*(means / groups.bincount()).numpy())
+        return (predictor,)
+
+    return _predicted(predictor.space, X, Y, fitted, seed)[0]
 
 
-def _parts(n: int, seed: int) -> list[NDArray[np.bool_]]:
-    """Which of ``n`` architectures are left out at a time."""
-    return list(folds(n, n_parts(n), np.random.default_rng(seed)))
+def _predicted(
+    space: SearchSpace,
+    X: Tensor,
+    gains: Tensor,
+    fitted: Callable[[Tensor, int], Sequence[Predictor]],
+    seed: int,
+) -> tuple[Predicted, ...]:
+    """Predictions of each column of ``gains`` (``k x m``) by predictors fitted without the evaluations in a ``k`` mask."""
+    place: dict[object, int] = {}
+    groups = torch.tensor([place.setdefault(key, len(place)) for key in space.ids(X)])
+    n, sides = len(place), torch.full((4, *gains.T.shape), torch.nan, dtype=torch.double)
+    sides[2] = gains.T
+    parts = folds(n, n_parts(n), np.random.default_rng(seed)) if n > 1 else ()
+    for number, part in enumerate(parts):
+        out = torch.from_numpy(part)[groups]
+        for output, predictor in enumerate(fitted(out, spawn(seed, number))):
+            mean, std = predictor.predict(X[out])
+            cdf = predictor.cdf(X[out], gains[out, output])
+            sides[0, output, out], sides[1, output, out] = mean.double(), std.double()
+            sides[3, output, out] = cdf.double()
+    means = torch.zeros(3, gains.shape[-1], n, dtype=torch.double).index_add(2, groups, sides[:3])
+    return tuple(map(Predicted, *(means / groups.bincount()).numpy(), sides[3].numpy()))
 
 
 def n_parts(n: int) -> int:
@@ -162,15 +169,15 @@ def in_words(part: Predicted, metric: str) -> str:
     tau = f"tau {part.tau:.2f} ± {part.tau_error:.2f}"
     if not part.predicts:
         return (
-            f"The surrogate does not predict {metric} ({tau}): on this evidence a search for it is no better than "
-            "random so far. More trials, another predictor or another encoding may change that."
+            f"The surrogate does not predict {metric} ({tau}): on this evidence its choices are no better than "
+            "random ones. More trials, another predictor or another encoding may change that."
         )
     how = "weakly" if part.tau < FAIR else "well" if part.tau >= GOOD else "fairly well"
     return f"The surrogate predicts {metric} {how} ({tau}); its error bars {_bars(part)}."
 
 
 def _bars(part: Predicted) -> str:
-    n = len(part.truth)
+    n = len(part.cdf)
     within = round(part.coverage * n)
     what = f"{within} of {n} values are within their {LEVEL:.0%} intervals"
     if stats.binom.cdf(within, n, LEVEL) < LUCK / 2:

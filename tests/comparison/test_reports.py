@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from archbo import Bayesian, Goal, LocalSearch, Optimizer, RandomSearch, Study, benchmark, run
+from archbo import GP, Bayesian, Goal, LocalSearch, Optimizer, RandomSearch, Study, benchmark, run
 from archbo.catalog import space as named_space
 from archbo.catalog.spaces import SPACES
 from archbo.comparison import draw_arch, write_report
-from archbo.comparison.held_out import Predicted, held_out, in_words
+from archbo.comparison.held_out import Predicted, cross_validate, held_out, in_words
 from archbo.comparison.reports.blocks import Picture, on_page
 from archbo.comparison.reports.evidence import Evidence
 from archbo.comparison.reports.progress import progress
@@ -268,6 +268,19 @@ def test_the_verdict_on_error_bars():
     assert "too wide, 40 of 40" in words(0.5)
     spread = Predicted(truth, np.ones(40), truth, np.linspace(0.01, 0.99, 40))
     assert "about right" in in_words(spread, "acc")
+
+
+def test_repeats_are_held_out_together_and_each_has_its_interval():
+    """Means of repeats vary less than evaluations, so that all of them would be within intervals for evaluations."""
+    generator = torch.Generator().manual_seed(0)
+    X = SPACE.enumerate()[torch.randperm(SPACE.size, generator=generator)[:12]].repeat(4, 1)
+    Y = X[:, :1] + torch.randn(len(X), 1, generator=generator, dtype=torch.double)
+    fits: list[None] = []
+    part = cross_validate(GP(SPACE), X, Y, callback=lambda: fits.append(None))
+    assert len(fits) == len(part) == len(part.mean) == 12
+    assert part.truth == pytest.approx(Y.reshape(4, 12).mean(0).numpy())
+    assert "about right" in in_words(part, "acc")
+    assert "of 48 values" in in_words(part, "acc")
 
 
 def test_importance_is_that_of_the_function():
