@@ -21,6 +21,7 @@ __all__ = [
     "Request",
     "call",
     "extras_of",
+    "folder_of_trial",
     "holds_files",
     "load_function",
     "metrics_of",
@@ -141,6 +142,11 @@ def metrics_of(goal: Goal, result: object) -> dict[str, float]:
             raise ValueError(f"{name} is {number}")
         metrics[name] = number
     return metrics
+
+
+def folder_of_trial(folder: Path, number: int) -> Path:
+    """A trial's own folder among those of all trials."""
+    return folder / f"trial-{number:05d}"
 
 
 def holds_files(folder: Path) -> bool:

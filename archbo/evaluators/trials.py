@@ -6,7 +6,7 @@ from typing import final
 
 from archbo.errors import UsageError
 from archbo.evaluators.child import ChildEvaluator, EvaluationError
-from archbo.evaluators.function import Request, holds_files
+from archbo.evaluators.function import Request, folder_of_trial, holds_files
 from archbo.goals import Goal
 from archbo.log import Trial
 from archbo.spaces import SearchSpace
@@ -61,7 +61,7 @@ class FunctionEvaluator:
         Raises:
             EvaluationError: As of ``evaluate``.
         """
-        folder = self._settings[3] / f"trial-{trial.number:05d}"
+        folder = folder_of_trial(self._settings[3], trial.number)
         checkpoint = folder if holds_files(folder) else None
         return self.evaluate(Request(trial.arch, trial.fidelity, folder, checkpoint))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from archbo.errors import PrunedError
 from archbo.evaluators import Request, call, metrics_of
-from archbo.evaluators.function import holds_files
+from archbo.evaluators.function import folder_of_trial, holds_files
 from archbo.log import Trial
 from archbo.studies.study import Study
 from archbo.studies.worker import Evaluate
@@ -61,18 +61,16 @@ def request_of(study: Study, trial: Trial, folder: Path) -> Request:
         trial: A trial that this process evaluates.
         folder: Where trials have their folders. The trial's own carries the storage's number.
     """
-
-    def place(one: Trial) -> Path:
-        return folder / f"trial-{study.number(one):05d}"
-
     number = study.number(trial)
+    own = folder_of_trial(folder, number)
 
     def report(step: int, value: float) -> None:
         if study.report(number, step, value):
             raise PrunedError
 
     # In a folder that is new to this study another one may have left files.
-    own = [place(trial)] if study.attempts(number) else []
-    earlier = [*own, *map(place, study.log.predecessors(trial))]
+    earlier = [own] if study.attempts(number) else []
+    before = study.log.predecessors(trial)
+    earlier += [folder_of_trial(folder, study.number(one)) for one in before]
     checkpoint = next((path for path in earlier if holds_files(path)), None)
-    return Request(trial.arch, trial.fidelity, place(trial), checkpoint, report)
+    return Request(trial.arch, trial.fidelity, own, checkpoint, report)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from archbo.comparison.reports.blocks import ARCHS, Link, Section, Table
 from archbo.comparison.reports.evidence import Evidence, number
-from archbo.evaluators.function import LOG
+from archbo.evaluators.function import LOG, folder_of_trial
 from archbo.log import Trial
 from archbo.studies import Study
 from archbo.studies.storage import CLAIM, PLAN, SECONDS
@@ -57,7 +57,7 @@ def _link(evidence: Evidence, trial: Trial) -> Link:
         return Link(name, "")
     search = evidence.search
     number = search.number(trial) if isinstance(search, Study) else trial.number
-    folder = evidence.folder / f"trial-{number:05d}"
+    folder = folder_of_trial(evidence.folder, number)
     if not folder.is_dir():
         return Link(name, "")
     log = folder / LOG
