@@ -201,6 +201,14 @@ class Log:
         same = [t for t, key in zip(self.trials, keys, strict=False) if key == own and leads_to(t)]
         return sorted(same, key=lambda t: (costs[t.fidelity], t.number), reverse=True)
 
+    def first(self, n: int | None) -> "Log":
+        """The log as it was with its first ``n`` trials; as it is for None."""
+        return replace(self, trials=self.trials[:n])
+
+    def since(self, n: int) -> "Log":
+        """The trials after the first ``n``, to be read; their numbers stay."""
+        return replace(self, trials=self.trials[n:])
+
     # What can be read off.
 
     def rows(self, *states: State, fidelity: str | None = None) -> Tensor:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from archbo.bo_loop.ask_tell import AskTell
@@ -97,11 +96,10 @@ class _Purse:
         optimizer: AskTell,
         n_queries: int | None,
         budget: float | None,
-        since: int | None = None,
+        since: int | None,
     ) -> None:
         self.optimizer, self.budget = optimizer, budget
-        log = optimizer.log
-        log = replace(log, trials=log.trials[:since])
+        log = optimizer.log.first(since)
         self._before, self._ended = log.spent, log.n_ended
         self._n_queries = n_queries
         costs = list(optimizer.goal.fidelities.values()) or [1.0]

@@ -1,7 +1,6 @@
 """When to stop: a search ends where little regret is left."""
 
 import math
-from dataclasses import replace
 from typing import final
 
 from archbo.acquisition import regret_draws
@@ -71,7 +70,7 @@ class Terminator:
     def _has_settled(self, log: Log) -> bool:
         """Whether the latest trials told have not improved the best by more than the regret."""
         latest = log.select(State.TOLD)[-LATEST:]
-        before = replace(log, trials=log.trials[: latest[0].number])
+        before = log.first(latest[0].number)
         return bool(before.winners) and abs(log.best[1] - before.best[1]) <= self.regret
 
     def bound(self, log: Log) -> float | None:

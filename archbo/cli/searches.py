@@ -1,7 +1,6 @@
 """Searches of any goal: run, written, drawn and shown."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, TaskID
@@ -102,7 +101,7 @@ def _shown(
     """A callback that shows how far one search of several has come, beside what was known before."""
 
     def show(log: "Log") -> None:
-        new = replace(log, trials=log.trials[n_past:])
+        new = log.since(n_past)
         spent = new.spent if log.goal.fidelities else new.n_told
         best = log.winners[:1] if log.goal.n_objectives == 1 else []
         parts = [f"best {best[0][1][0]:.6g}" if best else "", stop.text(log) if stop else ""]

@@ -103,7 +103,7 @@ class Run:
     @cached_property
     def queries(self) -> tuple[Query, ...]:
         """The evaluations in the order in which they were asked for."""
-        log, goal, tabular = _since(self.log, self.n_past), self.log.goal, self.tabular
+        log, goal, tabular = self.log.since(self.n_past), self.log.goal, self.tabular
         told = log.select(State.TOLD)
         _, gains = log.observed()
         at_target = torch.tensor([trial.fidelity == goal.target for trial in told])
@@ -284,7 +284,7 @@ def run_search(
 
     def so_far(recommended: str | None) -> Run:
         log, seconds = optimizer.log, time.perf_counter() - started
-        left = [None] * (_since(log, n_past).n_told - len(reports))
+        left = [None] * (log.since(n_past).n_told - len(reports))
         told = None if reported is None else (*reports, *left)
         return Run(strategy.seed, method, tabular, log, seconds, recommended, told, n_past)
 
@@ -301,16 +301,11 @@ def run_search(
     return so_far(named)
 
 
-def _since(log: Log, n_past: int) -> Log:
-    """The trials of a log that came after the first ones."""
-    return replace(log, trials=log.trials[n_past:])
-
-
 def _history(log: Log, n_past: int) -> Iterator[Log]:
     """What a log was after each query that it was told."""
     for trial in log.trials[n_past:]:
         if trial.state == State.TOLD:
-            yield replace(log, trials=log.trials[: trial.number + 1])
+            yield log.first(trial.number + 1)
 
 
 def check_runs(runs: Mapping[str, Sequence[Run]]) -> Tabular:

@@ -5,7 +5,6 @@ import math
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from typing import TypeAlias
 
@@ -222,7 +221,7 @@ class StrategyContract:
 
     def _check_new(self, strategy: Strategy, log: Log, known: int) -> None:
         """The trials from number ``known`` on are architectures that were not seen at their fidelity."""
-        X, before = log.rows(), replace(log, trials=log.trials[:known])
+        X, before = log.rows(), log.first(known)
         assert self.space.is_valid(X[known:]).all()
         assert strategy.candidates.contains(X[known:]).all()
         assert len(log) > known
@@ -264,7 +263,7 @@ class StrategyContract:
         """A messy log, cut at several points, the whole of it last."""
         log = self._messy(strategy)
         points = (3, self.n_told, len(log))
-        return [replace(log, trials=log.trials[:point]) for point in points]
+        return [log.first(point) for point in points]
 
 
 def _asked(log: Log) -> Asked:
