@@ -3,7 +3,7 @@
 import math
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -158,13 +158,12 @@ class AskTell(ABC):
             InvalidArchitectureError: One of them is no architecture of the space.
             UsageError: There is no such fidelity.
         """
-        trials = self._listed(archs)
-        with self._lock:
-            before = log = self._read()
-            for trial in trials:
-                log, found = _trial_of(log, trial, fidelity)
-                log = log.failed(found, reason)
-            self._write(before, log)
+
+        def failed(log: Log, one: Arch | Trial) -> Log:
+            log, found = _trial_of(log, one, fidelity)
+            return log.failed(found, reason)
+
+        self._change(archs, failed)
 
     def prune(self, archs: Archs) -> None:
         """Record that trainings were stopped early, since their learning curves were no good.
@@ -174,14 +173,12 @@ class AskTell(ABC):
         Raises:
             InvalidArchitectureError: One of them is no architecture of the space.
         """
-        trials = self._listed(archs)
-        with self._lock:
-            before = log = self._read()
-            for trial in trials:
-                waiting = log.waiting(*_place(log, trial))
-                if waiting is not None:
-                    log = log.pruned(waiting)
-            self._write(before, log)
+
+        def pruned(log: Log, one: Arch | Trial) -> Log:
+            waiting = log.waiting(*_place(log, one))
+            return log if waiting is None else log.pruned(waiting)
+
+        self._change(archs, pruned)
 
     def drop(self, archs: Archs) -> None:
         """Give up architectures that wait for their values, those of a worker that died say; they may be asked for again.
@@ -190,14 +187,22 @@ class AskTell(ABC):
             InvalidArchitectureError: One of them is no architecture of the space.
             UsageError: One of them does not wait for its values.
         """
+
+        def dropped(log: Log, one: Arch | Trial) -> Log:
+            waiting = log.waiting(*_place(log, one))
+            if waiting is None:
+                raise UsageError(f"{one} does not wait for values, so it cannot be dropped")
+            return log.dropped(waiting)
+
+        self._change(archs, dropped)
+
+    def _change(self, archs: Archs, change: Callable[[Log, Arch | Trial], Log]) -> None:
+        """Keep the log after a change for each architecture or trial; nothing is kept where one of them raises."""
         trials = self._listed(archs)
         with self._lock:
             before = log = self._read()
             for trial in trials:
-                waiting = log.waiting(*_place(log, trial))
-                if waiting is None:
-                    raise UsageError(f"{trial} does not wait for values, so it cannot be dropped")
-                log = log.dropped(waiting)
+                log = change(log, trial)
             self._write(before, log)
 
     def recommend(self) -> Arch:

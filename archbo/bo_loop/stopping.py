@@ -4,8 +4,7 @@ import math
 from typing import final
 
 from archbo.acquisition import regret_draws
-from archbo.bo_loop.strategies.bayesian import Bayesian
-from archbo.bo_loop.strategies.fidelities import bayesian
+from archbo.bo_loop.strategies.fidelities import judge_of
 from archbo.bo_loop.strategy import Strategy
 from archbo.errors import UsageError
 from archbo.log import Log, State, Trial
@@ -40,7 +39,7 @@ class Terminator:
         UsageError: The goal has several objectives, or the regret is no number above 0.
 
     Example:
-        >>> from archbo.bo_loop import run
+        >>> from archbo.bo_loop import Bayesian, run
         >>> from archbo.spaces import CategoricalSpace
         >>> space = CategoricalSpace("s", {"width": list(range(10)), "depth": list(range(10))})
         >>> strategy = Bayesian(space, seed=0)
@@ -56,10 +55,7 @@ class Terminator:
         if not (isinstance(regret, (int, float)) and 0 < regret < math.inf):
             raise UsageError(f"a regret to stop at is a number above 0; got {regret!r}")
         self.regret = float(regret)
-        if not isinstance(strategy, Bayesian):
-            candidates, seed = strategy.candidates, strategy.seed
-            strategy = bayesian(strategy.space, goal, candidates=candidates, seed=seed)
-        self._judge: Bayesian = strategy
+        self._judge = judge_of(strategy)
         self._known: tuple[list[Trial], float | None] = ([], None)
 
     def __call__(self, log: Log) -> bool:

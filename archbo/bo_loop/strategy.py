@@ -159,8 +159,12 @@ class Strategy(ABC):
     ) -> Proposals:
         """Random rows at a fidelity, the target unless another is named."""
         at = fidelity if fidelity is not None else self.goal.target
-        rows = self.candidates.random(q, avoid=log.seen(at), generator=generator)
+        rows = self._at_random(log).random(q, avoid=log.seen(at), generator=generator)
         return Proposals(rows, [at] * len(rows))
+
+    def _at_random(self, log: Log) -> Candidates:
+        """Where random rows come from."""
+        return self.candidates
 
     def _n_to_begin(self, log: Log, q: int, n_initial: int) -> int:
         """How many of up to ``q`` proposals belong to the beginning, which lasts until something was told; or none."""

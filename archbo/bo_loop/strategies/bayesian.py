@@ -130,15 +130,10 @@ class Bayesian(Strategy):
         rows = choices[worth.topk(min(q, len(choices))).indices]
         return Proposals(rows, [at] * len(rows))
 
-    def _random(
-        self, log: Log, q: int, generator: Generator, fidelity: str | None = None
-    ) -> Proposals:
-        """Random rows; where all of the start have failed, such as are unlike them."""
-        at = fidelity if fidelity is not None else self.goal.target
+    def _at_random(self, log: Log) -> Candidates:
+        """All candidates at the start; where all of that have failed, such as are unlike them."""
         begins = len(log.seen()) < self.n_initial
-        candidates = self.candidates if begins else self._likely(log)
-        rows = candidates.random(q, avoid=log.seen(at), generator=generator)
-        return Proposals(rows, [at] * len(rows))
+        return self.candidates if begins else self._likely(log)
 
     def _likely(self, log: Log) -> Candidates:
         """The candidates that are likely to give values, also where nothing has given any yet."""

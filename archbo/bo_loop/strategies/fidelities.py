@@ -10,7 +10,7 @@ from archbo.acquisition import Candidates, Context, Cost, Rule
 from archbo.acquisition.look_ahead import Outlook
 from archbo.acquisition.maximize import default_rule
 from archbo.bo_loop.strategies.bayesian import Bayesian, check_counts
-from archbo.bo_loop.strategy import Proposals
+from archbo.bo_loop.strategy import Proposals, Strategy
 from archbo.bo_loop.surrogates import Source
 from archbo.encodings import Encoding
 from archbo.errors import NothingLeftError, UsageError
@@ -19,7 +19,7 @@ from archbo.log import Log, State
 from archbo.predictors import MultiTaskGP, Predictor
 from archbo.spaces import ArchLike, SearchSpace
 
-__all__ = ["FidelityBayesian", "bayesian"]
+__all__ = ["FidelityBayesian", "bayesian", "judge_of"]
 
 N_INITIAL = 20
 """The number of random architectures at the first fidelity at the start."""
@@ -218,3 +218,11 @@ def bayesian(
     if isinstance(goal, Goal) and goal.fidelities:
         return FidelityBayesian(space, goal, *arguments, **options)
     return Bayesian(space, goal, *arguments, **options)
+
+
+def judge_of(strategy: Strategy) -> Bayesian:
+    """A strategy if it has surrogates of its own; otherwise a Bayesian one with the defaults, to judge its search by."""
+    if isinstance(strategy, Bayesian):
+        return strategy
+    candidates, seed = strategy.candidates, strategy.seed
+    return bayesian(strategy.space, strategy.goal, candidates=candidates, seed=seed)

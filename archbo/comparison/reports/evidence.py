@@ -11,10 +11,10 @@ from torch import Tensor
 
 from archbo.acquisition import Context
 from archbo.bo_loop import AskTell, Bayesian
-from archbo.bo_loop.strategies.fidelities import bayesian
+from archbo.bo_loop.strategies.fidelities import judge_of
 from archbo.comparison.held_out import Predicted, held_out
 from archbo.goals import Bound, Goal
-from archbo.log import Log, State, Trial
+from archbo.log import FINISHED, Log, State, Trial
 from archbo.randomness import generator
 
 __all__ = ["Evidence", "joined", "number", "share", "with_error"]
@@ -54,11 +54,7 @@ class Evidence:
     @cached_property
     def bayesian(self) -> Bayesian:
         """The strategy; or, where it has no surrogates, one whose surrogates are the default ones."""
-        strategy = self.search.strategy
-        if isinstance(strategy, Bayesian):
-            return strategy
-        candidates, seed = strategy.candidates, strategy.seed
-        return bayesian(strategy.space, self.goal, candidates=candidates, seed=seed)
+        return judge_of(self.search.strategy)
 
     @property
     def surrogates(self) -> str:
@@ -86,8 +82,7 @@ class Evidence:
     @cached_property
     def ended(self) -> list[Trial]:
         """All trials that were evaluated, whatever came of it."""
-        open_ = (State.ASKED, State.DROPPED)
-        return [trial for trial in self.log.trials if trial.state not in open_]
+        return self.log.select(*FINISHED)
 
     @cached_property
     def lost(self) -> list[Trial]:
