@@ -16,7 +16,7 @@ from torch import Tensor
 from archbo.errors import DataError, UsageError
 from archbo.goals import Goal
 from archbo.spaces import Arch, ArchLike, CategoricalSpace, SearchSpace
-from archbo.spaces.frames import carried_over, rows_of_frame
+from archbo.spaces.frames import arch_column_of, carried_over, rows_of_frame
 
 __all__ = ["FINISHED", "Log", "State", "Trial"]
 
@@ -24,8 +24,6 @@ FORMAT = 1
 """The version of what ``Log.frame`` writes."""
 RESERVED = ("arch", "fidelity", "state", "spent", "replicate", "reason", "notes")
 """The columns of ``Log.frame`` beside the metrics."""
-ARCH_COLUMNS = ("arch", "arch_str")
-"""Where past trainings have their architectures: as ``Log.frame`` and as tables of benchmarks name the column."""
 
 
 class State(StrEnum):
@@ -418,7 +416,7 @@ class Log:
             >>> [(str(trial), str(trial.state), trial.replicate) for trial in log.trials]
             [('width=8,depth=2', 'told', 0), ('width=8,depth=2', 'told', 1), ('width=16,depth=2', 'failed', 0)]
         """
-        column = next((name for name in ARCH_COLUMNS if name in frame), ARCH_COLUMNS[0])
+        column = arch_column_of(frame)
         if "state" in frame:
             frame = frame[~frame["state"].isin([State.ASKED, State.DROPPED])]
         frame = frame.drop(columns="notes", errors="ignore")  # another strategy's

@@ -9,14 +9,14 @@ import typer
 from archbo.cli.benchmarks import benchmarks
 from archbo.cli.compare import compare
 from archbo.cli.options import CatalogCommand
-from archbo.cli.own_code import TerminatedError, worker
+from archbo.cli.own_code import worker
 from archbo.cli.predict import predict
 from archbo.cli.proxies import proxies, remedy
 from archbo.cli.report import report
 from archbo.cli.robot import robot
 from archbo.cli.search import search
 from archbo.cli.studies import ask, export, fail, status, tell
-from archbo.cli.terminal import abandon_output, remark, show_each_warning_once
+from archbo.cli.terminal import TerminatedError, abandon_output, remark, show_each_warning_once
 from archbo.errors import ArchboError, NoProxiesError
 
 __all__ = ["app", "main"]

@@ -29,6 +29,7 @@ __all__ = [
     "Seeds",
     "Stopping",
     "about",
+    "check_timeout",
     "command",
     "names_of",
     "numbers_of",
@@ -202,6 +203,16 @@ class Stopping:
             return None
         with about("--stop-at-regret"):
             return Terminator(strategy, self.stop_at_regret)
+
+
+def check_timeout(seconds: float | None) -> None:
+    """Raise unless ``--timeout`` is a positive number, or not given.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"--timeout must be a positive number of seconds; got {seconds}")
 
 
 @contextmanager

@@ -1,19 +1,15 @@
 """Searches of a user's own code: ``archbo search FILE.py:FUNCTION`` and ``archbo worker``."""
 
 import re
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
 
-from archbo.cli.options import Stopping, about, command, option
+from archbo.cli.options import Stopping, about, check_timeout, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
-from archbo.cli.terminal import progress_bar, say
+from archbo.cli.terminal import progress_bar, say, terminable
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,9 +21,7 @@ __all__ = [
     "Evaluations",
     "Function",
     "OwnCode",
-    "TerminatedError",
     "folder_of",
-    "terminable",
     "worker",
 ]
 
@@ -67,17 +61,12 @@ class Evaluations:
         for name, value, least in (("workers", self.workers, 1), ("retries", self.retries, 0)):
             if value < least:
                 raise UsageError(f"--{name} must be at least {least}; got {value}")
-        if self.timeout is not None and not self.timeout > 0:
-            raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
+        check_timeout(self.timeout)
 
 
 @dataclass(frozen=True)
 class _Number:
     queries: int = option(100, "The number of trials that the study is to have in the end.")
-
-
-class TerminatedError(BaseException):
-    """The process was asked to end."""
 
 
 @command()
@@ -196,17 +185,3 @@ def folder_of(url: str) -> Path:
         return Path(url).with_suffix(".trials")
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", url.rpartition("/")[2].partition("?")[0])
     return Path(f"{name or 'study'}.trials")
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM ends the block with an error, as Ctrl-C does."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise TerminatedError
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from archbo.cli.options import about, command, names_of, option
-from archbo.cli.studies import Begun, is_table, read_past
+from archbo.cli.studies import Begun, Filling, is_table, read_past
 from archbo.cli.terminal import progress_bar, say, write_json
 from archbo.errors import DataError, UsageError
 from archbo.files import write_whole
@@ -24,7 +24,7 @@ __all__ = ["predict"]
 
 
 @dataclass(frozen=True)
-class _Learned:
+class _Learned(Filling):
     """The options that say what is learned from."""
 
     table: str = option(
@@ -41,11 +41,6 @@ class _Learned:
         "The column to predict, or several joined with commas; a minus in front where less is better. Those of the "
         "study unless given.",
         metavar="COLUMN[,-COLUMN...]",
-    )
-    fill: list[str] | None = option(
-        None,
-        "The choice that past trainings had in a column which they lack; may be repeated.",
-        metavar="COLUMN=CHOICE",
     )
 
     def log(self) -> "Log":
@@ -106,8 +101,7 @@ class _Predicted:
             UsageError: None are named, and the space is too large to list.
         """
         from archbo.benchmarks import read_frame
-        from archbo.log import ARCH_COLUMNS
-        from archbo.spaces.frames import rows_of_frame
+        from archbo.spaces.frames import arch_column_of, rows_of_frame
 
         if self.these is None:
             if not space.is_enumerable:
@@ -119,7 +113,7 @@ class _Predicted:
             frame = read_frame(self.these)
             if frame.empty:
                 raise DataError(f"{self.these} holds no rows")
-            column = next((name for name in ARCH_COLUMNS if name in frame), ARCH_COLUMNS[0])
+            column = arch_column_of(frame)
             return rows_of_frame(frame, space, arch_column=column, source=str(self.these))
 
 

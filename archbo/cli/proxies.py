@@ -9,10 +9,26 @@ from typing import TYPE_CHECKING
 import typer
 from rich.progress import Progress, TaskID
 
-from archbo.cli.options import CatalogCommand, Results, Seeds, about, command, names_of, option
-from archbo.cli.own_code import TerminatedError, terminable
+from archbo.cli.options import (
+    CatalogCommand,
+    Results,
+    Seeds,
+    about,
+    check_timeout,
+    command,
+    names_of,
+    option,
+)
 from archbo.cli.request import OneColumn, TableOptions
-from archbo.cli.terminal import deliver, print_numbers, progress_bar, remark, say
+from archbo.cli.terminal import (
+    TerminatedError,
+    deliver,
+    print_numbers,
+    progress_bar,
+    remark,
+    say,
+    terminable,
+)
 from archbo.errors import NoProxiesError, UsageError
 
 if TYPE_CHECKING:
@@ -63,8 +79,7 @@ class _Settings:
         import torch
 
         Seeds(seed=self.seed).check()
-        if self.timeout is not None and not self.timeout > 0:
-            raise UsageError(f"--timeout must be a positive number of seconds; got {self.timeout}")
+        check_timeout(self.timeout)
         try:
             torch.empty(1, device=self.device)
         except (RuntimeError, AssertionError) as error:  # torch asserts that it is built with CUDA

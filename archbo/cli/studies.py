@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Beginning",
     "Begun",
+    "Filling",
     "Kept",
     "Past",
     "ask",
@@ -128,7 +129,18 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Past:
+class Filling:
+    """The option that completes past trainings of another space."""
+
+    fill: list[str] | None = option(
+        None,
+        "The choice that past trainings had in a column which they lack; may be repeated.",
+        metavar="COLUMN=CHOICE",
+    )
+
+
+@dataclass(frozen=True)
+class Past(Filling):
     """The options that name past trainings."""
 
     start_from: str | None = option(
@@ -136,11 +148,6 @@ class Past:
         "Past trainings that a new search begins with: a CSV or Parquet file, or another study. They count as told, "
         "not as queries; rows may repeat, and columns may be those of another space.",
         metavar="FILE|URL",
-    )
-    fill: list[str] | None = option(
-        None,
-        "The choice that past trainings had in a column which they lack; may be repeated.",
-        metavar="COLUMN=CHOICE",
     )
 
     @property

@@ -3,10 +3,13 @@
 import json
 import math
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "TerminatedError",
     "abandon_output",
     "deliver",
     "err",
@@ -32,6 +36,7 @@ __all__ = [
     "remark",
     "say",
     "show_each_warning_once",
+    "terminable",
     "write_json",
 ]
 
@@ -171,3 +176,21 @@ def _problems(what: str, step: Callable[[], None]) -> list[str]:
     except Exception as error:  # whatever it is, the other steps are worth doing
         return [f"cannot {what}: {type(error).__name__}: {error}"]
     return []
+
+
+class TerminatedError(BaseException):
+    """The process was asked to end."""
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM ends the block with an error, as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

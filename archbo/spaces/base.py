@@ -303,7 +303,8 @@ class SearchSpace(ABC):
                 )
 
     @cached_property
-    def _finders(self) -> dict[str, ColumnChoices]:
+    def finders(self) -> dict[str, ColumnChoices]:
+        """What finds a choice of each column from what stands for it."""
         return dict(zip(self.columns, map(ColumnChoices, self.choices), strict=True))
 
     def row_of(self, values: Mapping[str, object]) -> tuple[int, ...]:
@@ -315,7 +316,7 @@ class SearchSpace(ABC):
             InvalidArchitectureError: A column is missing or unknown, or a value is not among its column's choices.
         """
         row = []
-        for column, finder in self._finders.items():
+        for column, finder in self.finders.items():
             if column not in values:
                 raise InvalidArchitectureError(
                     f"no choice for column {column!r} in {_shown(dict(values))}; "
@@ -329,7 +330,7 @@ class SearchSpace(ABC):
                 )
             row.append(index)
         if len(values) > len(row):
-            unknown = next(column for column in values if column not in self._finders)
+            unknown = next(column for column in values if column not in self.finders)
             raise InvalidArchitectureError(
                 f"unknown column {unknown!r}; {self.name} has the columns {', '.join(self.columns)}"
             )

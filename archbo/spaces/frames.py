@@ -11,9 +11,18 @@ from torch import Tensor
 
 from archbo.errors import DataError, DataWarning, InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace
-from archbo.spaces.choices import ColumnChoices, text_of
+from archbo.spaces.choices import text_of
 
-__all__ = ["carried_over", "few", "rows_of_frame"]
+__all__ = ["arch_column_of", "carried_over", "few", "rows_of_frame"]
+
+
+ARCH_COLUMNS = ("arch", "arch_str")
+"""Where frames have their architectures: as ``Log.frame`` and as tables of benchmarks name the column."""
+
+
+def arch_column_of(frame: pd.DataFrame) -> str:
+    """The column of architectures, ``arch`` or ``arch_str``; ``arch`` where there is neither."""
+    return next((name for name in ARCH_COLUMNS if name in frame), ARCH_COLUMNS[0])
 
 
 def rows_of_frame(
@@ -104,7 +113,7 @@ def carried_over(
         0      8      4  0.8
         1      8      4  0.9
     """
-    finders = dict(zip(space.columns, map(ColumnChoices, space.choices), strict=True))
+    finders = space.finders
     given = _written(frame, arch_column, source) if arch_column in frame else frame
     filled = dict(fill or {})
     for column, value in filled.items():
