@@ -9,6 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from archbo import catalog
 from archbo.acquisition import Context, FixedCandidates
 from archbo.bo_loop import Bayesian, RandomSearch, Strategy, run
 from archbo.goals import Goal
@@ -89,7 +90,7 @@ class Case:
     crashes: Callable[[Tensor], Tensor]
 
 
-CELLS = load(EMBEDDED).space
+CELLS = catalog.space("nb201")
 CONV = CELLS.op_names.index("nor_conv_3x3")
 CASES = {
     "cells: a convolution on the first edge or the fourth": Case(

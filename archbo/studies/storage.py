@@ -48,7 +48,6 @@ __all__ = [
     "died",
     "directions_of",
     "distributions_of",
-    "log_of",
     "open_storage",
     "params_of",
     "plan_of",
@@ -57,8 +56,6 @@ __all__ = [
     "this_process",
 ]
 
-RETURNED = "archbo:returned"
-"""The attribute that says for which attempt a worker gave a trial back."""
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
 SECONDS = "seconds"
@@ -72,6 +69,8 @@ OWNER = "archbo:owner"
 CLAIM = "archbo:claim"
 """The attribute of a failed trial that has no architecture: the number of the trial whose worker died and that its owner
 evaluates again, and how often it was begun again by then."""
+RETURNED = "archbo:returned"
+"""The attribute that says for which attempt a worker gave a trial back."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
 PAST = "archbo:past"
@@ -252,17 +251,6 @@ def constraints_of(goal: Goal, metrics: Mapping[str, float]) -> dict[str, float]
 def _excess(bound: Bound, value: float) -> float:
     excess = value - bound.limit
     return -excess if bound.at_least else excess
-
-
-def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log:
-    """The log that a study's trials are.
-
-    Trials that have no architecture yet are left out: they were begun, and nothing was proposed for them.
-
-    Raises:
-        DataError: A trial is of another space or goal.
-    """
-    return LogReader(space, goal).read(trials)[1]
 
 
 @final

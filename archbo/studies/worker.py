@@ -128,16 +128,14 @@ class _Crew:
         trials = self._orphans(waiting, room)
         owned = sum(trial.owner is not None for trial in waiting)
         wanted = min(room - len(trials), n_trials - log.n_ended - owned)
-        if wanted > 0 and self._is_over(log, n_trials):
-            wanted = 0
-        while wanted > 0 and not self._exhausted:
-            try:
+        if wanted < 1 or self._exhausted or self._is_over(log, n_trials):
+            return trials
+        try:
+            for _ in range(wanted):
                 trials.append(self.study.begin())
-            except NothingLeftError:
-                self._exhausted = True
-            else:
                 self._alive.add(trials[-1][0])
-                wanted -= 1
+        except NothingLeftError:
+            self._exhausted = True
         return trials
 
     def _is_over(self, log: Log, n_trials: int) -> bool:

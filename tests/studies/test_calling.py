@@ -13,7 +13,7 @@ from archbo import CategoricalSpace, FidelityBayesian, Goal, RandomSearch, Study
 from archbo.errors import PrunedError, UsageError
 from archbo.log import State
 from archbo.studies import ArchSampler, calling, request_of, work
-from archbo.studies.storage import log_of
+from archbo.studies.storage import LogReader
 
 SPACE = CategoricalSpace("toy", {"width": [*range(8)], "depth": [*range(3)]})
 N_EPOCHS = 4
@@ -98,7 +98,7 @@ def test_a_script_of_optunas_prunes_as_ever():
     pruner = optuna.pruners.MedianPruner(n_startup_trials=3)
     study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
     study.optimize(objective, n_trials=16)
-    log = log_of(study.trials, SPACE, sampler.strategy.goal)
+    log = LogReader(SPACE, sampler.strategy.goal).read(study.trials)[1]
     pruned = [trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials]
     assert any(pruned)
     assert [trial.state == State.PRUNED for trial in log.trials] == pruned

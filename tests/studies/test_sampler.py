@@ -15,7 +15,7 @@ from archbo import ArchSampler, CategoricalSpace, Goal, RandomSearch
 from archbo.errors import NothingLeftError, UsageError
 from archbo.log import State
 from archbo.studies import arch_of
-from archbo.studies.storage import log_of
+from archbo.studies.storage import LogReader
 
 SPACE = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4]})
 LARGE = CategoricalSpace(
@@ -71,7 +71,7 @@ def suggest(trial):
 
 
 def log(study, goal="value"):
-    return log_of(study.get_trials(), SPACE, Goal.parse(goal))
+    return LogReader(SPACE, Goal.parse(goal)).read(study.get_trials())[1]
 
 
 def distinct(study):
@@ -105,7 +105,7 @@ def test_constraints_of_a_script_are_bounds():
         return value
 
     study.optimize(objective, n_trials=12)
-    kept = log_of(study.get_trials(), SPACE, goal)
+    kept = LogReader(SPACE, goal).read(study.get_trials())[1]
     assert kept.best[1] == 32
     assert [trial.values[1] for trial in kept.trials] == [trial.values[0] for trial in kept.trials]
 

@@ -167,13 +167,7 @@ def score(
         >>> list(table.columns), len(table)
         (['arch_str', 'snip', 'params'], 3)
     """
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers is {workers}; give at least 1")
-    if timeout is not None and (workers is None or not timeout > 0):
-        raise UsageError(
-            f"a timeout is a positive number of seconds, for networks measured in workers; got {timeout:g} with "
-            f"workers={workers}"
-        )
+    _check_workers(workers, timeout)
     check_measures(measures)
     for name in nodes:
         layer_parts(name)
@@ -195,6 +189,16 @@ def score(
     file = _File(Path(path), task) if path is not None else None
     done = _measured(task, rows, file, workers, timeout, progress)
     return _frame([str(arch) for arch in wanted], [done[str(arch)] for arch in wanted], task)
+
+
+def _check_workers(workers: int | None, timeout: float | None) -> None:
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}; give at least 1")
+    if timeout is not None and (workers is None or not timeout > 0):
+        raise UsageError(
+            f"a timeout is a positive number of seconds, for networks measured in workers; got {timeout:g} with "
+            f"workers={workers}"
+        )
 
 
 def nodes_of(table: pd.DataFrame, space: SearchSpace, nodes: Sequence[str]) -> Tensor:
