@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -110,7 +111,9 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         if text.startswith("grpc://"):
             place = urlsplit(text)
             port = place.port if place.port is not None else GRPC_PORT
-            return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
         if "://" in text:
             return optuna.storages.get_storage(text)
         path = Path(text)

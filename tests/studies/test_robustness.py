@@ -9,7 +9,7 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
-from worker_processes import SPACE, proxy, start, study_at, tell_until_full, values_of
+from worker_processes import proxy, start, study_at, tell_until_full, values_of
 
 from archbo.errors import DataError
 from archbo.log import State
@@ -144,15 +144,22 @@ def test_a_clock_that_jumps(tmp_path, name, monkeypatch):
     assert (log.n_told, len(log)) == (5, 5)
 
 
-@pytest.mark.slow
-def test_a_proxy(tmp_path):
+@pytest.fixture
+def server(tmp_path):
+    """A proxy in front of a SQLite file, and its URL."""
     pytest.importorskip("grpc")
     with socket.socket() as one:
         one.bind(("localhost", 0))
         port = one.getsockname()[1]
-    url = f"grpc://localhost:{port}"
-    server = proxy(tmp_path / "run.db", port)
-    study_at(tmp_path / "run.db")  # so that there is one when the server is up
+    process = proxy(tmp_path / "run.db", port)
+    yield process, f"grpc://localhost:{port}"
+    process.kill()
+    process.join()
+
+
+@pytest.mark.slow
+def test_a_proxy(tmp_path, server):
+    process, url = server
     for _ in range(100):
         with contextlib.suppress(DataError):  # it is not up yet
             study = study_at(url)
@@ -160,16 +167,16 @@ def test_a_proxy(tmp_path):
         time.sleep(0.2)
     workers = [start(url, 20, 0.05) for _ in range(2)]
     while study.log.n_told < 5:
+        assert all(worker.is_alive() for worker in workers)
         time.sleep(0.05)
     workers[0].kill()
     for worker in workers:
         worker.join()
     log = study.log
     assert 20 <= log.n_told <= 21
-    assert len({trial.arch for trial in log.trials}) == len(log.trials)
-    server.kill()
-    server.join()
+    assert len({str(trial.arch) for trial in log.trials}) == len(log.trials)
+    process.kill()
+    process.join()
     with pytest.raises(DataError, match="cannot use the study at grpc"):
         study.ask()
     assert study_at(tmp_path / "run.db").log == log
-    assert log.space == SPACE
