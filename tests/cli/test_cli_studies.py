@@ -103,6 +103,15 @@ def test_failures_and_timeouts_are_recorded(archbo, study):
     assert "failed:" not in complaint
 
 
+def test_a_number_where_metrics_are_wanted_is_one_reason(archbo, study):
+    options = ("--objective", "acc,-latency", "--queries", 3)
+    code, printed, complaint = archbo("search", "./train.py:evaluate", *NEW, *options)
+    assert code == 0
+    assert "run.db: 0 told, 3 failed" in printed
+    reason = "failed: ValueError: it returned no dict of acc, latency, but int; what was printed"
+    assert complaint.count("failed: ") == complaint.count(reason) == 1
+
+
 def test_a_pruner_stops_trainings(archbo, study):
     options = ("--pruner", "median", "--objective", "acc", "--queries", 12)
     code, printed, complaint = archbo("search", "./train.py:curve", *NEW, *options)
