@@ -11,6 +11,7 @@ import pytest
 
 from archbo import Goal, Log, RandomSearch, catalog
 from archbo.errors import DataError
+from archbo.evaluators import load_function
 from archbo.studies import Study, read_header
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -31,6 +32,29 @@ def log_at(path, strategy):
     except DataError:
         return Log(strategy.space, strategy.goal)
     return Study(path, strategy).log
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_its_checkpoint(tmp_path):
+    evaluate = load_function(f"{EXAMPLES / 'own_cnn' / 'train.py'}:evaluate")
+    arch = catalog.space(SPACES["own_cnn"]).arch(
+        "width=8,depth=2,kernel=3,activation=relu,learning_rate=0.01"
+    )
+    whole = {}
+    evaluate(arch, tmp_path, None, whole.__setitem__)
+    curve = {}
+
+    def stop(epoch, value):
+        curve[epoch] = value
+        if epoch == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(arch, tmp_path, None, stop)
+    assert len(curve) == 7
+    assert evaluate(arch, tmp_path, tmp_path, curve.__setitem__) == whole[20]
+    assert curve == whole
+    assert len(curve) == 20
 
 
 @pytest.mark.slow

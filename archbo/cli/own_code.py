@@ -9,7 +9,7 @@ import typer
 
 from archbo.cli.options import Stopping, about, check_timeout, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
-from archbo.cli.terminal import progress_bar, say, terminable
+from archbo.cli.terminal import TerminatedError, progress_bar, remark, say, terminable
 from archbo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def evaluate_until(
     """
     from archbo import catalog
     from archbo.evaluators import FunctionEvaluator
+    from archbo.log import State
     from archbo.studies import request_of, work
 
     if n_trials < 1:
@@ -148,7 +149,13 @@ def evaluate_until(
     with progress_bar() as progress, terminable():
         task = progress.add_task("trials", total=n_trials, note="")
 
+        told = {trial.reason for trial in study.log.select(State.FAILED)}
+
         def show(log: "Log") -> None:
+            for reason in dict.fromkeys(trial.reason for trial in log.select(State.FAILED)):
+                if reason not in told:  # seen before all trials have failed of a typing error
+                    told.add(reason)
+                    remark(f"failed: {reason}; what was printed is in {folder}")
             progress.update(task, completed=log.n_ended - study.n_past, note=_note(log, stop))
 
         show(study.log)
@@ -162,10 +169,13 @@ def evaluate_until(
                 stop=stop,
                 callback=show,
             )
+        except (KeyboardInterrupt, TerminatedError):
+            remark(f"interrupted; the same command goes on with {url}")
+            raise
         finally:
             evaluator.close()
     log = study.log
-    past = f", {study.n_past} of these before" if study.n_past else ""
+    past = f", {study.n_past} of these known before" if study.n_past else ""
     pruned = f", {log.n_pruned} pruned" if log.n_pruned else ""
     ending = f"; stopped at {stop.text(log)}" if stop is not None and stop(log) else ""
     say(f"{url}: {log.n_told} told, {log.n_failed} failed{pruned}{past}{ending}")

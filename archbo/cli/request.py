@@ -68,6 +68,10 @@ class TableOptions:
                 "give either an embedded benchmark (see 'archbo benchmarks') or --table FILE --space NAME"
             )
         if self.bench is not None:
+            if self.bench.endswith(".py"):
+                raise UsageError(
+                    f"say which function of {self.bench} is searched, such as {self.bench}:evaluate"
+                )
             if self.where or self.space:
                 option = "--where" if self.where else "--space"
                 raise UsageError(

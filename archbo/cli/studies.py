@@ -312,7 +312,7 @@ def check_settings(study: "Study", settings: Mapping[str, Any]) -> None:
         if name in begun and begun[name] != value:
             raise DataError(
                 f"--{name.replace('_', '-')}: the study {study.name!r} at {study.url} was begun with {begun[name]}, "
-                f"not {value}"
+                f"not {value}; repeat that, or take another file"
             )
 
 
@@ -468,7 +468,7 @@ def status(study: Begun) -> None:
     print_lines(lines)
     reasons = [trial.reason for trial in log.select(State.FAILED) if trial.reason]
     for reason in dict.fromkeys(reasons):
-        say(f"  failed {reasons.count(reason)} times: {reason}")
+        say(f"  {reasons.count(reason)} failed: {reason}")
     say_best(log)
 
 

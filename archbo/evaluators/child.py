@@ -16,7 +16,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, final
 
-from archbo.errors import PrunedError, UsageError
+from archbo.errors import ArchboError, PrunedError, UsageError
 from archbo.evaluators.function import (
     LOG,
     Report,
@@ -237,6 +237,9 @@ def _serve(
     try:
         function = load_function(name)
         extras = extras_of(function)
+    except ArchboError as error:  # a wrong name, of which no traceback tells more
+        _send(pipe, {"reason": str(error)[:LONGEST]})
+        return
     except BaseException as error:  # whatever the user's module does, the search learns of it
         traceback.print_exc()
         _send(pipe, {"reason": _reason(error)})

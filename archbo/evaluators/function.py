@@ -129,7 +129,8 @@ def metrics_of(goal: Goal, result: object) -> dict[str, float]:
     elif len(goal.metrics) == 1:
         named = {goal.metrics[0]: result}
     else:
-        raise ValueError(f"it returned {result!r}; return a dict of {', '.join(goal.metrics)}")
+        kind = type(result).__name__
+        raise ValueError(f"it returned no dict of {', '.join(goal.metrics)}, but {kind}")
     metrics = {}
     for name in goal.metrics:
         if name not in named:

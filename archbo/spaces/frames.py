@@ -128,7 +128,7 @@ def carried_over(
     missing = [column for column in finders if column not in given and column not in filled]
     if missing:
         raise DataError(
-            f"{source} has no column {missing[0]!r} of space {space.name}; fill says which value they had there"
+            f"no column {missing[0]!r} of space {space.name} in {source}; fill says which choice they all had there"
         )
     carried: dict[str, list[object]] = {}
     lacking: dict[object, str] = {}

@@ -49,6 +49,8 @@ HEADER = "archbo:study"
 """The attribute of a study that holds its space's content, its goal and its settings."""
 FORMAT = 1
 """The version of what is kept; a study of another version is refused."""
+ELSEWHERE = "go on with that, or begin another study in another file or under another name"
+"""What to do about a study that is there and is another one."""
 NAME = "archbo"
 """The name of a study in its storage unless another is given."""
 PRUNING = threading.Lock()
@@ -209,9 +211,11 @@ class Study(AskTell):
         header = _header(study, self.name)
         changed = self.space.difference(dict(header.space))
         if changed:
-            raise DataError(f"the study {self.name!r} is of another space: {changed}")
+            raise DataError(f"the study {self.name!r} is of another space: {changed}; {ELSEWHERE}")
         if header.goal != goal:
-            raise DataError(f"the study {self.name!r} is for {header.goal}, not for {goal}")
+            raise DataError(
+                f"the study {self.name!r} is for {header.goal}, not for {goal}; {ELSEWHERE}"
+            )
         return study
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,9 +1,14 @@
 """Trains a small convolutional network of one's own on scikit-learn's digits: 8 x 8 pixels, 10 classes."""
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
 
 from archbo import Arch
 
@@ -12,6 +17,7 @@ EPOCHS, BATCH = 20, 50
 TRAINING, VALIDATION, TEST = slice(0, 500), slice(500, 1000), slice(1000, None)
 
 
+@cache
 def digits() -> tuple[Tensor, Tensor]:
     """Images ``1797 x 1 x 8 x 8`` and classes, in an order that is always the same."""
     data = load_digits()
@@ -29,19 +35,21 @@ def build(arch: Arch) -> nn.Module:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * width, 10))
 
 
-def train(arch: Arch, seed: int) -> nn.Module:
-    """The network of an architecture, trained; the seed is that of its weights and of the batches."""
+def begin(arch: Arch, seed: int) -> tuple[nn.Module, Optimizer]:
+    """The network of an architecture and what trains it; the seed is that of its weights and of the batches."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    images, classes = (part[TRAINING] for part in digits())
     model = build(arch)
-    optimizer = torch.optim.Adam(model.parameters(), lr=arch["learning_rate"])
-    for _ in range(EPOCHS):
-        for batch in torch.randperm(len(images)).split(BATCH):
-            optimizer.zero_grad()
-            cross_entropy(model(images[batch]), classes[batch]).backward()
-            optimizer.step()
-    return model.eval()
+    return model, torch.optim.Adam(model.parameters(), lr=arch["learning_rate"])
+
+
+def train_epoch(model: nn.Module, optimizer: Optimizer) -> None:
+    """One pass over the images for training."""
+    images, classes = (part[TRAINING] for part in digits())
+    for batch in torch.randperm(len(images)).split(BATCH):
+        optimizer.zero_grad()
+        cross_entropy(model(images[batch]), classes[batch]).backward()
+        optimizer.step()
 
 
 def accuracy(model: nn.Module, part: slice) -> float:
@@ -51,11 +59,31 @@ def accuracy(model: nn.Module, part: slice) -> float:
         return 100 * float((model(images).argmax(-1) == classes).double().mean())
 
 
-def evaluate(arch: Arch) -> float:
-    """What a search maximises: the accuracy on the images for validation."""
-    return accuracy(train(arch, seed=0), VALIDATION)
+def evaluate(
+    arch: Arch, folder: Path, checkpoint: Path | None, report: Callable[[int, float], None]
+) -> float:
+    """What a search maximises: the accuracy on the images for validation, reported after each epoch."""
+    model, optimizer = begin(arch, seed=0)
+    done = 0
+    if checkpoint is not None and (checkpoint / "state.pt").exists():
+        state = torch.load(checkpoint / "state.pt")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        done = state["epoch"]
+    for epoch in range(done + 1, EPOCHS + 1):
+        train_epoch(model, optimizer)
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state |= {"random": torch.get_rng_state(), "epoch": epoch}
+        torch.save(state, folder / "state.part")
+        (folder / "state.part").rename(folder / "state.pt")  # whole, even if this process is killed
+        report(epoch, accuracy(model, VALIDATION))
+    return accuracy(model, VALIDATION)
 
 
 def test(arch: Arch, seed: int) -> float:
     """The accuracy on the images for the test, which no search sees, after training with another seed."""
-    return accuracy(train(arch, seed), TEST)
+    model, optimizer = begin(arch, seed)
+    for _ in range(EPOCHS):
+        train_epoch(model, optimizer)
+    return accuracy(model, TEST)

@@ -43,7 +43,7 @@ def test_a_study_begins_with_past_trainings_and_the_same_command_goes_on(archbo,
     assert "1 of 4 rows of the past trainings have no place in toy: width=64" in complaint
     (folder / "past.csv").unlink()
     printed, _ = done(archbo(*start, "--queries", 4))
-    assert "6 told, 1 failed, 3 of these before" in printed
+    assert "6 told, 1 failed, 3 of these known before" in printed
     log = Begun("run.db").log()
     assert [t.state for t in log.trials[:3]] == [State.TOLD, State.TOLD, State.FAILED]
     assert [t.values for t in log.trials[:2]] == [(0.5,), (0.6,)]

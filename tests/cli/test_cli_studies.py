@@ -96,6 +96,20 @@ def test_failures_and_timeouts_are_recorded(archbo, study):
         assert trial.state == (State.FAILED if deep else State.TOLD)
         if deep:
             assert "too deep" in trial.reason or "more than 0.5 s" in trial.reason
+    for reason in ("ValueError: too deep", "it took more than 0.5 s"):
+        assert complaint.count(f"failed: {reason}; what was printed is in run.trials") == 1
+    again = ("--queries", 13, "--timeout", 0.5)
+    _, _, complaint = archbo("worker", "run.db", "./train.py:metrics", *again)
+    assert "failed:" not in complaint
+
+
+def test_a_number_where_metrics_are_wanted_is_one_reason(archbo, study):
+    options = ("--objective", "acc,-latency", "--queries", 3)
+    code, printed, complaint = archbo("search", "./train.py:evaluate", *NEW, *options)
+    assert code == 0
+    assert "run.db: 0 told, 3 failed" in printed
+    reason = "failed: ValueError: it returned no dict of acc, latency, but int; what was printed"
+    assert complaint.count("failed: ") == complaint.count(reason) == 1
 
 
 def test_a_pruner_stops_trainings(archbo, study):
@@ -125,6 +139,7 @@ def test_an_interruption_leaves_a_clean_study(study, folder, number, code):
     _, complaint = process.communicate(timeout=30)
     assert process.returncode == code
     assert "Traceback" not in complaint
+    assert "interrupted; the same command goes on with run.db" in complaint
     assert [trial.state for trial in study().trials] == [State.DROPPED]
 
 
@@ -157,6 +172,7 @@ REFUSED = {
     "no study named": ("search", "./train.py:evaluate", "--space", "toy.toml"),
     "no space named": ("search", "./train.py:evaluate", "--study", "run.db"),
     "no such function": ("search", "./train.py:nosuch", *NEW),
+    "say which function of train.py": ("search", "train.py", *NEW),
     "no such file": ("search", "./nosuch.py:evaluate", *NEW),
     "no use in a search of a function": ("search", "./train.py:evaluate", *NEW, "--repeats", 3),
     "no use in a search of a table": ("search", "nb201", "--workers", 2),
@@ -187,7 +203,10 @@ def test_what_is_told_wrongly_is_refused(archbo, study):
         (("tell", "run.db", "width=8", "acc=1"), "width=8"),
         (("tell", "run.db", "width=8,depth=1,skip=no", "loss=1"), "acc"),
         (("tell", "run.db", "width=8,depth=1,skip=no", "acc=nan"), "acc=nan"),
-        (("ask", "run.db", "--space", "toy.toml", "--objective", "other"), "is for acc"),
+        (
+            ("ask", "run.db", "--space", "toy.toml", "--objective", "other"),
+            "is for acc, not for other; go on with that",
+        ),
         (("ask", "run.db", "--seed", 3), "--seed"),
         (("ask", "run.db", *begin, "--seed", 3), "begun with 0, not 3"),
         (("ask", "run.db", "-n", 0), "at least 1"),
@@ -198,6 +217,18 @@ def test_what_is_told_wrongly_is_refused(archbo, study):
         assert code == 2, arguments
         assert what in complaint
         assert complaint.count("\n") == 1
+
+
+def test_a_wrong_name_is_one_line(study, folder):
+    """In a process of its own, so that what the child prints is seen."""
+    command = [sys.executable, "-m", "archbo", "search", "./train.py:evalute", *NEW]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"archbo: cannot load ./train.py:evalute: \S+train.py has no function 'evalute'\n",
+        done.stderr,
+    )
 
 
 def test_ones_own_code_stops_at_a_regret(archbo, study, folder):
