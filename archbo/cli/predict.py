@@ -107,7 +107,7 @@ class _Predicted:
         """
         from archbo.benchmarks import read_frame
         from archbo.log import ARCH_COLUMNS
-        from archbo.spaces.frames import rows_of_frame
+        from archbo.spaces.frames import rows_of_frame, text_columns
 
         if self.these is None:
             if not space.is_enumerable:
@@ -116,7 +116,7 @@ class _Predicted:
                 )
             return None
         with about("--for"):
-            frame = read_frame(self.these)
+            frame = read_frame(self.these, text_columns(space))
             if frame.empty:
                 raise DataError(f"{self.these} holds no rows")
             column = next((name for name in ARCH_COLUMNS if name in frame), ARCH_COLUMNS[0])

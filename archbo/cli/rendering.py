@@ -148,7 +148,7 @@ def _best_of(request: Request, repeats: "Sequence[Run]") -> dict[str, str]:
     if report is not None:
         lines[report] = _reported(request, there, report)
     ranks = [run.queries[-1].rank or math.inf for run in repeats]
-    n_feasible = int(goal.feasible(tabular.gains).sum())
+    n_feasible = int(tabular.feasible.sum())
     lines["rank"] = f"{best.rank} of {n_feasible:,}"
     if len(repeats) > 1:
         middle = f"{median(ranks):g}"
