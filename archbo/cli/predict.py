@@ -139,6 +139,7 @@ def predict(learned: _Learned, predicted: _Predicted, written: _Written) -> None
 
     from archbo import catalog
     from archbo.comparison import rank_archs
+    from archbo.comparison.held_out import n_parts
 
     if written.top < 1:
         raise UsageError(f"--top must be at least 1; got {written.top}")
@@ -148,8 +149,9 @@ def predict(learned: _Learned, predicted: _Predicted, written: _Written) -> None
     with about("--predictor"):
         names = names_of(predicted.predictor, "--predictor", once=False)
         surrogates = catalog.predictors(names, log.space, log.goal, predicted.encoding)
+    n = len(log.means(log.goal.target)[0])
     with progress_bar() as progress:
-        task = progress.add_task("fits", total=6 * len(surrogates), note="")
+        task = progress.add_task("fits", total=(1 + n_parts(n)) * len(surrogates), note="")
         ranking = rank_archs(
             log, surrogates, rows, seed=predicted.seed, callback=lambda: progress.advance(task)
         )
@@ -169,13 +171,15 @@ def _content(log: "Log", ranking: "Ranking") -> dict[str, Any]:
         "trained": {"told": log.n_told, "failed": log.n_failed},
         "held_out": [
             {
-                "objective": one.metric,
-                "architectures": one.n,
-                "kendall": one.kendall,
-                "coverage": one.coverage,
-                "verdict": one.verdict,
+                "objective": metric,
+                "architectures": len(part),
+                "kendall": part.tau,
+                "coverage": part.coverage,
+                "verdict": verdict,
             }
-            for one in ranking.held_out
+            for metric, part, verdict in zip(
+                metrics, ranking.held_out, ranking.verdicts, strict=True
+            )
         ],
         "predictions": [
             {
@@ -193,11 +197,10 @@ def _show(log: "Log", ranking: "Ranking", top: int) -> None:
     say(
         f"{log.space.name}: {len(ranking.archs):,} architectures ranked from {log.n_told} trainings{failed}"
     )
-    for one in ranking.held_out:
-        scores = f"tau {one.kendall:.2f}, {one.coverage:.0%} of values in 90 % intervals"
-        known = "" if one.n < 2 else f" ({scores}, by cross-validation on {one.n} architectures)"
-        say(f"{one.metric}: {one.verdict}{known}")
-    names = [name for one in ranking.held_out for name in (one.metric, "std")]
+    for verdict in ranking.verdicts:
+        say(verdict)
+    metrics = [objective.metric for objective in ranking.goal.objectives]
+    names = [name for metric in metrics for name in (metric, "std")]
     say(f"  {'  '.join(f'{name:<10}' for name in names)}  architecture")
     for arch, mean, std in list(zip(ranking.archs, ranking.mean, ranking.std, strict=True))[:top]:
         pairs = zip(mean.tolist(), std.tolist(), strict=True)

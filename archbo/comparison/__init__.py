@@ -1,5 +1,6 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
+from archbo.comparison.held_out import Predicted, cross_validate
 from archbo.comparison.leaderboard import Evaluation, check_train_sizes, evaluate, training_sample
 from archbo.comparison.metrics import (
     calibration,
@@ -18,7 +19,7 @@ from archbo.comparison.plots.predictions import plot_predictions
 from archbo.comparison.plots.progress import plot_best_so_far, plot_progress
 from archbo.comparison.plots.proxies import plot_correlations
 from archbo.comparison.proxy_scores import ProxySummary, summarize_proxies
-from archbo.comparison.ranking import HeldOut, Ranking, cross_validate, rank_archs
+from archbo.comparison.ranking import Ranking, rank_archs
 from archbo.comparison.reports.report import write_report
 from archbo.comparison.runs import (
     Query,
@@ -36,7 +37,7 @@ from archbo.comparison.sparkline import sparkline
 
 __all__ = [
     "Evaluation",
-    "HeldOut",
+    "Predicted",
     "ProxySummary",
     "Query",
     "Ranking",

@@ -1,75 +1,20 @@
 """What past trainings say of architectures that were not trained, and how far to trust it."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from archbo.comparison.metrics import coverage, kendall_tau
+from archbo.comparison.held_out import Predicted, cross_validate, in_words
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.log import Log
 from archbo.predictors import Predictor
-from archbo.predictors.calibration import folds
 from archbo.spaces import Arch
 
-__all__ = ["HeldOut", "Ranking", "cross_validate", "rank_archs"]
-
-N_FOLDS = 5
-"""The number of parts that past trainings are split into, the usual one of cross-validation."""
-FEWEST = 10
-"""The fewest architectures of which a verdict is given: with fewer, a tau of 0.5 may well be luck (p > 0.05)."""
-FAIR, GOOD = 0.4, 0.7
-"""Kendall's tau from which an order is called fair, and good: 70 % and 85 % of all pairs are in their order."""
-LEVEL = 0.9
-"""The nominal coverage of intervals."""
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """How past trainings are predicted by fits that have not seen their architectures.
-
-    Attributes:
-        metric: What was predicted.
-        n: The number of architectures.
-        kendall: Kendall's tau between their mean predictions and mean values.
-        coverage: The share of values within their central intervals of 90 %.
-    """
-
-    metric: str
-    n: int
-    kendall: float
-    coverage: float
-
-    @property
-    def verdict(self) -> str:
-        """How far to trust predictions, in words.
-
-        Example:
-            >>> HeldOut("acc", 50, 0.75, 0.9).verdict
-            'a good order; the error bars hold'
-            >>> HeldOut("acc", 50, 0.1, 0.6).verdict
-            'no better than chance, do not trust the order; the error bars are too narrow'
-        """
-        if self.n < FEWEST:
-            return f"{self.n} architectures are too few to tell how far to trust the order"
-        # Two standard deviations of tau where there is nothing to predict (Kendall 1938).
-        n = self.n
-        luck = 2 * math.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
-        order = "no better than chance, do not trust the order"
-        if self.kendall > luck:
-            order = "a weak order, no more than a hint"
-            if self.kendall >= FAIR:
-                order = "a fair order, to choose candidates by"
-            if self.kendall >= GOOD:
-                order = "a good order"
-        slack = 2 * math.sqrt(LEVEL * (1 - LEVEL) / n)
-        bars = "hold" if self.coverage >= LEVEL - slack else "are too narrow"
-        return f"{order}; the error bars {bars}"
+__all__ = ["Ranking", "rank_archs"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +26,22 @@ class Ranking:
         archs: ``n`` architectures.
         mean: ``n x m``, the predicted objectives in their own units.
         std: ``n x m``, their standard deviations, observation noise included.
-        held_out: For each objective how far to trust it.
+        held_out: For each objective what fits predicted that had not seen the architecture.
     """
 
     goal: Goal
     archs: Sequence[Arch]
     mean: Tensor = field(repr=False)
     std: Tensor = field(repr=False)
-    held_out: tuple[HeldOut, ...]
+    held_out: tuple[Predicted, ...]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """For each objective how far to trust its order and error bars, in words."""
+        return [
+            in_words(part, objective.metric)
+            for part, objective in zip(self.held_out, self.goal.objectives, strict=True)
+        ]
 
     def frame(self) -> pd.DataFrame:
         """A row for each architecture: ``arch``, and ``METRIC_mean`` and ``METRIC_std`` of each objective."""
@@ -114,7 +67,7 @@ def rank_archs(
         predictors: One for each objective of its goal.
         X: ``n x d``, what to rank; all of the space that the log does not have unless given.
         seed: The same seed gives the same ranking.
-        callback: Called after each of ``6 m`` fits.
+        callback: Called after each fit.
 
     Raises:
         UsageError: The goal has bounds or not as many objectives as there are predictors, nothing was told, or nothing
@@ -127,8 +80,8 @@ def rank_archs(
         >>> past = pd.DataFrame({"width": [8, 8, 16, 16, 32, 32], "depth": [1, 3, 2, 4, 1, 2]})
         >>> past["acc"] = past["width"] / 8 + past["depth"]
         >>> ranking = rank_archs(Log.from_past(past, space, Goal.parse("acc")), [GP(space)])
-        >>> str(ranking.archs[0]), len(ranking.archs), ranking.held_out[0].verdict
-        ('width=32,depth=4', 6, '6 architectures are too few to tell how far to trust the order')
+        >>> str(ranking.archs[0]), len(ranking.archs), len(ranking.verdicts)
+        ('width=32,depth=4', 6, 1)
     """
     goal, space = log.goal, log.space
     if goal.bounds or len(predictors) != goal.n_objectives:
@@ -142,13 +95,9 @@ def rank_archs(
     if len(rows) == 0:
         raise UsageError("all architectures have been trained; there is nothing left to rank")
     held_out, means, stds = [], [], []
-    for number, (objective, predictor) in enumerate(zip(goal.objectives, predictors, strict=True)):
+    for number, predictor in enumerate(predictors):
         Y = gains[:, number : number + 1]
-        held_out.append(
-            cross_validate(
-                predictor, known, Y, metric=objective.metric, seed=seed, callback=callback
-            )
-        )
+        held_out.append(cross_validate(predictor, known, Y, seed=seed, callback=callback))
         mean, std = predictor.fit(known, Y, seed=seed).predict(rows)
         means.append(mean)
         stds.append(std)
@@ -170,45 +119,3 @@ def _rest(log: Log) -> Tensor:
     everything, seen = space.enumerate(), set(space.ids(log.seen(log.goal.target)))
     new = torch.tensor([key not in seen for key in space.ids(everything)])
     return everything[new]
-
-
-def cross_validate(
-    predictor: Predictor,
-    X: Tensor,
-    Y: Tensor,
-    *,
-    metric: str = "value",
-    n_folds: int = N_FOLDS,
-    seed: int = 0,
-    callback: Callable[[], None] | None = None,
-) -> HeldOut:
-    """Predict observations by fits to the others; those of one architecture are held out together.
-
-    Args:
-        predictor: What is fitted, again and again.
-        X: ``n x d``, rows, which may repeat.
-        Y: ``n x 1``, their values, to be maximised.
-        metric: What they are called.
-        n_folds: The number of parts.
-        seed: Of the parts and the fits.
-        callback: Called after each fit.
-    """
-    place: dict[object, int] = {}
-    groups = torch.tensor([place.setdefault(key, len(place)) for key in predictor.space.ids(X)])
-    if len(place) < 2:
-        return HeldOut(metric, len(place), math.nan, math.nan)
-    mean, cdf = torch.zeros(len(X)).double(), torch.zeros(len(X)).double()
-    for part in folds(len(place), n_folds, np.random.default_rng(seed)):
-        out = torch.from_numpy(part)[groups]
-        predictor.fit(X[~out], Y[~out], seed=seed)
-        mean[out] = predictor.predict(X[out])[0].double()
-        cdf[out] = predictor.cdf(X[out], Y[out]).double()
-        if callback is not None:
-            callback()
-    sizes = groups.bincount()
-    predicted, truth = (
-        torch.zeros(len(place)).double().index_add(0, groups, values.flatten().double()) / sizes
-        for values in (mean, Y)
-    )
-    tau = kendall_tau(predicted.numpy(), truth.numpy())
-    return HeldOut(metric, len(place), tau, coverage(cdf.numpy(), level=LEVEL))

@@ -60,7 +60,7 @@ def test_a_study_has_its_space_and_its_objective(archbo, some, folder):
     code, printed, complaint = archbo("predict", "run.db")
     assert code == 0, complaint
     assert "12 architectures ranked from 12 trainings" in printed
-    assert "accuracy: " in printed
+    assert "accuracy" in printed
 
 
 LARGE = 'kind = "categorical"\n[columns]\n' + "".join(

@@ -109,6 +109,7 @@ def test_a_pruner_stops_trainings(archbo, study):
     assert f"pruned  {pruned}\n" in printed
 
 
+@pytest.mark.slow  # it cannot be interrupted where a background job of a shell ignores SIGINT
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_leaves_a_clean_study(study, folder, number, code):
     command = "from archbo.cli import main; main()"

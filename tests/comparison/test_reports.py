@@ -11,9 +11,9 @@ from archbo import Bayesian, Goal, LocalSearch, Optimizer, RandomSearch, Study, 
 from archbo.catalog import space as named_space
 from archbo.catalog.spaces import SPACES
 from archbo.comparison import draw_arch, write_report
+from archbo.comparison.held_out import Predicted, held_out, in_words
 from archbo.comparison.reports.blocks import Picture, on_page
 from archbo.comparison.reports.evidence import Evidence
-from archbo.comparison.reports.held_out import Predicted, held_out, in_words
 from archbo.comparison.reports.progress import progress
 from archbo.comparison.reports.surrogate import importance
 from archbo.errors import UsageError

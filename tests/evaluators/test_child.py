@@ -14,17 +14,24 @@ from archbo.evaluators import ChildEvaluator, EvaluationError, Request, load_fun
 
 SPACE = CategoricalSpace("toy", {"what": ["number", "metrics", "nan", "none", "text", "missing", "inf",
     "raise", "exit", "die", "kill", "hang", "print", "fork", "pid", "checkpoint", "extra",
-    "curve", "slow curve", "forked curve"]})  # fmt: skip
+    "curve", "slow curve", "forked curve", "list", "long", "unsayable", "deaf"]})  # fmt: skip
 CODE = """
 import os, signal, sys, time
 
 print("loaded")
+
+class Unsayable(Exception):
+    def __str__(self): raise ValueError("no text")
 
 def evaluate(arch, fidelity, folder, checkpoint, report):
     what = arch["what"]
     print("asked for", what)
     if what == "raise": raise ValueError("too deep")
     if what == "exit": sys.exit(3)
+    if what == "list": return [1.0, 2.0]
+    if what == "long": raise ValueError("x" * 10_000_000)
+    if what == "unsayable": raise Unsayable
+    if what == "deaf": sys.stdout.close()
     if what == "die": os._exit(4)
     if what == "kill": os.kill(os.getpid(), signal.SIGKILL)
     if what == "hang":
@@ -99,6 +106,8 @@ def test_a_child_serves_many_evaluations_whatever_they_do(evaluator, tmp_path):
         "missing": "it returned no 'acc', but loss",
         "raise": "ValueError: too deep",
         "exit": "SystemExit: 3",
+        "list": "acc is \\[1.0, 2.0\\], which is no number",
+        "long": "ValueError: x+$",
     }
     for what, reason in reasons.items():
         with pytest.raises(EvaluationError, match=reason):
@@ -112,7 +121,12 @@ def test_a_child_serves_many_evaluations_whatever_they_do(evaluator, tmp_path):
     log = (tmp_path / "trial" / "log.txt").read_text()
     assert log.startswith("loaded\nasked for pid\nasked for number")
     # A process that dies is followed by another one.
-    for what, how in (("die", "exit code 4"), ("kill", "signal 9")):
+    for what, how in (
+        ("die", "exit code 4"),
+        ("kill", "signal 9"),
+        ("unsayable", "exit code 1"),
+        ("deaf", "exit code 1"),
+    ):
         with pytest.raises(EvaluationError, match=how):
             evaluate(what)
     assert evaluate("pid") != first

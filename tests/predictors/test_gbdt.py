@@ -6,7 +6,7 @@ import torch
 import xgboost
 
 from archbo import catalog
-from archbo.encodings import OneHotEncoding
+from archbo.encodings import ChoiceEncoding, OneHotEncoding
 from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import marginals
 from archbo.predictors.calibration import folds, moments
@@ -120,7 +120,7 @@ def test_attributions_of_single_splits_are_effects_of_their_own_feature():
 
 def test_a_choice_that_matters_is_attributed():
     X = TOY.sample(60, generator=torch.Generator().manual_seed(0))
-    gbdt = GBDT(TOY).fit(X, X[:, 1] == 2, seed=0)
+    gbdt = GBDT(TOY, OneHotEncoding(TOY)).fit(X, X[:, 1] == 2, seed=0)
     values, _, names = gbdt.attributions(X)
     assert names[int(values.abs().mean(0).argmax())] == "depth=3"
 
@@ -196,7 +196,7 @@ def test_tree_encoding_is_of_bounded_width(make):
     paths, graph = tree_encoding(space).parts
     assert paths.n_features <= 400
     assert graph.space is space
-    assert tree_encoding(TOY).equals(OneHotEncoding(TOY))
+    assert tree_encoding(TOY).equals(ChoiceEncoding(TOY))
 
 
 def test_each_observation_is_held_out_once():

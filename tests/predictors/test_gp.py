@@ -15,7 +15,7 @@ from linear_operator.utils.errors import NotPSDError
 from scipy.spatial.distance import cdist
 
 from archbo import GBDT, GP, AutoGP, SparseGP, catalog
-from archbo.encodings import CategoricalEncoding, OneHotEncoding, PathEncoding
+from archbo.encodings import CategoricalEncoding, ChoiceEncoding, OneHotEncoding, PathEncoding
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.gaussian_model import cholesky
@@ -200,8 +200,8 @@ def test_default_encoding_joins_rows_graph_features_and_semantic_path_counts(mak
     assert longer.n_features == paths.n_features or longer.n_features > 400
 
 
-def test_default_encoding_of_a_space_without_paths_is_its_rows():
-    assert GP(TOY).encoding.equals(OneHotEncoding(TOY))
+def test_default_encoding_of_a_space_without_paths_is_that_of_its_choices():
+    assert GP(TOY).encoding.equals(ChoiceEncoding(TOY))
 
 
 def test_own_encoding_and_kernel_are_used():
@@ -241,7 +241,7 @@ def test_a_kernel_that_cannot_be_fitted_keeps_its_prior_modes():
     kernel = Broken.for_encoding(OneHotEncoding(TOY))
     start = kernel.log_weight.detach().clone()
     with pytest.warns(NumericalWarning, match="could not be fitted .* keeps their prior modes"):
-        gp = fitted(TOY, kernel=kernel)
+        gp = fitted(TOY, encoding=OneHotEncoding(TOY), kernel=kernel)
     assert gp.predict(fresh(TOY))[0].isfinite().all()
 
 

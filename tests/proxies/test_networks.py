@@ -26,6 +26,7 @@ SMALL = {
     "tnb101-micro": TransNASSkeleton(channels=4, classes=5),
     "nb101": NodeCellSkeleton(channels=8, cells=2, classes=5),
     "darts": DartsSkeleton(channels=4, cells=3, classes=5),
+    "nas-bench-301": DartsSkeleton(channels=4, cells=3, classes=5),
     "nas-bench-graph": GnnSkeleton(features=6, hidden=8, classes=5),
     "nas-bench-graph-proteins": GnnSkeleton(features=6, hidden=8, classes=5),
 }

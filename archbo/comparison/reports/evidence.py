@@ -12,7 +12,7 @@ from torch import Tensor
 from archbo.acquisition import Context
 from archbo.bo_loop import AskTell, Bayesian
 from archbo.bo_loop.strategies.fidelities import bayesian
-from archbo.comparison.reports.held_out import Predicted, held_out
+from archbo.comparison.held_out import Predicted, held_out
 from archbo.goals import Bound, Goal
 from archbo.log import Log, State, Trial
 from archbo.randomness import generator

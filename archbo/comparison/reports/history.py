@@ -11,7 +11,7 @@ from archbo.comparison.reports.evidence import Evidence, number
 from archbo.evaluators.function import LOG
 from archbo.log import Trial
 from archbo.studies import Study
-from archbo.studies.storage import PLAN, SECONDS
+from archbo.studies.storage import CLAIM, PLAN, SECONDS
 
 __all__ = ["failures", "time_spent"]
 
@@ -85,6 +85,8 @@ def time_spent(evidence: Evidence) -> Section:
     proposing: dict[str, timedelta] = {}
     for trial in evidence.search.optuna_study.get_trials(deepcopy=False):
         name = trial.state.name
+        if CLAIM in trial.system_attrs:
+            continue  # It says that the worker of another trial died.
         if trial.datetime_start is not None and trial.datetime_complete is not None:
             spans.setdefault(name, []).append((trial.datetime_start, trial.datetime_complete))
             took = timedelta(seconds=trial.system_attrs.get(PLAN, {}).get(SECONDS, 0.0))

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from archbo.acquisition import Context
+from archbo.comparison.held_out import FAIR, GOOD, LEAST, LEVEL, LUCK, N_FOLDS, ONE_BY_ONE, in_words
 from archbo.comparison.plots.importance import plot_importance
 from archbo.comparison.plots.predictions import plot_predictions
-from archbo.comparison.ranking import FAIR, GOOD, LEVEL
 from archbo.comparison.reports.blocks import ARCHS, Picture, Section, Table
 from archbo.comparison.reports.evidence import Evidence, joined, number, share
-from archbo.comparison.reports.held_out import LEAST, LUCK, N_FOLDS, ONE_BY_ONE, in_words
 from archbo.errors import NothingLeftError
 from archbo.log import Trial
 from archbo.randomness import generator

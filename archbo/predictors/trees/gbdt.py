@@ -103,7 +103,7 @@ class GBDT(Predictor):
         True
         >>> values, bias, names = gbdt.attributions(["width=8,depth=3"])
         >>> names[values[0].argmin()]
-        'width=8'
+        'width'
     """
 
     min_observations = 3
