@@ -10,6 +10,7 @@ from functools import partial
 from io import BytesIO, TextIOWrapper
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,7 @@ def is_table(path: str | Path) -> bool:
 
 
 def _reader(path: Path) -> Callable[[Path, frozenset[str]], pd.DataFrame] | None:
-    readers = {
+    readers: dict[str, Callable[[Path, frozenset[str]], pd.DataFrame]] = {
         ".parquet": lambda path, _: pd.read_parquet(path),
         ".csv": _read_csv,
         ".tsv": partial(_read_csv, delimiters="\t"),
@@ -78,25 +79,24 @@ def _read_csv(path: Path, texts: frozenset[str], delimiters: str = ",;\t") -> pd
         header = lines.readline()
     # The one that makes the most columns of the header; the first of these where several do.
     found = [len(next(csv.reader([header], delimiter=one), [])) for one in delimiters]
-    read = partial(
-        pd.read_csv, sep=delimiters[found.index(max(found))], encoding=encoding, low_memory=False
-    )
-    frame: pd.DataFrame = read(BytesIO(content))
-    there = texts.intersection(frame.columns)
+    sep = delimiters[found.index(max(found))]
+    frame = pd.read_csv(BytesIO(content), sep=sep, encoding=encoding, low_memory=False)
+    there = [column for column in frame if column in texts]
     if there:
-        cells = read(
+        cells = pd.read_csv(
             BytesIO(content),
+            sep=sep,
+            encoding=encoding,
             dtype=str,
-            usecols=lambda name: name in there,
+            usecols=there,
             keep_default_na=False,
             na_values=[""],
         )
-        for column in there:
-            frame[column] = cells[column].astype(object)
+        frame[there] = cells[there].astype(object)
     return frame
 
 
-def numbers_of(column: "pd.Series[object]") -> "pd.Series[float] | str":
+def numbers_of(column: "pd.Series[Any]") -> "pd.Series[float] | str":
     """The numbers of a column, NaN where they are missing; or why it holds none, on one line.
 
     Flags are 0 and 1, and times are in seconds.
@@ -108,9 +108,11 @@ def numbers_of(column: "pd.Series[object]") -> "pd.Series[float] | str":
         [90.0, nan]
     """
     if pd.api.types.is_timedelta64_dtype(column.dtype):
-        return column.dt.total_seconds()
+        return pd.Series(column.to_numpy() / np.timedelta64(1, "s"), column.index)
     missing = column.isna()
-    if all(isinstance(cell, Real | Decimal) for cell in column[~missing]):
+    if pd.api.types.is_numeric_dtype(column.dtype) or all(
+        isinstance(cell, Real | Decimal) for cell in column[~missing]
+    ):
         return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
     for number, (cell, gone) in enumerate(zip(column, missing, strict=True), 1):
         if not gone and not _is_number(cell):

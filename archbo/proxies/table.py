@@ -99,19 +99,15 @@ class ProxyTable(Proxies):
         frame.columns = frame.columns.map(str)
         names = [arch_column] if arch_column is not None else [ARCH, *frame]
         column = next((name for name in names if _holds_archs(frame, name, space)), names[0])
-        try:
-            with torch.device("cpu"):
-                X = rows_of_frame(frame, space, arch_column=column, source=str(path))
-        except ArchboError as error:
-            raise DataError(f"{error}; it is not a file of scores of {space.name}") from error
-        found = {
-            name: numbers_of(frame[name]) for name in frame if name not in (column, *space.columns)
-        }
+        with torch.device("cpu"):
+            X = rows_of_frame(frame, space, arch_column=column, source=str(path))
+        others = [str(name) for name in frame if name not in (column, *space.columns)]
+        found = {name: numbers_of(frame[name]) for name in others}
         numbers = {name: cells for name, cells in found.items() if not isinstance(cells, str)}
         if not numbers:
             raise DataError(f"{path} has no column of numbers beside the architectures")
         frame = pd.DataFrame(numbers)
-        columns, first = list(frame), f"{space.columns[0]}."
+        columns, first = list(numbers), f"{space.columns[0]}."
         node_names = [name.removeprefix(first) for name in columns if name.startswith(first)]
         parts = {f"{column}.{name}" for column in space.columns for name in node_names}
         missing = parts.difference(columns)
