@@ -107,7 +107,9 @@ class Run:
         log, goal, tabular = _since(self.log, self.n_past), self.log.goal, self.tabular
         told = log.select(State.TOLD)
         _, gains = log.observed()
-        at_target = torch.tensor([trial.fidelity == goal.target for trial in told])
+        at_target = torch.tensor(
+            [trial.fidelity == goal.target for trial in told], dtype=torch.bool
+        )
         feasible = goal.feasible(gains)
         usable = gains.where(at_target.unsqueeze(-1), -torch.inf)
         volumes = goal.running_hypervolume(usable, tabular.reference).tolist()

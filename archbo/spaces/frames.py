@@ -55,8 +55,8 @@ def rows_of_frame(
         for column, cell in choice.items():
             if cell is MISSING:
                 raise InvalidArchitectureError(
-                    f"no choice in column {column!r}; {space.name} has {', '.join(finders[column].by_text)}, and an "
-                    f"empty cell stands for the choice {NOT_ACTIVE!r}"
+                    f"no choice in column {column!r}; {space.name} has {', '.join(finders[column].by_text)}; where an "
+                    f"empty cell means that the column does not count, give it the choice {NOT_ACTIVE!r}"
                 )
         return space.row_of(choice)
 
