@@ -38,6 +38,18 @@ def flexibert_table() -> Path:
 
 
 @pytest.fixture(scope="session")
+def nb101_table() -> Path:
+    """500 trained cells of NAS-Bench-101, isomorphic ones among them."""
+    return shared_table("nb101_500.parquet")
+
+
+@pytest.fixture(scope="session")
+def tnb101_table() -> Path:
+    """All cells of TransNAS-Bench-101 micro."""
+    return shared_table("tnb101_micro.parquet")
+
+
+@pytest.fixture(scope="session")
 def nb101_energy_table() -> Path:
     """4,310 cells of NAS-Bench-101 with their numbers of parameters."""
     return shared_table("nb101_energy_ecnas.parquet")

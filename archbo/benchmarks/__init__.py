@@ -5,7 +5,8 @@ from archbo.benchmarks.embedded import (
     analog_nas_bench,
     nas_bench_graph,
 )
-from archbo.benchmarks.table import Benchmark, read_frame, read_table
+from archbo.benchmarks.files import is_table, read_frame
+from archbo.benchmarks.table import Benchmark, read_table
 from archbo.benchmarks.tabular import Tabular
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Benchmark",
     "Tabular",
     "analog_nas_bench",
+    "is_table",
     "nas_bench_graph",
     "read_frame",
     "read_table",

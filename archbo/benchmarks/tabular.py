@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from archbo.errors import UsageError
+from archbo.errors import DataError, UsageError
 from archbo.goals import Goal
 from archbo.spaces import Arch, ArchLike
 
@@ -22,6 +22,8 @@ __all__ = ["Tabular"]
 class Tabular:
     """An evaluator with a table behind it: ``arch -> metrics``, or with fidelities ``arch, fidelity -> metrics``.
 
+    Where a row has no value of a metric, the metric is NaN, which is a failure of the search's trial.
+
     Searches are given the evaluator and the goal alone. What the whole table knows of the goal, its best value,
     its front and its worst values, is for those who score them.
 
@@ -31,7 +33,7 @@ class Tabular:
             of the target are metrics of the goal, and all other metrics are the same at each fidelity.
 
     Raises:
-        DataError: A column is missing, or holds a NaN or an infinity.
+        DataError: A column is missing, or holds no number.
         UsageError: No architecture of the table keeps all bounds, or the fidelities do not name the metrics' columns.
 
     Example:
@@ -68,8 +70,12 @@ class Tabular:
             )
         # A bad column is refused here, not in the middle of a search.
         for column in {column for known in self._columns.values() for column in known.values()}:
-            self._values[column] = self.benchmark.values(column)
-        if not bool(self.goal.feasible(self.gains).any()):
+            self._values[column] = self.benchmark.measured(column)
+        if not bool(self.known.any()):
+            raise DataError(
+                f"no row of {self.benchmark.name} has values of all of {', '.join(self.goal.metrics)}"
+            )
+        if not bool(self.feasible.any()):
             raise UsageError(
                 f"no architecture of {self.benchmark.name} keeps {self._unmet}; loosen it"
             )
@@ -84,8 +90,8 @@ class Tabular:
         for bound, slack in zip(self.goal.bounds, slacks.T, strict=True):
             if not bool((slack >= 0).any()):
                 values = self._values[bound.metric]
-                low, high = values.min().item(), values.max().item()
-                return f"{bound}; the column runs from {low:.6g} to {high:.6g}"
+                low, high = values[self.known].aminmax()
+                return f"{bound}; the column runs from {low.item():.6g} to {high.item():.6g}"
         return " and ".join(map(str, self.goal.bounds))
 
     def __len__(self) -> int:
@@ -101,15 +107,24 @@ class Tabular:
 
     @cached_property
     def gains(self) -> Tensor:
-        """``n x (m + c)``, those of all architectures at the target."""
+        """``n x (m + c)``, those of all architectures at the target; NaN where one has no value."""
         columns = [self._values[metric] for metric in self.goal.metrics]
         return self.goal.gains(torch.cat(columns, dim=-1))
 
     @cached_property
+    def known(self) -> Tensor:
+        """``n`` bool: the architectures that have values; the others are failures."""
+        return self.gains.isfinite().all(-1)
+
+    @cached_property
+    def feasible(self) -> Tensor:
+        """``n`` bool: the architectures that have values and keep all bounds."""
+        return self.known & self.goal.feasible(self.gains)
+
+    @cached_property
     def _ascending(self) -> Tensor:
         """The gains of the one objective among feasible architectures, sorted."""
-        feasible = self.goal.feasible(self.gains)
-        return self.gains[feasible, 0].sort().values
+        return self.gains[self.feasible, 0].sort().values
 
     @property
     def best_gain(self) -> float:
@@ -123,7 +138,7 @@ class Tabular:
 
     def argbest(self) -> Arch:
         """The best architecture of the one objective within the bounds, the first where several are."""
-        row = int(self.gains[:, 0].where(self.goal.feasible(self.gains), -torch.inf).argmax())
+        row = int(self.gains[:, 0].where(self.feasible, -torch.inf).argmax())
         return self.benchmark.space.archs(self.benchmark.X[row : row + 1])[0]
 
     def rank(self, gain: float) -> int:
@@ -136,12 +151,14 @@ class Tabular:
     def reference(self) -> Tensor:
         """``m`` gains, above which hypervolume is scored: the goal's, or the table's worst of each objective."""
         given = self.goal.reference_gains
-        return given if given is not None else self.goal.objectives_of(self.gains).min(0).values
+        objectives = self.goal.objectives_of(self.gains[self.known])
+        return given if given is not None else objectives.min(0).values
 
     @cached_property
     def front(self) -> Tensor:
         """The numbers of the table's rows on its Pareto front."""
-        return self.goal.front(self.gains)
+        rows = self.known.nonzero().flatten()
+        return rows[self.goal.front(self.gains[rows])]
 
     @property
     def front_archs(self) -> list[Arch]:

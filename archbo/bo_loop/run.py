@@ -78,7 +78,7 @@ def run(
             break
         for number, trial in enumerate(trials):
             try:
-                _evaluate(optimizer, evaluate, trial, catch)
+                evaluate_trial(optimizer, evaluate, trial, catch)
             except BaseException:
                 log = optimizer.log  # the first of them may be told already
                 optimizer.drop([t for t in trials[number:] if log.waiting(t.arch, t.fidelity)])
@@ -145,13 +145,13 @@ class _Purse:
         return paid
 
 
-def _evaluate(
+def evaluate_trial(
     optimizer: AskTell,
     evaluate: Callable[..., Any],
     trial: Trial,
-    catch: tuple[type[Exception], ...],
+    catch: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Evaluate a trial and record what came of it."""
+    """Evaluate a trial and record what came of it; a value that is no finite number is a failure."""
     arguments = (trial.arch,) if trial.fidelity is None else (trial.arch, trial.fidelity)
     try:
         values = evaluate(*arguments)

@@ -103,7 +103,9 @@ class Registry(Mapping[str, Entry[T]]):
         if name in self._own:
             return self._own[name]
         if name not in self._others:
-            close = difflib.get_close_matches(name, self, n=1)
+            # A short name is close to none: ei is part of log_ei.
+            parts = [known for known in self if name in re.split("[-_/]", known)]
+            close = difflib.get_close_matches(name, self, n=1) or parts
             hint = f", did you mean {close[0]!r}?" if close else "."
             raise UsageError(
                 f"unknown {self.kind} {name!r}{hint} There are {', '.join(self)}; {self.remedy}"

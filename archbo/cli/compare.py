@@ -28,6 +28,9 @@ SCORES = {
 }
 """For each column of the table a field of ``Evaluation``, what is shown of it over seeds, and its format."""
 
+HOLD_OUTS = {"architectures": False, "twins": True}
+"""What ``--hold-out`` names, and whether twins are left out."""
+
 
 @dataclass(frozen=True)
 class _Compared:
@@ -42,6 +45,18 @@ class _Compared:
     train_sizes: str = option(
         "78,156", "Numbers of architectures to learn from, joined with commas."
     )
+    hold_out: str = option(
+        "architectures",
+        "What is not learned from and scored on alike: architectures, or twins, all that compute the same function.",
+        metavar="architectures|twins",
+    )
+
+    @property
+    def without_twins(self) -> bool:
+        """Whether twins of what is learned from are not scored on."""
+        if self.hold_out not in HOLD_OUTS:
+            raise UsageError(f"--hold-out is one of {', '.join(HOLD_OUTS)}; got {self.hold_out!r}")
+        return HOLD_OUTS[self.hold_out]
 
     @property
     def sizes(self) -> list[int]:
@@ -85,7 +100,7 @@ def compare(
 
     seeds.check()
     results.check(source.files)
-    sizes = compared.sizes
+    sizes, without_twins = compared.sizes, compared.without_twins
     # Small matrices: a second thread costs more than it gives, and one makes times comparable.
     torch.set_num_threads(1)
     benchmark = source.load()
@@ -98,12 +113,13 @@ def compare(
         check_train_sizes(sizes, tabular)
     # All are made before any is fitted, so that a wrong name costs no time.
     predictors = compared.made(benchmark, source.load_proxies(benchmark))
-    evaluations = _evaluate(predictors, tabular, sizes, seeds)
+    evaluations = _evaluate(predictors, tabular, sizes, seeds, without_twins)
     column = tabular.goal.objectives[0].metric
 
     def show() -> None:
         say(
             f"{benchmark.name}, {column}: mean of {seeds.repeats} samples, scored on all other architectures"
+            f"{' but their twins' if without_twins else ''}"
         )
         _show(evaluations)
 
@@ -112,6 +128,7 @@ def compare(
         lambda: {
             "benchmark": benchmark.name,
             "objective": column,
+            **({"hold_out": compared.hold_out} if without_twins else {}),
             "results": [evaluation.to_dict() for evaluation in evaluations],
         },
         lambda: plot_comparison(evaluations, unit=column, title=benchmark.name),
@@ -124,6 +141,7 @@ def _evaluate(
     tabular: "Tabular",
     sizes: Sequence[int],
     seeds: Seeds,
+    without_twins: bool,
 ) -> "list[Evaluation]":
     from archbo.comparison import evaluate
 
@@ -133,7 +151,17 @@ def _evaluate(
         task = progress.add_task("compare", total=len(jobs), note="")
         for ((name, encoding), surrogate), size, seed in jobs:
             progress.update(task, note=f"{name}, {encoding}, {size} architectures, seed {seed}")
-            evaluations.append(evaluate(name, encoding, surrogate, tabular, size, seed=seed))
+            evaluations.append(
+                evaluate(
+                    name,
+                    encoding,
+                    surrogate,
+                    tabular,
+                    size,
+                    seed=seed,
+                    hold_out_twins=without_twins,
+                )
+            )
             progress.advance(task)
         progress.update(task, note="")
     return evaluations

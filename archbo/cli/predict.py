@@ -101,7 +101,7 @@ class _Predicted:
             UsageError: None are named, and the space is too large to list.
         """
         from archbo.benchmarks import read_frame
-        from archbo.spaces.frames import arch_column_of, rows_of_frame
+        from archbo.spaces.frames import arch_column_of, rows_of_frame, text_columns
 
         if self.these is None:
             if not space.is_enumerable:
@@ -110,7 +110,7 @@ class _Predicted:
                 )
             return None
         with about("--for"):
-            frame = read_frame(self.these)
+            frame = read_frame(self.these, text_columns(space))
             if frame.empty:
                 raise DataError(f"{self.these} holds no rows")
             column = arch_column_of(frame)

@@ -14,6 +14,7 @@ from archbo.cli.terminal import out, print_lines, say
 if TYPE_CHECKING:
     from archbo.benchmarks import Tabular
     from archbo.comparison import Run
+    from archbo.goals import Goal
 
 __all__ = ["show_searches"]
 
@@ -131,13 +132,19 @@ def _sparklines(gaps: Mapping[str, Sequence[float]]) -> dict[str, str]:
     }
 
 
+def _none(goal: "Goal") -> str:
+    """Why there is no best architecture."""
+    what = "keeps the bounds" if goal.bounds else "gave a value"
+    return f"none of what was evaluated in full {what}"
+
+
 def _best_of(request: Request, repeats: "Sequence[Run]") -> dict[str, str]:
     """The best architecture of all repeats, what is known of it, and where the repeats ended."""
     tabular, report = request.tabular, request.effort.report
     goal = tabular.goal
     there = [run for run in repeats if run.best is not None]
     if not there:
-        return {"best": "none of what was evaluated in full keeps the bounds"}
+        return {"best": _none(goal)}
     run = min(there, key=lambda run: run.regret(math.inf))
     best = run.best
     assert best is not None
@@ -148,7 +155,7 @@ def _best_of(request: Request, repeats: "Sequence[Run]") -> dict[str, str]:
     if report is not None:
         lines[report] = _reported(request, there, report)
     ranks = [run.queries[-1].rank or math.inf for run in repeats]
-    n_feasible = int(goal.feasible(tabular.gains).sum())
+    n_feasible = int(tabular.feasible.sum())
     lines["rank"] = f"{best.rank} of {n_feasible:,}"
     if len(repeats) > 1:
         middle = f"{median(ranks):g}"
@@ -190,6 +197,9 @@ def _effort_of(request: Request, repeats: "Sequence[Run]") -> dict[str, str]:
     """What the searches took."""
     tabular, column = request.tabular, request.cost
     goal, lines = tabular.goal, {}
+    failed = median(run.n_failed for run in repeats)
+    if failed:
+        lines["failed"] = f"{failed:g} evaluations per search gave no value"
     if goal.fidelities:
         cheap = median(sum(q.fidelity != goal.target for q in run.queries) for run in repeats)
         in_full = median(sum(q.fidelity == goal.target for q in run.queries) for run in repeats)
@@ -213,7 +223,7 @@ def _print_front(tabular: "Tabular", repeats: "Sequence[Run]") -> None:
     winners = sorted(run.log.winners, key=lambda winner: winner[1])
     which = f" of seed {run.seed}" if len(repeats) > 1 else ""
     if not winners:
-        say(f"  front{which}: none of what was evaluated in full keeps the bounds")
+        say(f"  front{which}: {_none(tabular.goal)}")
         return
     columns = [objective.metric for objective in tabular.goal.objectives]
     say(f"  front{which}: {', '.join(columns)}")

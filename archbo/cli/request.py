@@ -1,5 +1,6 @@
 """From options to what is searched and how: everything is checked and made before any search runs."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -37,6 +38,10 @@ __all__ = [
 ]
 
 
+SUITE_ZERO = re.compile(r"(.+\.json)(?::(.+))?", re.IGNORECASE)
+"""How ``--proxies`` names a file of NAS-Bench-Suite-Zero, and maybe one of its datasets."""
+
+
 @dataclass(frozen=True)
 class TableOptions:
     """The options that name a benchmark or a table."""
@@ -47,11 +52,16 @@ class TableOptions:
         metavar="BENCH",
         kind=typer.Argument,
     )
-    table: Path | None = option(None, "A Parquet or CSV table instead of BENCH.")
+    table: Path | None = option(None, "A Parquet, CSV or TSV table instead of BENCH.")
     space: str | None = option(None, "The table's space: a TOML file, or one of {spaces}.")
-    arch_column: str = option("arch_str", "The table's column of architectures.")
+    arch_column: str = option(
+        "arch_str",
+        "The table's column of architectures: their texts, or their official numbers where a benchmark has such.",
+    )
     where: str | None = option(
-        None, "Keep rows where this boolean column is true.", metavar="COLUMN"
+        None,
+        "Keep rows where this column of flags is true: booleans, 0 and 1, or texts.",
+        metavar="COLUMN",
     )
 
     def load(self) -> "Benchmark":
@@ -106,7 +116,8 @@ class ScoredTable(TableOptions):
     proxies: str | None = option(
         None,
         "What the encoding zero-cost sees: columns of the table, such as 'c10_zc_*', joined with commas; "
-        "or a file of 'archbo proxies compute', whose parts by decision nodewise sees.",
+        "a table of scores, such as a file of 'archbo proxies compute', whose parts by decision nodewise sees; or a "
+        "file of NAS-Bench-Suite-Zero, FILE.json or FILE.json:DATASET.",
         metavar="COLUMNS|FILE",
     )
 
@@ -117,12 +128,13 @@ class ScoredTable(TableOptions):
             UsageError: A file is named beside other things.
             DataError: There is no such column, or the file is no file of scores.
         """
-        from archbo.proxies import ProxyTable
+        from archbo.benchmarks import is_table
+        from archbo.proxies import ProxyTable, read_suite_zero
 
         if self.proxies is None:
             return None
         names = names_of(self.proxies, "--proxies")
-        files = [name for name in names if Path(name).suffix in (".parquet", ".csv")]
+        files = [name for name in names if is_table(name) or SUITE_ZERO.fullmatch(name)]
         if len(names) > 1 and files:
             raise UsageError(
                 f"--proxies takes one file of scores or columns of the table; got {self.proxies!r}, "
@@ -131,12 +143,17 @@ class ScoredTable(TableOptions):
         with about("--proxies"):
             if not files:
                 return ProxyTable.from_benchmark(benchmark, names)
+            suite_zero = SUITE_ZERO.fullmatch(files[0])
+            if suite_zero:
+                return read_suite_zero(suite_zero[1], benchmark.space, suite_zero[2])
             return ProxyTable.read(files[0], benchmark.space)
 
     @property
     def files(self) -> dict[str, Path | str | None]:
         """The files that are read, by option."""
-        scores = self.proxies if self.proxies and Path(self.proxies).suffix else None
+        suite_zero = SUITE_ZERO.fullmatch(self.proxies) if self.proxies else None
+        scores = suite_zero[1] if suite_zero else self.proxies
+        scores = scores if scores and Path(scores).suffix else None
         return {**super().files, "--proxies": scores}
 
 
@@ -235,7 +252,7 @@ def columns_of(benchmark: "Benchmark", text: str) -> list[str]:
 def check_columns(benchmark: "Benchmark", names: Sequence[str]) -> None:
     """Raise a ``DataError`` unless there are such columns."""
     for name in names:
-        benchmark.values(name)
+        benchmark.measured(name)
 
 
 def _with_fidelities(

@@ -246,7 +246,8 @@ def _known_before(tabular: "Tabular", text: str | None) -> "Callable[[int], Sour
         import torch
 
         draw = torch.randperm(len(benchmark), generator=generator(seed))[:n]
-        values = [benchmark.values(column)[draw] for column in columns]
-        return benchmark.X[draw], torch.cat(values, dim=-1)
+        values = torch.cat([benchmark.measured(column)[draw] for column in columns], dim=-1)
+        there = values.isfinite().all(-1)  # what failed then is not known now
+        return benchmark.X[draw][there], values[there]
 
     return known

@@ -102,7 +102,7 @@ def _shown(
 
     def show(log: "Log") -> None:
         new = log.since(n_past)
-        spent = new.spent if log.goal.fidelities else new.n_told
+        spent = new.spent if log.goal.fidelities else new.n_ended
         best = log.winners[:1] if log.goal.n_objectives == 1 else []
         parts = [f"best {best[0][1][0]:.6g}" if best else "", stop.text(log) if stop else ""]
         note = ", ".join(filter(None, parts))

@@ -179,15 +179,21 @@ def read_past(source: str, fill: Sequence[str], space: "SearchSpace", goal: "Goa
     """
     from archbo.benchmarks import read_frame
     from archbo.log import Log
+    from archbo.spaces.frames import text_columns
 
     filled = dict(map(_filled, fill))
-    frame = read_frame(Path(source)) if is_table(source) else Begun(source).log().frame()
+    if is_table(source):
+        frame = read_frame(source, text_columns(space))
+    else:
+        frame = Begun(source).log().frame()
     return Log.from_past(frame, space, goal, fill=filled)
 
 
 def is_table(source: str) -> bool:
     """Whether past trainings are a table; otherwise they are a study."""
-    return "://" not in source and Path(source).suffix in (".csv", ".parquet")
+    from archbo import benchmarks
+
+    return "://" not in source and benchmarks.is_table(source)
 
 
 def _filled(text: str) -> tuple[str, str]:

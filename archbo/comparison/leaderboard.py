@@ -74,18 +74,19 @@ def check_train_sizes(sizes: Sequence[int], tabular: Tabular) -> None:
     """Raise unless each sample leaves something to learn from and something to score on.
 
     Raises:
-        UsageError: One is below 2, or leaves fewer than 10 rows of the table.
+        UsageError: One is below 2, or leaves fewer than 10 architectures of the table.
     """
+    n = int(tabular.known.sum())
+    with_values = "architectures" if n == len(tabular) else "architectures with values"
     for size in sizes:
-        if not 2 <= size <= len(tabular) - 10:
-            if len(tabular) < 12:
+        if not 2 <= size <= n - 10:
+            if n < 12:
                 raise UsageError(
-                    f"{tabular.benchmark.name} has {len(tabular)} architectures; to learn from two and score on ten "
-                    "takes twelve"
+                    f"{tabular.benchmark.name} has {n} {with_values}; to learn from two and score on ten takes twelve"
                 )
             raise UsageError(
-                f"train sizes must be between 2 and {len(tabular) - 10:,}, ten fewer than "
-                f"{tabular.benchmark.name} has architectures; got {size}"
+                f"train sizes must be between 2 and {n - 10:,}, ten fewer than {tabular.benchmark.name} has "
+                f"{with_values}; got {size}"
             )
 
 
@@ -104,9 +105,16 @@ def training_sample(n: int, size: int, *, seed: int) -> tuple[NDArray[np.int64],
 
 
 def evaluate(
-    name: str, encoding: str, predictor: Predictor, tabular: Tabular, size: int, *, seed: int
+    name: str,
+    encoding: str,
+    predictor: Predictor,
+    tabular: Tabular,
+    size: int,
+    *,
+    seed: int,
+    hold_out_twins: bool = False,
 ) -> Evaluation:
-    """Fit a predictor to a sample of ``size`` rows and score it on the others.
+    """Fit a predictor to a sample of ``size`` architectures with values and score it on the others that have some.
 
     Args:
         name: The predictor's name, to record.
@@ -115,13 +123,23 @@ def evaluate(
         tabular: The one objective that it learns to predict.
         size: The number of rows to fit to.
         seed: Of the sample and of the fit.
+        hold_out_twins: Whether to leave out others that compute the same function as one of the sample
+            (``SearchSpace.function_keys``), of which it knows the value but for noise.
 
     Raises:
-        UsageError: The size is below 2, or leaves fewer than 10 rows of the table.
+        UsageError: The size is below 2, or leaves fewer than 10 architectures of the table.
     """
     check_train_sizes([size], tabular)
-    X, Y = tabular.benchmark.X, tabular.gains[:, :1]
+    X, Y = tabular.benchmark.X[tabular.known], tabular.gains[tabular.known, :1]
     train, test = map(torch.from_numpy, training_sample(len(X), size, seed=seed))
+    if hold_out_twins:
+        _, function = tabular.benchmark.space.function_keys(X).unique(dim=0, return_inverse=True)
+        test = test[~torch.isin(function[test], function[train])]
+        if len(test) < 10:
+            raise UsageError(
+                f"of {len(X) - size} other architectures only {len(test)} are no twins of the {size} that are learned "
+                "from; scores take ten"
+            )
     started = time.perf_counter()
     predictor.fit(X[train], Y[train], seed=seed)
     fitted = time.perf_counter()

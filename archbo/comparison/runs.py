@@ -14,8 +14,9 @@ from torch import Tensor
 
 from archbo.benchmarks import Tabular
 from archbo.bo_loop import AskTell, Optimizer, Strategy, run
+from archbo.bo_loop.run import evaluate_trial
 from archbo.errors import UsageError
-from archbo.log import Log, State
+from archbo.log import FINISHED, Log, State
 
 __all__ = [
     "Query",
@@ -40,7 +41,7 @@ class Query:
         values: The goal's objectives in their own units.
         fidelity: What it was evaluated at; None where the goal has no fidelities.
         feasible: Whether it keeps all bounds.
-        spent: The cost of all evaluations so far.
+        spent: The cost of all evaluations so far, failures among them.
         best: The best value so far of the one objective, at the target and within the bounds; None before the first.
         rank: 1 + the number of architectures in the table that are strictly better than that; None likewise.
         hypervolume: That of the front so far, above the table's worst values or the goal's reference.
@@ -102,16 +103,21 @@ class Run:
 
     @cached_property
     def queries(self) -> tuple[Query, ...]:
-        """The evaluations in the order in which they were asked for."""
+        """The evaluations that gave values, in the order in which they were asked for."""
         log, goal, tabular = self.log.since(self.n_past), self.log.goal, self.tabular
         told = log.select(State.TOLD)
         _, gains = log.observed()
-        at_target = torch.tensor([trial.fidelity == goal.target for trial in told])
+        at_target = torch.tensor(
+            [trial.fidelity == goal.target for trial in told], dtype=torch.bool
+        )
         feasible = goal.feasible(gains)
         usable = gains.where(at_target.unsqueeze(-1), -torch.inf)
         volumes = goal.running_hypervolume(usable, tabular.reference).tolist()
         bests = self._running_best(gains, at_target & feasible)
-        spent = torch.tensor([trial.cost for trial in told]).double().cumsum(0).tolist()
+        ended = log.select(*FINISHED)
+        costs = torch.tensor([trial.cost for trial in ended]).double().cumsum(0).tolist()
+        totals = zip(ended, costs, strict=True)
+        spent = [total for trial, total in totals if trial.state == State.TOLD]
         own = goal.own_units(gains).tolist()
         sign = float(goal.signs[0])
         queries = []
@@ -138,6 +144,11 @@ class Run:
         if self.log.goal.n_objectives > 1:
             return [-math.inf] * len(gains)
         return list(gains[:, 0].where(counts, -torch.inf).cummax(0).values.tolist())
+
+    @property
+    def n_failed(self) -> int:
+        """The number of evaluations that gave no values."""
+        return self.log.since(self.n_past).n_failed
 
     @property
     def best(self) -> Query | None:
@@ -200,6 +211,7 @@ class Run:
             "queries": [query.to_dict(self.tabular) for query in self.queries],
             **({"front": winners} if goal.n_outcomes > 1 else {}),
             **({"recommended": self.recommended} if goal.n_objectives == 1 else {}),
+            **({"failed": self.n_failed} if self.n_failed else {}),
             "seconds": self.seconds,
         }
 
@@ -274,8 +286,8 @@ def run_search(
     started = time.perf_counter()
 
     def after(log: Log) -> None:
-        # A recommendation may take a fit.
-        if reported is not None:
+        # A recommendation may take a fit; a failure is no query that could report one.
+        if reported is not None and len(reports) < log.since(n_past).n_told:
             named = [strategy.recommend(log)] if log.winners else []
             rows = tabular.benchmark.rows_of(named)
             reports.extend([float(reported[row]) for row in rows] or [None])
@@ -291,7 +303,7 @@ def run_search(
     budget = n_queries * goal.cost_of(goal.target)
     try:
         for trial in optimizer.log.select(State.ASKED):
-            optimizer.tell([trial], [tabular(trial.arch, trial.fidelity)])
+            evaluate_trial(optimizer, tabular, trial)
         for log in _history(optimizer.log, n_past):
             after(log)
         log = run(optimizer, tabular, budget=budget, q=q, since=n_past, stop=stop, callback=after)

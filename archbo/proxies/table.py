@@ -12,11 +12,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from archbo.benchmarks import Benchmark
+from archbo.benchmarks import Benchmark, read_frame
+from archbo.benchmarks.files import numbers_of
 from archbo.errors import ArchboError, DataError
 from archbo.proxies.base import Proxies
 from archbo.proxies.measures import ARCH, nodes_of
 from archbo.spaces import SearchSpace
+from archbo.spaces.frames import rows_of_frame, text_columns
 
 __all__ = ["ProxyTable", "read_suite_zero"]
 
@@ -79,29 +81,33 @@ class ProxyTable(Proxies):
         self._scores, self._nodes = scores[known].double(), parts[known].double()
 
     @classmethod
-    def read(cls, path: str | Path, space: SearchSpace) -> Self:
-        """Read a Parquet or CSV file of scores, as ``score`` writes it.
+    def read(cls, path: str | Path, space: SearchSpace, *, arch_column: str | None = None) -> Self:
+        """Read a file of scores, such as ``score`` writes or other people have; ``read_frame`` knows its kinds.
 
-        The column ``arch_str`` names the architectures. Columns such as ``op_0_1.snip``, a decision and a measure,
-        are parts; all other columns are proxies.
+        Columns such as ``op_0_1.snip``, a decision and a measure, are parts; all other columns of numbers are proxies.
+
+        Args:
+            path: The file.
+            space: The space of its architectures.
+            arch_column: The column of architectures; unless given ``arch_str``, or the first one whose first cell is
+                an architecture of the space. Where there is none, the columns of the space hold the choices.
 
         Raises:
             DataError: The file cannot be read as such, or an architecture is of another space.
         """
-        try:
-            frame = pd.read_csv(path) if Path(path).suffix == ".csv" else pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise DataError(f"cannot read {path} as a table of scores: {error}") from error
-        if ARCH not in frame:
-            raise DataError(
-                f"{path} has no column {ARCH!r} and is not a file of scores; name the column so, or give another file"
-            )
-        try:
-            with torch.device("cpu"):
-                X = space.rows([str(arch) for arch in frame[ARCH]])
-        except ArchboError as error:
-            raise DataError(f"{path}: {error}") from error
-        columns, first = [str(column) for column in frame], f"{space.columns[0]}."
+        frame = read_frame(path, text_columns(space))
+        frame.columns = frame.columns.map(str)
+        names = [arch_column] if arch_column is not None else [ARCH, *frame]
+        column = next((name for name in names if _holds_archs(frame, name, space)), names[0])
+        with torch.device("cpu"):
+            X = rows_of_frame(frame, space, arch_column=column, source=str(path))
+        others = [str(name) for name in frame if name not in (column, *space.columns)]
+        found = {name: numbers_of(frame[name]) for name in others}
+        numbers = {name: cells for name, cells in found.items() if not isinstance(cells, str)}
+        if not numbers:
+            raise DataError(f"{path} has no column of numbers beside the architectures")
+        frame = pd.DataFrame(numbers)
+        columns, first = list(numbers), f"{space.columns[0]}."
         node_names = [name.removeprefix(first) for name in columns if name.startswith(first)]
         parts = {f"{column}.{name}" for column in space.columns for name in node_names}
         missing = parts.difference(columns)
@@ -109,12 +115,9 @@ class ProxyTable(Proxies):
             raise DataError(
                 f"{path} has no column {min(missing)!r}, but has parts by other decisions; add it, or drop theirs"
             )
-        names = [name for name in columns if name != ARCH and name not in parts]
-        try:
-            scores = torch.from_numpy(frame[names].to_numpy(dtype=np.float64, copy=True))
-            nodes = nodes_of(frame, space, node_names)
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from error
+        names = [name for name in columns if name not in parts]
+        scores = torch.from_numpy(frame[names].to_numpy(dtype=np.float64, copy=True))
+        nodes = nodes_of(frame, space, node_names)
         return cls(space, X, scores, names, nodes=nodes, node_names=node_names)
 
     @classmethod
@@ -205,7 +208,18 @@ class ProxyTable(Proxies):
         return torch.tensor(found, dtype=torch.int64, device="cpu")
 
 
-def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> ProxyTable:
+def _holds_archs(frame: pd.DataFrame, column: str, space: SearchSpace) -> bool:
+    """Whether a column is there and begins with an architecture."""
+    if column not in frame or frame.empty:
+        return False
+    try:
+        space.parse(str(frame[column].iloc[0]))
+    except ArchboError:
+        return False
+    return True
+
+
+def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str | None = None) -> ProxyTable:
     """Read a file of NAS-Bench-Suite-Zero (arXiv 2210.03230), ``zc_<space>.json``.
 
     It maps each dataset's architectures, in NASLib's notation, to ``{"score", "time"}`` by proxy, beside the accuracy.
@@ -213,7 +227,7 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> Proxy
     Args:
         path: The file.
         space: The space of its architectures.
-        dataset: Such as ``cifar10``.
+        dataset: Such as ``cifar10``; it may be left out where the file has one.
 
     Raises:
         DataError: The file cannot be read as such, lacks the dataset, or has an architecture of another space.
@@ -222,9 +236,12 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str) -> Proxy
         content = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path} as JSON: {error}") from error
-    if not isinstance(content, dict) or dataset not in content:
-        known = ", ".join(map(str, content)) if isinstance(content, dict) else "none"
-        raise DataError(f"{path} has no dataset {dataset!r}; it has {known}")
+    known = list(content) if isinstance(content, dict) else []
+    if dataset is None and len(known) == 1:
+        dataset = known[0]
+    if dataset not in known:
+        lacks = f"has no dataset {dataset!r}" if dataset is not None else "needs a dataset"
+        raise DataError(f"{path} {lacks}; it has {', '.join(known) or 'none'}")
     by_arch: dict[str, dict[str, Any]] = content[dataset]
     names = list(
         dict.fromkeys(

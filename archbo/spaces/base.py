@@ -416,6 +416,22 @@ class SearchSpace(ABC):
         """Integers that are equal iff the canonical rows of ``X`` (``n x d``) are; shaped as ``row_keys``."""
         return self.row_keys(self.canonical(X))
 
+    def function_keys(self, X: Tensor) -> Tensor:
+        """Integers that are equal if two rows of ``X`` (``n x d``) are twins: they compute the same function.
+
+        These are ``keys`` unless the space knows better: cells with operations on edges contract identities, and
+        compare what is left as a formula.
+
+        Returns:
+            ``n`` int64, or ``n x w``.
+        """
+        return self.keys(X)
+
+    @property
+    def official_order(self) -> Tensor | None:
+        """All rows in the order in which the authors of a benchmark number them, ``n x d``; None if they do not."""
+        return None
+
     def identity_keys(self, X: Tensor) -> Tensor:
         """Integers that are equal iff two rows are one architecture to this space's benchmarks.
 

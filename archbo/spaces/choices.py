@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-__all__ = ["ColumnChoices", "changes", "other_changes", "python_value", "text_of", "type_of"]
+__all__ = [
+    "NOT_ACTIVE",
+    "ColumnChoices",
+    "changes",
+    "other_changes",
+    "python_value",
+    "text_of",
+    "type_of",
+]
+
+NOT_ACTIVE = "not active"
+"""The choice of a column that counts for nothing, since another decision switches it off. In tables its cell may be
+empty, whatever the type of the column."""
 
 
 class ColumnChoices:
@@ -29,6 +41,13 @@ class ColumnChoices:
         self.by_number: dict[Any, int] = {
             choice: index for index, choice in enumerate(choices) if isinstance(choice, Real)
         }
+
+    @property
+    def empty(self) -> int | None:
+        """The index of the choice that an empty cell stands for, ``None`` or "not active"; None if there is none."""
+        if None in self.choices:
+            return self.choices.index(None)
+        return self.by_text.get(NOT_ACTIVE)
 
     def find(self, value: object) -> int | None:
         """The index of the choice that a value stands for, None if there is no such choice."""

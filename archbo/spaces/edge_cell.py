@@ -1,8 +1,10 @@
 """Cells with operations on the edges of a complete DAG: NAS-Bench-201 and its relatives."""
 
 import ast
+import random
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Literal, Self
 
 import torch
@@ -13,6 +15,16 @@ from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 
 __all__ = ["EdgeCellSpace"]
+
+NB201_OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""The operations of NAS-Bench-201 (arXiv 2001.00326) in the order of its authors."""
+
+NB201_SEED = 88
+"""The seed with which the authors of NAS-Bench-201 shuffled their cells before they numbered them
+(exps/NAS-Bench-201/main.py of AutoDL-Projects)."""
+
+MULTIPLIERS = (-4658895280553007687, -7723592293110705685)
+"""The odd factors of SplitMix64 (Steele et al. 2014) as signed numbers: they spread a key over all 64 bits."""
 
 
 class EdgeCellSpace(SearchSpace):
@@ -95,8 +107,7 @@ class EdgeCellSpace(SearchSpace):
     @classmethod
     def nas_bench_201(cls) -> Self:
         """The 15,625 cells of NAS-Bench-201 (NATS-Bench topology space)."""
-        ops = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-        return cls("nb201", ops, notation="nb201")
+        return cls("nb201", NB201_OPS, notation="nb201")
 
     @classmethod
     def trans_nas_micro(cls) -> Self:
@@ -259,3 +270,72 @@ class EdgeCellSpace(SearchSpace):
             return X  # every edge is there, and on a path
         connected = self.graphs(X).connected()[:, 1:-1]
         return torch.where(connected, X, min(map(self.op_names.index, self.zero_ops)))
+
+    def function_keys(self, X: Tensor) -> Tensor:
+        """Integers that are equal iff two rows of ``X`` (``n x d``) have the same formula.
+
+        A map is the sum of what arrives, in any order; an identity passes on the terms of its sum, and an operation on
+        nothing is nothing. In the notation of TransNAS-Bench-101 a skip from the input is an operation, not an identity:
+        half of its cells halve the resolution, where it is a strided convolution.
+
+        Keys are hashes of 64 bits: two formulas have the same one with a probability of 2^-64.
+
+        Example:
+            >>> space = EdgeCellSpace.nas_bench_201()
+            >>> len(space.function_keys(space.enumerate()).unique())
+            4930
+        """
+        zero = [self.op_names.index(op) for op in self.zero_ops]
+        identity = [self.op_names.index(op) for op in self.identity_ops]
+        sums = torch.zeros(1 + max(end for _, end in self.edges), len(X), dtype=torch.int64)
+        sums = sums.to(X.device)
+        sums[0] = 1
+        for (source, target), op in zip(self.edges, X.long().T, strict=True):
+            passed = torch.zeros_like(op, dtype=torch.bool)
+            for one in identity if source > 0 or self.notation == "nb201" else ():
+                passed |= op == one
+            terms = torch.where(passed, sums[source], _mixed(sums[source] + _mixed(op + 1)))
+            gone = sums[source] == 0
+            for one in zero:
+                gone |= op == one
+            sums[target] += terms.where(~gone, 0)
+        return sums[-1]
+
+    def unique_str(self, row: Sequence[int] | Tensor) -> str:
+        """The text by which the authors of NAS-Bench-201 tell cells apart (``to_unique_str`` of AutoDL-Projects).
+
+        There are 6,466 of them, more than formulas: a sum with a zero is written unlike the same sum without it.
+
+        Example:
+            >>> space = EdgeCellSpace.nas_bench_201()
+            >>> space.unique_str([3, 0, 1, 0, 0, 1]), space.unique_str([0, 3, 0, 0, 0, 1])
+            ('#+#+#+(0)@nor_conv_3x3', '#+#+#+(0)@nor_conv_3x3')
+        """
+        texts = {0: "0"}
+        arriving: dict[int, list[str]] = {}
+        for place, ((source, target), op) in enumerate(zip(self.edges, row, strict=True), 1):
+            name, text = self.op_names[int(op)], texts[source]
+            if name in self.zero_ops or text == "#":
+                text = "#"
+            elif name not in self.identity_ops:
+                text = f"({text})@{name}"
+            arriving.setdefault(target, []).append(text)
+            if place == len(self.edges) or self.edges[place][1] != target:
+                texts[target] = "+".join(sorted(arriving[target]))
+        return texts[target]
+
+    @cached_property
+    def official_order(self) -> Tensor | None:
+        """The cells of NAS-Bench-201 in the order of its authors, 15,625 x 6; None in other spaces."""
+        if (self.notation, self.op_names) != ("nb201", NB201_OPS):
+            return None
+        order = list(range(self.size))
+        random.Random(NB201_SEED).shuffle(order)
+        return self.enumerate()[order]
+
+
+def _mixed(keys: Tensor) -> Tensor:
+    """Other integers, equal where the keys are, that look random (SplitMix64)."""
+    for shift, factor in zip((30, 27), MULTIPLIERS, strict=True):
+        keys = (keys ^ (keys >> shift)) * factor
+    return keys ^ (keys >> 31)

@@ -1,8 +1,9 @@
 """Architectures in the rows of a data frame."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from numbers import Integral, Real
 from typing import Any
 
 import pandas as pd
@@ -11,9 +12,9 @@ from torch import Tensor
 
 from archbo.errors import DataError, DataWarning, InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace
-from archbo.spaces.choices import text_of
+from archbo.spaces.choices import NOT_ACTIVE, ColumnChoices, text_of
 
-__all__ = ["arch_column_of", "carried_over", "few", "rows_of_frame"]
+__all__ = ["arch_column_of", "carried_over", "few", "rows_of_frame", "text_columns"]
 
 
 ARCH_COLUMNS = ("arch", "arch_str")
@@ -33,7 +34,9 @@ def rows_of_frame(
     Args:
         frame: ``n`` rows.
         space: The space of the architectures.
-        arch_column: The column that holds their text; where it is missing, the columns of the space hold the choices.
+        arch_column: The column that holds their text, or their numbers in the space's ``official_order``; where it is
+            missing, the columns of the space hold the choices. An empty cell there is the choice ``None`` or
+            "not active".
         source: What the frame is called in errors.
 
     Raises:
@@ -41,17 +44,65 @@ def rows_of_frame(
             file and how many are bad.
     """
     if arch_column in frame:
-        return _rows(space.parse, frame[arch_column].map(str), space, source)
+        cells = frame[arch_column]
+        if space.official_order is not None and pd.api.types.is_integer_dtype(cells.dtype):
+            return _rows(
+                partial(_numbered, space, space.official_order.tolist()), cells, space, source
+            )
+        return _rows(space.parse, cells.map(str), space, source)
     missing = [column for column in space.columns if column not in frame]
     if missing:
         raise DataError(
             f"{source} has no column {arch_column!r} of architectures, nor {missing[0]!r} of the columns of space "
             f"{space.name}; it has {few(frame.columns)}"
         )
-    # Cells stay NumPy's, so that a number in single precision is compared as one.
-    cells = zip(*(frame[column].to_numpy() for column in space.columns), strict=True)
-    choices = [dict(zip(space.columns, row, strict=True)) for row in cells]
-    return _rows(space.row_of, pd.Series(choices, index=frame.index, dtype=object), space, source)
+    finders = dict(zip(space.columns, map(ColumnChoices, space.choices), strict=True))
+    columns = [_cells(frame[column], finder) for column, finder in finders.items()]
+    choices = [dict(zip(finders, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def read(choice: dict[str, object]) -> tuple[int, ...]:
+        for column, cell in choice.items():
+            if cell is MISSING:
+                raise InvalidArchitectureError(
+                    f"no choice in column {column!r}; {space.name} has {', '.join(finders[column].by_text)}; where an "
+                    f"empty cell means that the column does not count, give it the choice {NOT_ACTIVE!r}"
+                )
+        return space.row_of(choice)
+
+    return _rows(read, pd.Series(choices, index=frame.index, dtype=object), space, source)
+
+
+def _numbered(space: SearchSpace, order: Sequence[Sequence[float]], number: int) -> tuple[int, ...]:
+    """The row of an architecture by its official number."""
+    if not 0 <= number < len(order):
+        raise InvalidArchitectureError(
+            f"there is no architecture {number}; those of {space.name} are numbered from 0 to {len(order) - 1:,}"
+        )
+    return tuple(map(int, order[number]))
+
+
+MISSING = object()
+"""An empty cell of a column that has no choice for it."""
+
+
+def _cells(column: "pd.Series[Any]", finder: ColumnChoices) -> list[object]:
+    """The cells of a column, with the choice that an empty one stands for."""
+    empty = MISSING if finder.empty is None else finder.choices[finder.empty]
+    # They stay NumPy's, so that a number in single precision is compared as one.
+    cells = zip(column.to_numpy(), column.isna(), strict=True)
+    return [empty if gone else cell for cell, gone in cells]
+
+
+def text_columns(space: SearchSpace) -> list[str]:
+    """The columns of a space whose cells are texts in a table, even where they look like numbers or missing values.
+
+    Example:
+        >>> from archbo.spaces import CategoricalSpace
+        >>> text_columns(CategoricalSpace("s", {"width": [8, 16], "act": ["ReLU", "None"]}))
+        ['act']
+    """
+    pairs = zip(space.columns, space.choices, strict=True)
+    return [name for name, choices in pairs if not all(isinstance(c, Real) for c in choices)]
 
 
 def _rows(
@@ -133,12 +184,13 @@ def carried_over(
     carried: dict[str, list[object]] = {}
     lacking: dict[object, str] = {}
     for column, finder in finders.items():
-        cells = [filled[column]] * len(frame) if column in filled else given[column].to_numpy()
-        found = [finder.find(cell) for cell in cells]
+        fills = [filled[column]] * len(frame) if column in filled else None
+        cells = fills if fills is not None else _cells(given[column], finder)
+        found = [None if cell is MISSING else finder.find(cell) for cell in cells]
         carried[column] = [None if n is None else finder.choices[n] for n in found]
         for place, (index, cell) in enumerate(zip(found, cells, strict=True)):
             if index is None:
-                lacking.setdefault(place, f"{column}={text_of(cell)}")
+                lacking.setdefault(place, f"{column}={'' if cell is MISSING else text_of(cell)}")
     if lacking:
         what = few(dict.fromkeys(lacking.values()), 3)
         text = (

@@ -1,5 +1,8 @@
 """Tables in, goals on them out."""
 
+import gzip
+
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -7,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archbo.benchmarks import Benchmark, read_table
-from archbo.errors import DataError, InvalidArchitectureError
+from archbo.errors import DataError, DataWarning, InvalidArchitectureError
 from archbo.spaces import CategoricalSpace, EdgeCellSpace, NodeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
@@ -79,7 +82,7 @@ def test_where_keeps_the_true_rows(write, ending):
     ("where", "message"),
     [
         ("absent", r"no column 'absent'; it has arch_str, value, never"),
-        ("value", r"column 'value' .* is float64; where takes a boolean column"),
+        ("value", r"column 'value' .* holds '4.0'; where takes a boolean column, or one of"),
         ("never", r"holds no rows where never is true"),
     ],
 )
@@ -98,11 +101,23 @@ def test_architectures_may_have_another_column(write):
 
 
 @every_format
-def test_a_repeated_architecture_is_named_with_both_rows(write, ending):
-    table = pd.concat([frame(), frame().iloc[[4]]])
-    with pytest.raises(DataError, match=r"rows 5 and 21 are the same .*; keep one") as caught:
-        read_table(write(table, ending), NB201)
-    assert table["arch_str"].iloc[4] in str(caught.value)
+def test_a_repeated_architecture_counts_once_with_its_mean(write, ending):
+    table = pd.concat([frame(), frame().iloc[[4, 4, 7]]])
+    table["value"] = [*range(20), 7.0, 9.0, 8.0]
+    with pytest.warns(DataWarning, match=r"23 rows are measurements of 20 architectures"):
+        benchmark = read_table(write(table, ending), NB201)
+    assert benchmark.X.equal(cells())
+    expected = torch.arange(20.0).index_fill(0, torch.tensor([4]), 20 / 3)
+    expected[7] = 7.5
+    assert benchmark.values("value").flatten().tolist() == pytest.approx(expected.tolist())
+    squares = np.var([4, 7, 9]) * 3 + np.var([7, 8]) * 2
+    assert benchmark.noise["value"] == pytest.approx((squares / 3) ** 0.5)
+
+
+def test_a_benchmark_itself_holds_each_architecture_once():
+    metrics = pd.DataFrame({"value": [1.0, 2.0]})
+    with pytest.raises(DataError, match=r"rows 1 and 2 are the same .*; keep one"):
+        Benchmark("b", NB201, cells()[[3, 3]], metrics, None, "a test")
 
 
 def test_isomorphic_cells_are_one_architecture_where_the_space_folds(write):
@@ -119,29 +134,39 @@ def test_isomorphic_cells_are_one_architecture_where_the_space_folds(write):
     ]
     assert len({NB101.format(NB101.parse(text)) for text in twins}) == 2
     path = write(pd.DataFrame({"arch_str": twins, "value": [1.0, 2.0]}))
-    with pytest.raises(DataError, match="rows 1 and 2 are the same architecture"):
-        read_table(path, NB101)
+    with pytest.warns(DataWarning, match="2 rows are measurements of 1 architectures"):
+        benchmark = read_table(path, NB101)
+    assert benchmark.evaluator()(twins[1]) == {"value": 1.5}
     assert first != twins[0]
 
 
 @every_format
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_a_bad_value_is_named_with_row_count_and_remedy(write, ending, bad):
+def test_a_bad_value_is_a_failure_and_named_where_each_is_needed(write, ending, bad):
     table = frame(good=1.0)
     table.loc[[6, 9], "value"] = bad
     benchmark = read_table(write(table, ending), NB201)
-    message = rf"column 'value' is {bad} in 2 rows, the first is row 7 .*; drop them, .* where"
-    for use in (benchmark.evaluator, benchmark.values):
-        with pytest.raises(DataError, match=message) as caught:
-            use("value")
-        assert table["arch_str"][6] in str(caught.value)
+    message = r"column 'value' has no number in 2 rows, the first is row 7 .*; drop them, .* where"
+    with pytest.raises(DataError, match=message) as caught:
+        benchmark.values("value")
+    assert table["arch_str"][6] in str(caught.value)
+    assert benchmark.measured("value").isnan().flatten().nonzero().flatten().tolist() == [6, 9]
     assert benchmark.evaluator("good").best == 1.0
+    tabular = benchmark.evaluator("value")
+    assert np.isnan(tabular(table["arch_str"][9])["value"])
+    assert (~tabular.known).nonzero().flatten().tolist() == [6, 9]
+    assert tabular.best == table["value"].drop([6, 9]).max()
 
 
 def test_absent_column_is_named_with_those_there_are(write):
     benchmark = read_table(write(frame(note="text")), NB201)
-    for column in ("accuracy", "note", "arch_str"):
-        with pytest.raises(DataError, match=f"no numeric column '{column}'; it has value"):
+    for column, why in (
+        ("accuracy", ""),
+        ("note", r" \(its row 1 is 'text', no number\)"),
+        ("op_0_1", r" \(its cells are choices of the space\)"),
+        ("arch_str", ""),
+    ):
+        with pytest.raises(DataError, match=f"no numeric column '{column}'{why}; it has value"):
             benchmark.evaluator(column)
 
 
@@ -242,7 +267,10 @@ def test_missing_space_file_is_named(tmp_path):
     ("name", "content", "message"),
     [
         ("t.csv", b"", "cannot read table .*t.csv"),
-        ("t.csv", b"\xff\xfe\x00\x80", "cannot read table .*t.csv"),
+        ("t.csv", b"\x00\x80", "cannot read table .*t.csv"),
+        ("t.csv", b"\xff\xfe\x00", "cannot read table .*t.csv"),
+        ("t.csv.gz", b"arch_str,value", "cannot read table .*t.csv.gz"),
+        ("t.csv.gz", gzip.compress(b"arch_str,value")[:-9], "cannot read table .*t.csv.gz"),
         ("t.csv", b"arch_str,value\n", "t.csv holds no rows$"),
         ("t.parquet", b"arch_str,value\n", "cannot read table .*t.parquet"),
         ("t.xlsx", b"", "cannot tell the format of .*t.xlsx; give a .parquet or .csv file"),

@@ -64,3 +64,48 @@ def test_proxies_are_columns_of_the_table(archbo, folder):
     assert code == 0, complaint
     (run,) = json.loads((folder / "s.json").read_text())["runs"]
     assert run["queries"][-1]["rank"] == 1
+
+
+def test_twins_of_what_is_learned_from_are_held_out(archbo, folder):
+    options = ("--objective", "qat_accuracy", "--predictors", "gbdt", "--train-sizes", "200")
+    command = ("compare", "nb201", *options, "--repeats", 1, "--json", "c.json")
+    taus = {}
+    for name in ("architectures", "twins"):
+        code, printed, complaint = archbo(*command, "--hold-out", name)
+        assert code == 0, complaint
+        found = json.loads((folder / "c.json").read_text())
+        assert found.get("hold_out", "architectures") == name
+        assert ("but their twins" in printed) == (name == "twins")
+        taus[name] = found["results"][0]["kendall"]
+    assert taus["twins"] != taus["architectures"]
+
+
+def test_a_table_of_six_says_what_it_takes(archbo, folder):
+    pd.read_csv(folder / "toy.csv").head(6).to_csv(folder / "six.csv", index=False)
+    command = ("compare", "--table", "six.csv", "--space", "toy.toml", "--objective", "accuracy")
+    code, _, complaint = archbo(*command, "--train-sizes", "2")
+    assert code == 2
+    assert "six has 6 architectures; to learn from two and score on ten takes twelve" in complaint
+
+
+def test_scores_of_other_people_are_taken(archbo, folder):
+    """A CSV with a column name and a text of its own, and a file of NAS-Bench-Suite-Zero."""
+    table = pd.read_csv(folder / "toy.csv").assign(by="somebody")
+    texts = "width=" + table["width"].astype(str) + ",depth=" + table["depth"].astype(str)
+    table["net"] = texts + ",skip=" + table["skip"]
+    table[["by", "net", "latency"]].to_csv(folder / "theirs.csv.gz", index=False)
+    scores = {
+        net: {"flops": {"score": value, "time": 1}, "val_accuracy": 9}
+        for net, value in zip(table["net"], table["latency"], strict=True)
+    }
+    (folder / "zc.json").write_text(json.dumps({"cifar10": scores, "svhn": {}}))
+    options = ["--predictors", "gp", "--encodings", "zero-cost", "--json", "c.json"]
+    options += ["--repeats", 2]
+    for proxies in ("theirs.csv.gz", "zc.json:cifar10"):
+        code, _, complaint = archbo(*COMPARE, *options, "--proxies", proxies)
+        assert code == 0, complaint
+        results = json.loads((folder / "c.json").read_text())["results"]
+        assert min(result["kendall"] for result in results) > 0.9
+    code, _, complaint = archbo(*COMPARE, *options, "--proxies", "zc.json")
+    assert code == 2
+    assert "--proxies: zc.json needs a dataset; it has cifar10, svhn" in complaint

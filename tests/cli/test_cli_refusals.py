@@ -22,7 +22,6 @@ def bad(folder, name, change):
 
 def write_bad_tables(folder):
     bad(folder, "nan", lambda t: t.assign(accuracy=t["accuracy"].mask(t.index == 4)))
-    bad(folder, "twice", lambda t: pd.concat([t, t.iloc[[2]]]))
     bad(folder, "unknown", lambda t: t.assign(width=t["width"].replace(16, 17)))
     bad(folder, "narrow", lambda t: t.drop(columns="depth"))
     for name, op in (("cells", "nor_conv_3x3"), ("bad_op", "nor_conv_5x5"), ("bad_cell", "a|b")):
@@ -52,8 +51,10 @@ BAD = [
         r"unknown space 'nb20', did you mean 'nb201'",
     ),
     (("search", "--table", "cells.csv"), r"cells\.csv needs --space: one of nb201"),
-    (toy("nan.csv"), r"nan: column 'accuracy' is nan in 1 rows, .*row 5 .*where"),
-    (toy("twice.csv"), r"twice: rows 3 and 25 are the same .*; keep one"),
+    (
+        toy("nan.csv", "--queries", "6", "--cost", "accuracy"),
+        r"nan: column 'accuracy' has no number in 1 rows, .*row 5 .*where",
+    ),
     (toy("unknown.csv"), r"row 9: unknown choice '17' in column 'width'; toy has 8, 16, 32"),
     (
         toy("narrow.csv"),
@@ -123,8 +124,14 @@ BAD = [
         (*COMPARE, "--proxies", "a.parquet,zc_*"),
         r"--proxies takes one file .*give a\.parquet alone",
     ),
-    ((*COMPARE, "--proxies", "no.parquet"), r"cannot read no\.parquet as a table of scores"),
-    ((*COMPARE, "--proxies", "cells.csv"), r"cells\.csv: "),
+    ((*COMPARE, "--hold-out", "folds"), r"--hold-out is one of architectures, twins; got 'folds'"),
+    (
+        (*TOY, "--queries", "6", "--acquisition", "ei"),
+        r"unknown acquisition 'ei', did you mean 'log_ei'\?",
+    ),
+    ((*COMPARE, "--proxies", "no.json"), r"--proxies: cannot read no\.json as JSON"),
+    ((*COMPARE, "--proxies", "no.parquet"), r"--proxies: no table at no\.parquet"),
+    ((*COMPARE, "--proxies", "cells.csv"), r"--proxies: cells\.csv, row 1: "),
     (PROXIES, r"give an embedded benchmark .*, or --spaces NAMES"),
     ((*PROXIES, "nb202"), r"unknown benchmark 'nb202', did you mean 'nb201'\?"),
     ((*PROXIES, "nb201", "--spaces", "nb201"), r"--spaces goes without a benchmark"),

@@ -158,3 +158,18 @@ def test_a_search_stops_at_a_regret_and_its_baselines_do_not(archbo, folder):
     code, _, complaint = archbo("search", "nas-bench-graph/cora", *several)
     assert code == 2
     assert complaint.startswith("archbo: --stop-at-regret: a regret is of one objective")
+
+
+@pytest.mark.parametrize("goal", ["accuracy", "accuracy,-latency"])
+def test_a_search_in_which_everything_fails_says_so(archbo, folder, goal):
+    table = pd.read_csv(folder / "toy.csv")
+    table["accuracy"] = table["accuracy"].where(table["width"] + table["depth"] == 36)
+    table.to_csv(folder / "failed.csv", index=False)
+    options = ("--space", "toy.toml", "--objective", goal, "--queries", 2, "--baseline", "none")
+    command = ("search", "--table", "failed.csv", *options)
+    code, printed, complaint = archbo(*command, "--json", "f.json", "--plot", "f.png")
+    assert code == 0, complaint
+    (run,) = json.loads((folder / "f.json").read_text())["runs"]
+    assert (run["queries"], run["failed"]) == ([], 2)
+    assert "none of what was evaluated in full gave a value" in printed
+    assert "2 evaluations per search gave no value" in printed

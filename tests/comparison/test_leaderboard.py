@@ -116,3 +116,44 @@ def test_picture_shows_what_was_scored(scored):
         wanted = dict(zip(run.truth, run.mean, strict=True))
         assert len(shown) > 100
         assert all(wanted[x] == y for x, y in shown.items() if list(run.truth).count(x) == 1)
+
+
+class Recorded:
+    """A predictor that knows nothing but what it was shown."""
+
+    def fit(self, X, Y, *, seed):
+        self.learned = X
+
+    def predict(self, X):
+        self.scored = X
+        return X[:, 0], torch.ones(len(X)).double()
+
+    def cdf(self, X, Y):
+        return torch.full_like(Y, 0.5)
+
+
+def test_samples_and_what_is_scored_share_no_function(goal):
+    space, plain, apart = goal.benchmark.space, Recorded(), Recorded()
+    evaluate("none", "none", plain, goal, 300, seed=0)
+    evaluate("none", "none", apart, goal, 300, seed=0, hold_out_twins=True)
+    assert plain.learned.equal(apart.learned)
+    learned, twins = (set(space.function_keys(X).tolist()) for X in (apart.learned, apart.scored))
+    assert not learned & twins
+    left_out = {*space.ids(plain.scored)} - {*space.ids(apart.scored)}
+    assert len(left_out) == len(plain.scored) - len(apart.scored) > 500
+    with pytest.raises(UsageError, match=r"are no twins of the 15612 that are learned from"):
+        evaluate("none", "none", Recorded(), goal, 15_612, seed=0, hold_out_twins=True)
+
+
+def test_what_failed_is_neither_learned_from_nor_scored():
+    space = CategoricalSpace("many", {"width": list(range(30))})
+    accuracy = [np.nan if width % 3 == 0 else width for width in range(30)]
+    metrics = pd.DataFrame({"accuracy": accuracy})
+    table = Benchmark("many", space, space.enumerate(), metrics, "accuracy", "made up")
+    recorded = Recorded()
+    found = evaluate("none", "none", recorded, table.evaluator(), 5, seed=0)
+    widths = torch.cat([recorded.learned, recorded.scored]).flatten().tolist()
+    assert sorted(widths) == [width for width in range(30) if width % 3]
+    assert found.kendall == pytest.approx(1)
+    with pytest.raises(UsageError, match=r"between 2 and 10, .* architectures with values; got 11"):
+        check_train_sizes([11], table.evaluator())

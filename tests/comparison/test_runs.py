@@ -19,6 +19,7 @@ from archbo.comparison import (
 )
 from archbo.errors import UsageError
 from archbo.goals import Goal
+from archbo.log import State
 from archbo.spaces import CategoricalSpace
 
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
@@ -171,3 +172,16 @@ def test_costs_are_those_of_all_runs(benchmark):
     strategy = FidelityBayesian(TOY, tabular.goal, n_initial=3, n_cheap=3, seed=0)
     both = run_search("both", strategy, tabular, 2)
     assert costs_of([plain, both]) == sorted({10.0, 20.0, 30.0} | {q.spent for q in both.queries})
+
+
+def test_failed_evaluations_are_paid_for_and_are_no_queries(benchmark):
+    metrics = benchmark.metrics.copy()
+    metrics.loc[::2, "full"] = math.nan
+    tabular = Benchmark("half", TOY, benchmark.X, metrics, "full", "made up").evaluator()
+    run = random_run(tabular, 20, report="short")
+    assert len(run.queries) + run.n_failed == 20
+    assert run.to_dict()["failed"] == run.n_failed > 3
+    told = [trial.number + 1 for trial in run.log.select(State.TOLD)]
+    assert [query.spent for query in run.queries] == told
+    assert all(query.report == query.best / 2 for query in run.queries)
+    assert run.recommended is not None

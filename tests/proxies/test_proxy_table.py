@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from archbo.benchmarks import Benchmark, read_table
 from archbo.errors import DataError
 from archbo.proxies import ProxyTable, read_suite_zero
-from archbo.spaces import EdgeCellSpace
+from archbo.spaces import DartsSpace, EdgeCellSpace, NodeCellSpace
 
 NB201 = EdgeCellSpace.nas_bench_201()
 CONV = NB201.op_names.index("nor_conv_3x3")
@@ -151,3 +151,55 @@ def test_other_files_are_refused_in_a_line_that_helps(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(DataError, match=message):
         read_suite_zero(file, NB201, "cifar10")
+
+
+@pytest.mark.parametrize(
+    ("space", "key", "text"),
+    [
+        (
+            NodeCellSpace.nas_bench_101(),
+            "(0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 2, 1)",
+            "110000100001000000000:input|conv3x3-bn-relu|maxpool3x3|output",
+        ),
+        (
+            DartsSpace.nas_bench_301(),
+            "(((0, 1), (1, 3), (0, 6), (2, 1), (1, 2), (3, 4), (0, 0), (2, 5)), "
+            "((0, 4), (1, 2), (0, 1), (1, 0), (1, 6), (2, 3), (3, 5), (4, 2)))",
+            "Genotype(normal=[('avg_pool_3x3', 0), ('sep_conv_3x3', 1), ('dil_conv_5x5', 0), "
+            "('avg_pool_3x3', 2), ('skip_connect', 1), ('sep_conv_5x5', 3), ('max_pool_3x3', 0), "
+            "('dil_conv_3x3', 2)], normal_concat=range(2, 6), reduce=[('sep_conv_5x5', 0), "
+            "('skip_connect', 1), ('avg_pool_3x3', 0), ('max_pool_3x3', 1), ('dil_conv_5x5', 1), "
+            "('sep_conv_3x3', 2), ('dil_conv_3x3', 3), ('skip_connect', 4)], reduce_concat=range(2, 6))",
+        ),
+    ],
+    ids=["nb101", "nas-bench-301"],
+)
+def test_suite_zero_files_of_other_spaces_are_read(tmp_path, space, key, text):
+    content = {"cifar10": {key: {"snip": {"score": 2.5, "time": 0.1}}}}
+    file = tmp_path / "zc.json"
+    file.write_text(json.dumps(content))
+    table = read_suite_zero(file, space)
+    assert [str(arch) for arch in space.archs(table.X)] == [text]
+    assert table.scores(space.rows([text])).tolist() == [[2.5]]
+
+
+@pytest.mark.parametrize("name", ["cell", "arch_str", "arch"])
+def test_scores_are_read_beside_texts_whatever_their_columns_are_called(tmp_path, name):
+    cells = ["(4, 3, 3, 0, 0, 0)", "(2, 1, 1, 1, 1, 2)"]
+    frame = pd.DataFrame({"author": ["a", "b"], name: cells, "snip": [1.0, 2.0], "note": ["", "x"]})
+    frame.to_csv(tmp_path / "t.tsv", sep="\t", index=False)
+    table = ProxyTable.read(tmp_path / "t.tsv", NB201)
+    assert table.names == ("snip",)
+    assert table.scores(NB201.rows(cells)).flatten().tolist() == [1, 2]
+    again = ProxyTable.read(tmp_path / "t.tsv", NB201, arch_column=name)
+    assert again.same_as(table)
+
+
+def test_files_without_architectures_or_scores_are_refused(tmp_path):
+    frame = pd.DataFrame({"arch_str": ["(4, 3, 3, 0, 0, 0)"], "note": ["x"]})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match="no column of numbers beside the architectures"):
+        ProxyTable.read(tmp_path / "t.csv", NB201)
+    frame.drop(columns="arch_str").to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match=r"no column 'arch_str' of architectures, nor 'op_0_1'"):
+        ProxyTable.read(tmp_path / "t.csv", NB201)

@@ -3,6 +3,7 @@
 import re
 
 import networkx as nx
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -197,3 +198,64 @@ def test_dead_edges_become_the_first_of_several_zero_operations():
 def test_operations_that_make_no_space_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
         EdgeCellSpace(**({"name": "x", "op_names": ["a", "b"], "notation": "nb201"} | options))
+
+
+# Twins.
+
+
+def test_functions_of_nas_bench_201_are_unions_of_its_authors_classes(nb201_table):
+    """Their 6,466 texts tell a sum with a zero from the same sum without it; no class of theirs is split."""
+    space = EdgeCellSpace.nas_bench_201()
+    frame = pd.read_parquet(nb201_table, columns=["arch_str", "unique_str"])
+    X = space.rows(list(frame["arch_str"]))
+    assert [space.unique_str(row) for row in X.tolist()] == list(frame["unique_str"])
+    functions = space.function_keys(X).tolist()
+    assert frame["unique_str"].nunique() == 6466
+    assert len(set(zip(functions, frame["unique_str"], strict=True))) == 6466
+    assert len(set(functions)) == 4930
+
+
+def test_functions_of_trans_nas_micro_are_its_classes(tnb101_table):
+    space = EdgeCellSpace.trans_nas_micro()
+    frame = pd.read_parquet(tnb101_table, columns=["arch_str", "unique_str"])
+    functions = space.function_keys(space.rows(list(frame["arch_str"]))).tolist()
+    pairs = set(zip(functions, frame["unique_str"], strict=True))
+    assert len(set(functions)) == frame["unique_str"].nunique() == len(pairs) == 1229
+
+
+def formula(space, row):
+    """What the last map computes, in sorted terms."""
+    terms = {0: ["x"], 1: [], 2: [], 3: []}
+    for (source, target), op in zip(space.edges, row, strict=True):
+        name, arriving = space.op_names[op], terms[source]
+        if name == "skip_connect" and (source > 0 or space.notation == "nb201"):
+            terms[target] += arriving
+        elif name != "none" and arriving:
+            terms[target].append(f"{name}({' + '.join(sorted(arriving))})")
+    return " + ".join(sorted(terms[3]))
+
+
+@pytest.mark.parametrize("make", [EdgeCellSpace.nas_bench_201, EdgeCellSpace.trans_nas_micro])
+def test_function_keys_are_equal_where_formulas_are(make):
+    space = make()
+    X = space.enumerate()
+    keys = space.function_keys(X).tolist()
+    formulas = [formula(space, row) for row in X.long().tolist()]
+    assert len(set(zip(keys, formulas, strict=True))) == len(set(keys)) == len(set(formulas))
+    canonical = space.function_keys(space.canonical(X)).tolist()
+    assert canonical == keys
+
+
+def test_symmetric_edges_and_contracted_skips_make_twins():
+    space = EdgeCellSpace.nas_bench_201()
+    texts = [
+        "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|avg_pool_3x3~2|",
+        "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|avg_pool_3x3~2|",
+        "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|none~0|avg_pool_3x3~1|skip_connect~2|",
+        "|nor_conv_1x1~0|+|nor_conv_3x3~0|none~1|+|none~0|skip_connect~1|avg_pool_3x3~2|",
+        "|nor_conv_1x1~0|+|nor_conv_3x3~0|none~1|+|none~0|avg_pool_3x3~1|skip_connect~2|",
+    ]
+    first, second, third, fourth, fifth = space.function_keys(space.rows(texts)).tolist()
+    assert first == second
+    assert third == fourth
+    assert len({first, third, fifth}) == 3

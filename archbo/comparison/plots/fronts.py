@@ -88,7 +88,7 @@ def _draw_fronts(
 ) -> None:
     goal = tabular.goal
     values = goal.own_units(tabular.gains)
-    dots = values[goal.feasible(tabular.gains)]
+    dots = values[tabular.feasible]
     dots = dots[torch.linspace(0, len(dots) - 1, min(len(dots), MOST_DOTS)).long()]
     colours = palette(list(runs))
     for pair, axes in zip(_pairs(tabular), panels, strict=True):
