@@ -120,7 +120,7 @@ TYPES: Mapping[type[SearchSpace], str] = {
 def read_space(path: str | Path) -> SearchSpace:
     """The space that a TOML file describes: its ``kind``, its ``name``, and the keys of that kind.
 
-    Without ``name`` it is called like the file.
+    Without ``name`` the space has the name of the file.
 
     Raises:
         DataError: The file is missing, is no TOML, or does not describe a space.
@@ -128,7 +128,8 @@ def read_space(path: str | Path) -> SearchSpace:
     Example:
         >>> import tempfile
         >>> file = Path(tempfile.mkdtemp()) / "cells.toml"
-        >>> _ = file.write_text('kind = "edge-cell"\\nnodes = 5\\nops = ["none", "skip_connect", "conv"]')
+        >>> lines = ['kind = "edge-cell"', "nodes = 5", 'ops = ["none", "skip_connect", "conv"]']
+        >>> _ = file.write_text(chr(10).join(lines))
         >>> read_space(file)
         EdgeCellSpace('cells', d=10, size=59,049)
     """
