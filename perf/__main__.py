@@ -24,8 +24,10 @@ from perf import (
     queries,
     ranking,
     robot,
+    samplers,
     search,
     stopping,
+    studies,
     surrogates,
 )
 from perf.section import PAGE, conditions, replace
@@ -48,8 +50,10 @@ MEASUREMENTS: dict[str, Measurement] = {
     "queries": queries.MEASUREMENT,
     "ranking": ranking.MEASUREMENT,
     "robot": robot.MEASUREMENT,
+    "samplers": samplers.MEASUREMENT,
     "search": search.MEASUREMENT,
     "stopping": stopping.MEASUREMENT,
+    "studies": studies.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
 }
 

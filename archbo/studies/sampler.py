@@ -22,11 +22,11 @@ from archbo.studies.storage import (
     PLAN,
     PROPOSER,
     SECONDS,
+    LogReader,
     arch_from,
     died,
     directions_of,
     distributions_of,
-    log_of,
     params_of,
     plan_of,
     this_process,
@@ -88,6 +88,7 @@ class ArchSampler(BaseSampler):
             )
         self.strategy = strategy
         self._distributions = distributions_of(space)
+        self._reader = LogReader(space, strategy.goal)
         self._independent = RandomSampler(seed=strategy.seed % 2**32)
 
     def infer_relative_search_space(
@@ -106,7 +107,8 @@ class ArchSampler(BaseSampler):
         if PLAN in trial.system_attrs:
             return
         try:
-            self.proposed(study, trial)
+            study._storage.set_trial_system_attr(trial._trial_id, PROPOSER, this_process())
+            self.proposed(study, trial._trial_id)
         except BaseException:
             _give_up(study, trial, "nothing was proposed")
             raise
@@ -124,11 +126,11 @@ class ArchSampler(BaseSampler):
             return {}
         plan = study._storage.get_trial(trial._trial_id).system_attrs.get(PLAN)
         if plan is None:
-            return params_of(self.proposed(study, trial).arch)
+            plan = plan_of(self.proposed(study, trial._trial_id)[1])
         return params_of(self.strategy.space.arch(plan["arch"]))
 
-    def proposed(self, study: OptunaStudy, trial: FrozenTrial) -> Trial:
-        """What is proposed for a trial; it is written on the trial.
+    def proposed(self, study: OptunaStudy, trial_id: int) -> tuple[FrozenTrial, Trial]:
+        """A trial of the storage, and what is proposed for it, which is written on it.
 
         Raises:
             UsageError: The directions of the study are not those of the goal.
@@ -140,14 +142,12 @@ class ArchSampler(BaseSampler):
             raise UsageError(
                 f"the study has the directions {directions}, the goal {self.strategy.goal} wants {wanted}"
             )
-        if PROPOSER not in trial.system_attrs:
-            study._storage.set_trial_system_attr(trial._trial_id, PROPOSER, this_process())
-        log = self.log_before(study, trial.number)
+        trial, log = self.log_before(study, trial_id)
         start = time.monotonic()
         proposal = self._with_fixed(trial, self.strategy.propose(log, 1).trials[-1])
         plan = {**plan_of(proposal), SECONDS: round(time.monotonic() - start, 3)}
-        study._storage.set_trial_system_attr(trial._trial_id, PLAN, plan)
-        return proposal
+        study._storage.set_trial_system_attr(trial_id, PLAN, plan)
+        return trial, proposal
 
     def _with_fixed(self, trial: FrozenTrial, proposal: Trial) -> Trial:
         """A proposal with the parameters that ``enqueue_trial`` fixed."""
@@ -156,15 +156,16 @@ class ArchSampler(BaseSampler):
         wanted = {column: fixed.get(column, choice) for column, choice in params.items()}
         return replace(proposal, arch=arch_from(wanted, self.strategy.space))
 
-    def log_before(self, study: OptunaStudy, number: int) -> Log:
-        """The log of all trials before one, once each of them has an architecture.
+    def log_before(self, study: OptunaStudy, trial_id: int) -> tuple[FrozenTrial, Log]:
+        """A trial, and the log of all trials before it, once each of them has an architecture.
 
         A trial that was begun by a process that died, or that was given none for a minute, is ended.
         """
         patience: dict[int, float] = {}
         while True:
             trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
-            earlier = [trial for trial in trials if trial.number < number]
+            this = next(trial for trial in trials if trial._trial_id == trial_id)
+            earlier = [trial for trial in trials if trial.number < this.number]
             empty = [trial for trial in earlier if _is_empty(trial)]
             for trial in empty:
                 begun = patience.setdefault(trial.number, time.monotonic())
@@ -172,7 +173,7 @@ class ArchSampler(BaseSampler):
                 if dead or time.monotonic() - begun > GRACE:
                     _give_up(study, trial, "its worker proposed nothing")
             if not empty:
-                return log_of(earlier, self.strategy.space, self.strategy.goal)
+                return this, self._reader.read(earlier)[1]
             time.sleep(POLL)
 
     def sample_independent(

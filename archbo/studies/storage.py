@@ -3,19 +3,23 @@
 import math
 import os
 import socket
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from json import JSONDecodeError
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, final
+from urllib.parse import urlsplit
 
 import optuna
 import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import get_lock_file
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,7 +30,7 @@ from archbo.log import Log, State, Trial
 from archbo.spaces import Arch, SearchSpace
 
 __all__ = [
-    "ATTEMPT",
+    "CLAIM",
     "CONSTRAINT",
     "ENDED",
     "NOBODY",
@@ -34,15 +38,16 @@ __all__ = [
     "PAST",
     "PLAN",
     "PROPOSER",
+    "RETURNED",
     "SECONDS",
     "TOLD",
+    "LogReader",
     "arch_from",
     "constraints_of",
     "died",
     "directions_of",
     "distributions_of",
     "log_of",
-    "logged",
     "open_storage",
     "params_of",
     "plan_of",
@@ -51,8 +56,8 @@ __all__ = [
     "this_process",
 ]
 
-ATTEMPT = "archbo:attempt"
-"""The attribute that counts how often a trial was begun again because its worker had died."""
+RETURNED = "archbo:returned"
+"""The attribute that says for which attempt a worker gave a trial back."""
 PLAN = "archbo:plan"
 """The attribute of a trial that holds its row, its fidelity and a strategy's notes, from when it is proposed."""
 SECONDS = "seconds"
@@ -63,12 +68,26 @@ ENDED = "archbo:ended"
 """The attribute that says why a trial gave no value, and whether its architecture may be proposed again."""
 OWNER = "archbo:owner"
 """The attribute that says which worker evaluates a trial; none does where its architecture was asked for by hand."""
+CLAIM = "archbo:claim"
+"""The attribute of a failed trial that has no architecture: the number of the trial whose worker died and that its owner
+evaluates again, and how often it was begun again by then."""
 PROPOSER = "archbo:proposer"
 """The attribute that says which process proposes for a trial, so that nobody waits for a dead one."""
 PAST = "archbo:past"
 """The attribute that numbers the trials which a study was begun with; where two processes began it, each is there twice."""
 CONSTRAINT = "constraints"
 """The beginning of the attributes in which Optuna 5 keeps constraints."""
+ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    ImportError,
+    SQLAlchemyError,
+    StorageInternalError,
+    JSONDecodeError,
+    UnicodeDecodeError,
+)
+"""What storages in files and databases raise that cannot be reached, read or written."""
+GRPC_PORT = 13000
+"""The port of Optuna's proxy unless one is given, as Optuna has it."""
 PLAIN = (str, int, float, bool, type(None))
 """The types of choices that Optuna's storages keep as they are."""
 
@@ -78,7 +97,8 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
 
     Args:
         url: A file ending in ``.db`` or ``.sqlite`` (SQLite) or in ``.log`` or ``.journal`` (a journal, for shared file
-            systems), the URL of a database as SQLAlchemy reads it, or a storage of Optuna's.
+            systems), the URL of a database as SQLAlchemy reads it, that of Optuna's proxy (``grpc://host:port``), or a
+            storage of Optuna's.
 
     Raises:
         DataError: There is no such folder, the file is no study, or the database cannot be reached.
@@ -87,14 +107,24 @@ def open_storage(url: str | Path | BaseStorage) -> BaseStorage:
         return url
     text = str(url)
     with reachable(text):
+        if text.startswith("grpc://"):
+            place = urlsplit(text)
+            port = place.port if place.port is not None else GRPC_PORT
+            return GrpcStorageProxy(host=place.hostname or "localhost", port=port)
         if "://" in text:
             return optuna.storages.get_storage(text)
         path = Path(text)
         if not path.absolute().parent.is_dir():
             raise DataError(f"there is no folder {path.absolute().parent}; make it first")
         if path.suffix in (".log", ".journal"):
-            return JournalStorage(JournalFileBackend(text))
+            return JournalStorage(_Journal(text))
         return _sqlite(path)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """What a storage raises that cannot be reached, read or written; a gRPC proxy has its own, where one is in use."""
+    grpc = sys.modules.get("grpc")
+    return ERRORS if grpc is None else (*ERRORS, grpc.RpcError)
 
 
 @contextmanager
@@ -106,12 +136,26 @@ def reachable(url: object) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ImportError, SQLAlchemyError, StorageInternalError, JSONDecodeError) as error:
-        cause = (
-            error.__cause__ or error
-        )  # Optuna's own message speaks of the log that it has written
+    except _errors() as error:
+        # Optuna's own message speaks of the log that it has written.
+        cause = error.__cause__ or error
         first = (str(cause) or type(cause).__name__).splitlines()[0]
         raise DataError(f"cannot use the study at {url}: {first}") from error
+
+
+@final
+class _Journal(JournalFileBackend):
+    """A journal that goes on after a line was cut off, by a full disk or a loss of power.
+
+    Optuna's own would append the next line to the rest of that one, and could not be read any more.
+    """
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with get_lock_file(self._lock), open(self._file_path, "r+b") as file:
+            if file.seek(0, os.SEEK_END) and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        super().append_logs(logs)
 
 
 def _sqlite(path: Path) -> BaseStorage:
@@ -143,11 +187,11 @@ def quiet() -> Iterator[None]:
 
 
 def this_process() -> dict[str, Any]:
-    """The machine and the process that this is."""
-    return {"host": socket.gethostname(), "pid": os.getpid()}
+    """The machine, the process and the thread that this is."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "thread": threading.get_ident()}
 
 
-NOBODY: Mapping[str, Any] = {}
+NOBODY: Mapping[str, Any] = {"host": None}
 """The owner of a trial that its worker gave back."""
 
 
@@ -215,16 +259,67 @@ def log_of(trials: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> Log
     Raises:
         DataError: A trial is of another space or goal.
     """
-    known = logged(trials, space)
-    plans = [trial.system_attrs.get(PLAN, {}) for trial in known]
-    X = space.rows([_arch_of(trial, space) for trial in known])
-    fidelities = [plan.get("fidelity", goal.target) for plan in plans]
-    log = Log(space, goal).asked(X, fidelities, [plan.get("notes", {}) for plan in plans])
-    ended = (_ended(trial, frozen, goal) for trial, frozen in zip(log.trials, known, strict=True))
-    return replace(log, trials=tuple(ended))
+    return LogReader(space, goal).read(trials)[1]
 
 
-def logged(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[FrozenTrial]:
+@final
+class LogReader:
+    """Reads the log of one study again and again; only what has changed since is read anew.
+
+    Args:
+        space: The space of the study.
+        goal: Its goal.
+    """
+
+    def __init__(self, space: SearchSpace, goal: Goal) -> None:
+        self._last: tuple[list[FrozenTrial], Log] = [], Log(space, goal)
+
+    @property
+    def last(self) -> list[FrozenTrial]:
+        """The trials that were read last."""
+        return self._last[0]
+
+    def read(self, trials: Sequence[FrozenTrial]) -> tuple[list[FrozenTrial], Log]:
+        """The trials that have an architecture, and the log that they are.
+
+        Raises:
+            DataError: A trial is of another space or goal.
+        """
+        before, log = self._last
+        space, goal = log.space, log.goal
+        known = _logged(trials, space)
+        pairs = zip(before, known, log.trials, strict=False)
+        if len(before) > len(known) or not all(_continues(*pair) for pair in pairs):
+            before, log = [], Log(space, goal)
+        new = known[len(before) :]
+        if new:
+            plans = [trial.system_attrs.get(PLAN, {}) for trial in new]
+            X = space.rows([_arch_of(trial, space) for trial in new])
+            fidelities = [plan.get("fidelity", goal.target) for plan in plans]
+            log = log.asked(X, fidelities, [plan.get("notes", {}) for plan in plans])
+        changed = {
+            place: _ended(log.trials[place], frozen, goal)
+            for place, frozen in enumerate(known)
+            if place >= len(before) or before[place] is not frozen
+        }
+        if any(trial is not log.trials[place] for place, trial in changed.items()):
+            kept = enumerate(log.trials)
+            log = replace(log, trials=tuple(changed.get(place, trial) for place, trial in kept))
+        self._last = known, log
+        return known, log
+
+
+def _continues(before: FrozenTrial, now: FrozenTrial, trial: Trial) -> bool:
+    """Whether what was read as a trial of the log is the same one still, which may have ended since."""
+    if before is now:  # storages keep what has ended
+        return True
+    if before.number != now.number or before.state.is_finished():
+        return False
+    same = before.system_attrs.get(PLAN) == now.system_attrs.get(PLAN)
+    return same and (before.params == now.params or _arch_of(now, trial.arch.space) == trial.arch)
+
+
+def _logged(trials: Sequence[FrozenTrial], space: SearchSpace) -> list[FrozenTrial]:
     """The trials that belong in a log, in its order: those that have an architecture, past trainings once each."""
     known: list[FrozenTrial] = []
     past: set[int] = set()

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
@@ -21,19 +21,20 @@ from archbo.goals import Bound, Goal, Objective
 from archbo.log import Log, State, Trial
 from archbo.studies.sampler import ArchSampler
 from archbo.studies.storage import (
-    ATTEMPT,
+    CLAIM,
     CONSTRAINT,
     ENDED,
+    NOBODY,
     OWNER,
     PAST,
     PLAN,
     PROPOSER,
+    RETURNED,
     TOLD,
+    LogReader,
     constraints_of,
     directions_of,
     distributions_of,
-    log_of,
-    logged,
     open_storage,
     params_of,
     plan_of,
@@ -42,7 +43,7 @@ from archbo.studies.storage import (
     this_process,
 )
 
-__all__ = ["Header", "Study", "read_header", "study_names"]
+__all__ = ["Header", "Study", "Waiting", "read_header", "study_names"]
 
 HEADER = "archbo:study"
 """The attribute of a study that holds its space's content, its goal and its settings."""
@@ -79,6 +80,27 @@ class Header:
     settings: Mapping[str, Any]
     n_past: int = 0
     n_missing: int = 0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A trial that waits for its values, and who evaluates it.
+
+    Attributes:
+        number: Its number in the storage.
+        trial_id: Its key there.
+        trial: The trial of the log.
+        owner: The process that evaluates it; None where its architecture was asked for by hand.
+        attempt: How often it was begun again because its worker had died.
+        attrs: Its attributes, which a worker changes while it evaluates it.
+    """
+
+    number: int
+    trial_id: int
+    trial: Trial
+    owner: Mapping[str, Any] | None
+    attempt: int
+    attrs: Mapping[str, Any]
 
 
 @final
@@ -131,10 +153,7 @@ class Study(AskTell):
             strategy.check(log)
         self.url, self.name = url, name
         self._pruner: BasePruner = NopPruner()
-        self._known: tuple[tuple[tuple[int, TrialState], ...], Log] = (
-            (),
-            Log(self.space, self.goal),
-        )
+        self._reader = LogReader(self.space, self.goal)
         self._study = self._opened(dict(settings or {}), 0 if log is None else len(log))
         self.n_past = self.header.n_past
         if log is not None and len(log) > 0 and self.n_past == 0:
@@ -230,24 +249,17 @@ class Study(AskTell):
         """What the study was begun with."""
         return _header(self._study, self.name)
 
-    def _trials(self) -> list[FrozenTrial]:
-        """The trials that have an architecture, in the order of the log."""
-        storage = self._study._storage
-        trials = storage.get_all_trials(self._study._study_id, deepcopy=False)
-        return logged(trials, self.space)
-
     def _read(self) -> Log:
         return self._numbered()[1]
 
-    def _numbered(self) -> tuple[list[int], Log]:
-        """The log, and the storage's number of each of its trials, which differ where one was begun in vain."""
-        with self._lock, reachable(self.url):
-            trials = self._trials()
-            # What has ended does not change any more.
-            key = tuple((trial.number, trial.state) for trial in trials)
-            if self._known[0] != key:
-                self._known = key, log_of(trials, self.space, self.goal)
-            return [number for number, _ in self._known[0]], self._known[1]
+    def _numbered(self) -> tuple[list[FrozenTrial], Log]:
+        """The log, and each of its trials as the storage has it, with another number where one was begun in vain."""
+        with self._lock:
+            return self._reader.read(self._trials())
+
+    def _trials(self) -> list[FrozenTrial]:
+        with reachable(self.url):
+            return self._study._storage.get_all_trials(self._study._study_id, deepcopy=False)
 
     def _propose(self, q: int, *, promote: bool = False) -> list[Trial]:
         check_q(q)
@@ -256,41 +268,35 @@ class Study(AskTell):
             after = self.strategy.promote(before)
             self._write(before, after)
             return list(after.trials[len(before) :])
-        asked: list[int] = []
+        asked: list[Trial] = []
         for _ in range(q):
             try:
-                asked.append(self._begun({}))
+                asked.append(self._begun({})[1])
             except NothingLeftError:
                 if not asked:
                     raise
                 break
-        return [self.trial(number) for number in asked]
+        return asked
 
     # What workers need.
 
     def begin(self) -> tuple[int, Trial]:
-        """A new trial that this process evaluates, with the storage's number.
+        """A new trial that this thread evaluates, with the storage's number.
 
         Raises:
             NothingLeftError: Every architecture has been asked for.
         """
         with self._lock:
-            number = self._begun({OWNER: this_process()})
-            return number, self.trial(number)
-
-    def trial(self, number: int) -> Trial:
-        """The trial with a number of the storage's."""
-        numbers, log = self._numbered()
-        return log.trials[numbers.index(number)]
+            return self._begun({OWNER: this_process()})
 
     def number(self, trial: Trial) -> int:
         """The storage's number of a trial, which is the one that Optuna's dashboard shows."""
-        return self._numbered()[0][trial.number]
+        return self._numbered()[0][trial.number].number
 
     def attempts(self, number: int) -> int:
         """How often the trial with a number of the storage's was begun again because its worker had died."""
-        attrs = self._study._storage.get_trial(self._id_of(number)).system_attrs
-        return int(attrs.get(ATTEMPT, 0))
+        claim = _claims(self._trials()).get(number)
+        return 0 if claim is None else int(claim.system_attrs[CLAIM][1])
 
     def report(self, number: int, step: int, value: float) -> bool:
         """Keep a point of a trial's learning curve, and ask the pruner.
@@ -322,36 +328,55 @@ class Study(AskTell):
         storage, study_id = self._study._storage, self._study._study_id
         return storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
-    def waiting(self) -> list[FrozenTrial]:
-        """Trials that wait for their values, as the storage has them."""
-        open_ = (TrialState.RUNNING, TrialState.WAITING)
-        return [trial for trial in self._trials() if trial.state in open_]
+    def snapshot(self) -> tuple[Log, list[Waiting]]:
+        """The log, and the trials that wait for their values with who evaluates them, as they are at one moment."""
+        with self._lock:
+            trials = self._trials()
+            known, log = self._reader.read(trials)
+        claims = _claims(trials)
+        places = (place for place, trial in enumerate(log.trials) if trial.state == State.ASKED)
+        return log, [_waiting(known[place], log.trials[place], claims) for place in places]
 
     def note(self, number: int, name: str, value: Any) -> None:  # noqa: ANN401 - JSON
         """Write an attribute on a trial; nothing where it has ended."""
-        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+        with reachable(self.url), contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             self._study._storage.set_trial_system_attr(self._id_of(number), name, value)
 
-    def take_over(self, frozen: FrozenTrial, notes: Mapping[str, Any]) -> bool:
-        """Make this process the owner of a trial whose worker died; False where another one was faster."""
-        storage = self._study._storage
-        now = storage.get_trial(frozen._trial_id)
-        if now.system_attrs.get(OWNER) != frozen.system_attrs.get(OWNER):
-            return False
-        try:
-            if now.state == TrialState.RUNNING:
-                storage.set_trial_state_values(frozen._trial_id, TrialState.WAITING)
-            if not storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING):
+    def take_over(self, orphan: Waiting) -> bool:
+        """Make this thread the owner of a trial whose worker died; False where another one was faster.
+
+        What all storages do atomically is to number trials. So whoever takes a trial over adds one that says so, and
+        the first to say so for this attempt has it. It is a failed trial, for a worker died.
+        """
+        attrs = {CLAIM: [orphan.number, orphan.attempt + 1], OWNER: this_process()}
+        claim = optuna.trial.create_trial(
+            state=TrialState.FAIL,
+            system_attrs={**attrs, ENDED: {"reason": f"the worker of trial {orphan.number} died"}},
+        )
+        with reachable(self.url):
+            trial_id = self._study._storage.create_new_trial(self._study._study_id, claim)
+            if _claims(self._trials())[orphan.number]._trial_id != trial_id:
                 return False
-            for name, value in {OWNER: this_process(), **notes}.items():
-                storage.set_trial_system_attr(frozen._trial_id, name, value)
-            self._describe(frozen._trial_id, self.trial(frozen.number))
-        except optuna.exceptions.UpdateFinishedTrialError:
-            return False
+            try:  # its worker may have died before it did so
+                self._describe(orphan.trial_id, orphan.trial)
+            except optuna.exceptions.UpdateFinishedTrialError:
+                return False  # it lived
         return True
 
-    def _begun(self, attrs: Mapping[str, Any]) -> int:
-        """The number of a new trial with what the strategy proposes."""
+    def give_back(self, number: int) -> None:
+        """Leave a trial, by the storage's number, to whoever asks next, as if this worker had died."""
+        self.note(number, RETURNED, self.attempts(number))
+
+    def give_up(self) -> None:
+        """Drop all that this thread began or took over and that has not ended; it may be asked for again."""
+        claims, me = _claims(trials := self._trials()), this_process()
+        ending = {"again": True, "reason": "interrupted"}
+        for frozen in trials:
+            if frozen.state == TrialState.RUNNING and _held(frozen, claims)[0] == me:
+                self._end(frozen._trial_id, ending)
+
+    def _begun(self, attrs: Mapping[str, Any]) -> tuple[int, Trial]:
+        """A new trial with what the strategy proposes, and the storage's number."""
         storage, study = self._study._storage, self._study
         begun = optuna.trial.create_trial(
             state=TrialState.RUNNING, system_attrs={PROPOSER: this_process(), **attrs}
@@ -359,14 +384,13 @@ class Study(AskTell):
         with reachable(self.url):
             trial_id = storage.create_new_trial(study._study_id, begun)
             try:
-                frozen = storage.get_trial(trial_id)
                 sampler: Any = study.sampler
-                proposal = sampler.proposed(study, frozen)
+                frozen, proposal = sampler.proposed(study, trial_id)
                 self._describe(trial_id, proposal)
             except BaseException:
                 self._end(trial_id, {"again": True, "reason": "nothing was proposed"})
                 raise
-        return frozen.number
+        return frozen.number, proposal
 
     def _describe(self, trial_id: int, trial: Trial) -> None:
         """Write on a trial of the storage what its architecture is, as Optuna reads it."""
@@ -380,14 +404,13 @@ class Study(AskTell):
 
     def _write(self, before: Log, after: Log) -> None:
         storage, study_id = self._study._storage, self._study._study_id
-        numbers, _ = self._known  # as they were read together with ``before``
+        known = self._reader.last  # as it was read together with ``before``
         with reachable(self.url):
             for trial in after.trials:
                 if trial.number >= len(before):
                     storage.create_new_trial(study_id, self._frozen(trial))
                 elif trial != before.trials[trial.number]:
-                    number, _ = numbers[trial.number]
-                    self._ended(self._id_of(number), trial)
+                    self._ended(known[trial.number]._trial_id, trial)
 
     def _frozen(self, trial: Trial, attrs: Mapping[str, Any] | None = None) -> FrozenTrial:
         """A trial of the log as a trial of Optuna's, written at once."""
@@ -430,6 +453,32 @@ class Study(AskTell):
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             storage.set_trial_system_attr(trial_id, ENDED, dict(ending))
             storage.set_trial_state_values(trial_id, state)
+
+
+def _claims(trials: Sequence[FrozenTrial]) -> dict[int, FrozenTrial]:
+    """For each trial that was taken over, by its number, the claim that holds: the first of the last attempt."""
+    claims: dict[int, FrozenTrial] = {}
+    attempts: dict[int, int] = {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        number, attempt = trial.system_attrs.get(CLAIM, (-1, 0))
+        if attempt > attempts.get(number, 0):
+            claims[number], attempts[number] = trial, attempt
+    return claims
+
+
+def _held(
+    frozen: FrozenTrial, claims: Mapping[int, FrozenTrial]
+) -> tuple[Mapping[str, Any] | None, int]:
+    """Who evaluates a trial, and how often it was begun again."""
+    claim = claims.get(frozen.number, frozen)
+    _, attempt = claim.system_attrs.get(CLAIM, (-1, 0))
+    returned = frozen.system_attrs.get(RETURNED) == attempt
+    return NOBODY if returned else claim.system_attrs.get(OWNER), int(attempt)
+
+
+def _waiting(frozen: FrozenTrial, trial: Trial, claims: Mapping[int, FrozenTrial]) -> Waiting:
+    owner, attempt = _held(frozen, claims)
+    return Waiting(frozen.number, frozen._trial_id, trial, owner, attempt, frozen.system_attrs)
 
 
 def _readable(trial: Trial) -> dict[str, str]:

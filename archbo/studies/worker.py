@@ -1,20 +1,19 @@
 """A worker: asks a study for trials, evaluates them, and tells it what came of them."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from optuna.trial import FrozenTrial
-
-from archbo.errors import NothingLeftError, UsageError
+from archbo.errors import DataError, NothingLeftError, UsageError
 from archbo.log import Log, Trial
 from archbo.studies.executors import BrokenExecutorError, LostError, Outcome, outcome_of, submit
-from archbo.studies.storage import ATTEMPT, NOBODY, OWNER, died
-from archbo.studies.study import Study
+from archbo.studies.storage import died
+from archbo.studies.study import Study, Waiting
 
 __all__ = ["Evaluate", "work"]
 
@@ -99,9 +98,9 @@ def work(
     finally:
         for future in running:
             future.cancel()
-        crew.stop()
         if executor is None:
             own.shutdown(wait=False, cancel_futures=True)
+        crew.stop()
     return study.log
 
 
@@ -112,7 +111,7 @@ class _Crew:
     study: Study
     retries: int
     stop_at: Callable[[Log], bool] | None
-    _alive: dict[int, Trial] = field(default_factory=dict)
+    _alive: set[int] = field(default_factory=set)
     _heard: dict[int, tuple[object, float]] = field(default_factory=dict)
     _exhausted: bool = False
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -125,29 +124,30 @@ class _Crew:
         """Up to ``room`` trials to evaluate: orphans first, then new ones as long as the study wants some."""
         if room < 1:
             return []
-        trials = self._orphans(room)
-        while len(trials) < room and not self._exhausted and self._wanted(n_trials):
+        log, waiting = self.study.snapshot()
+        trials = self._orphans(waiting, room)
+        owned = sum(trial.owner is not None for trial in waiting)
+        wanted = min(room - len(trials), n_trials - log.n_ended - owned)
+        if wanted > 0 and self._is_over(log, n_trials):
+            wanted = 0
+        while wanted > 0 and not self._exhausted:
             try:
                 trials.append(self.study.begin())
             except NothingLeftError:
                 self._exhausted = True
             else:
-                self._alive |= trials[-1:]
+                self._alive.add(trials[-1][0])
+                wanted -= 1
         return trials
-
-    def _wanted(self, n_trials: int) -> bool:
-        """Whether the trials that ended and those that workers evaluate are too few, and the search goes on."""
-        owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        log = self.study.log
-        return len(owned) + log.n_ended < n_trials and not self._is_over(log, n_trials)
 
     def _is_over(self, log: Log, n_trials: int) -> bool:
         return log.n_ended >= n_trials or (self.stop_at is not None and self.stop_at(log))
 
     def is_done(self, n_trials: int) -> bool:
         """Whether nothing is left to evaluate, here or elsewhere."""
-        owned = [frozen for frozen in self.study.waiting() if OWNER in frozen.system_attrs]
-        return self._is_over(self.study.log, n_trials) or (self._exhausted and not owned)
+        log, waiting = self.study.snapshot()
+        owned = any(trial.owner is not None for trial in waiting)
+        return self._is_over(log, n_trials) or (self._exhausted and not owned)
 
     def tell(self, number: int, trial: Trial, future: "Future[Outcome]") -> None:
         """Record what came of a trial; one that was lost is given back."""
@@ -157,7 +157,7 @@ class _Crew:
             self.study.note(number, LOST, str(error))
             self.give_back(number)
             return
-        del self._alive[number]
+        self._alive.discard(number)
         try:
             if outcome.pruned:
                 self.study.prune([trial])
@@ -171,53 +171,51 @@ class _Crew:
     def give_back(self, *numbers: int) -> None:
         """Leave trials, all unless some are given, to whoever asks next, as if this worker had died."""
         for number in numbers or list(self._alive):
-            del self._alive[number]
-            self.study.note(number, OWNER, NOBODY)
+            self._alive.discard(number)
+            self.study.give_back(number)
 
     def stop(self) -> None:
         """End the beats, and give up what is still under way."""
         self._stopped.set()
         self._pulse.join()
-        if self._alive:
-            self.study.drop(list(self._alive.values()))
+        self.study.give_up()
 
     def _beat(self) -> None:
         for beat in count(1):
             if self._stopped.wait(PULSE):
                 break
             for number in list(self._alive):
-                self.study.note(number, BEAT, beat)
+                # The worker itself meets the error when it asks or tells, if it has not passed by then.
+                with contextlib.suppress(DataError):
+                    self.study.note(number, BEAT, beat)
 
-    def _orphans(self, most: int) -> list[tuple[int, Trial]]:
+    def _orphans(self, waiting: list[Waiting], most: int) -> list[tuple[int, Trial]]:
         """Trials whose worker has died, taken over."""
         taken: list[tuple[int, Trial]] = []
-        for frozen in self.study.waiting():
+        for orphan in waiting:
             if len(taken) == most:
                 break
-            if frozen.number in self._alive or not self._is_dead(frozen):
+            if orphan.number in self._alive or not self._is_dead(orphan):
                 continue
-            attempt = int(frozen.system_attrs.get(ATTEMPT, 0)) + 1
-            if not self.study.take_over(frozen, {ATTEMPT: attempt}):
+            if not self.study.take_over(orphan):
                 continue
-            trial = self.study.trial(frozen.number)
-            if attempt > self.retries:
-                how = frozen.system_attrs.get(LOST)
-                reason = f"its worker died {attempt} times"
-                self.study.fail([trial], reason if how is None else f"{reason}; {how}")
+            if orphan.attempt >= self.retries:
+                how = orphan.attrs.get(LOST)
+                reason = f"its worker died {orphan.attempt + 1} times"
+                self.study.fail([orphan.trial], reason if how is None else f"{reason}; {how}")
                 continue
-            self._alive[frozen.number] = trial
-            taken.append((frozen.number, trial))
+            self._alive.add(orphan.number)
+            taken.append((orphan.number, orphan.trial))
         return taken
 
-    def _is_dead(self, frozen: FrozenTrial) -> bool:
-        owner: Mapping[str, Any] | None = frozen.system_attrs.get(OWNER)
-        if owner is None:  # asked for by hand, who takes any time
+    def _is_dead(self, trial: Waiting) -> bool:
+        if trial.owner is None:  # asked for by hand, who takes any time
             return False
-        if died(owner):
+        if died(trial.owner):
             return True
-        pulse = (owner, frozen.system_attrs.get(BEAT))
-        last, since = self._heard.setdefault(frozen.number, (pulse, time.monotonic()))
+        pulse = (trial.owner, trial.attrs.get(BEAT))
+        last, since = self._heard.setdefault(trial.number, (pulse, time.monotonic()))
         if last != pulse:
-            self._heard[frozen.number] = (pulse, time.monotonic())
+            self._heard[trial.number] = (pulse, time.monotonic())
             return False
         return time.monotonic() - since > SILENCE

@@ -1,99 +1,80 @@
 """Workers: killed, taken over, several at once."""
 
-import os
-import signal
-import subprocess
-import sys
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from worker_processes import GOAL, start, study_at, values_of
 
-from archbo import CategoricalSpace, Goal, RandomSearch, Study
+from archbo import CategoricalSpace, RandomSearch, Study
 from archbo.errors import UsageError
 from archbo.log import State
 from archbo.studies import work
-
-SPACE = CategoricalSpace("toy", {"width": [*range(8)], "depth": [*range(8)]})
-GOAL = Goal.parse("acc")
-WORKING = """
-import sys, time
-from archbo import CategoricalSpace, Goal, RandomSearch, Study
-from archbo.studies import work
-space = CategoricalSpace("toy", {"width": [*range(8)], "depth": [*range(8)]})
-study = Study(sys.argv[1], RandomSearch(space, Goal.parse("acc"), seed=0))
-def evaluate(trial):
-    time.sleep(float(sys.argv[3]))
-    with open(sys.argv[1] + ".told", "a") as file:
-        print(trial.arch, file=file)
-    return {"acc": sum(trial.arch.row)}
-work(study, evaluate, int(sys.argv[2]), retries=1000)
-"""
-
-
-def study_at(path):
-    return Study(path, RandomSearch(SPACE, GOAL, seed=0))
+from archbo.studies.storage import CLAIM
 
 
 def evaluate(trial):
-    return {"acc": sum(trial.arch.row)}
+    return values_of(trial)
 
 
-def worker(path, n_trials, seconds=0.2):
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", WORKING, str(path), str(n_trials), str(seconds)]
-    return subprocess.Popen(command, env=env)
-
-
-def killed_until_done(path, n_kills, draw, n_trials=12):
-    """Kill workers at moments after the first trial began, and let the last one end the study."""
+def killed_and_ended(folder, n_kills, seconds, moment, strategy):
+    """Kill workers at any moments after they opened the study, and let the last one end it after two more trials."""
+    path, record = folder / "run.db", folder / "record"
+    record.touch()
     for number in range(n_kills):
-        process = worker(path, n_trials, 0.1)
-        while process.poll() is None and len(study_at(path).log) <= number:
-            time.sleep(0.02)
-        time.sleep(draw(number))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert worker(path, n_trials, 0.0).wait() == 0
+        process = start(path, 800, seconds, strategy=strategy, record=record)
+        while f"opened {process.pid}\n" not in record.read_text():
+            time.sleep(0.01)
+        time.sleep(moment(number))
+        assert process.is_alive()
+        process.kill()
+        process.join()
+    n_trials = study_at(path, strategy).log.n_ended + 2
+    last = start(path, n_trials, 0.0, strategy=strategy, record=record)
+    last.join()
+    assert last.exitcode == 0
+    return n_trials
 
 
-def check_as_uninterrupted(tmp_path, n_kills, n_trials=12):
-    whole = work(study_at(tmp_path / "whole.db"), evaluate, n_trials)
-    log = study_at(tmp_path / "run.db").log
-    assert [str(trial.arch) for trial in log.trials] == [str(trial.arch) for trial in whole.trials]
-    assert [trial.values for trial in log.trials] == [trial.values for trial in whole.trials]
-    evaluated = (tmp_path / "run.db.told").read_text().splitlines()
-    assert len(evaluated) <= n_trials + n_kills
-    assert set(evaluated) == {str(trial.arch) for trial in log.trials}
+def check_as_uninterrupted(folder, n_trials, strategy):
+    whole = work(study_at(folder / "whole.db", strategy), evaluate, n_trials)
+    study = study_at(folder / "run.db", strategy)
+    asked = [trial for trial in study.log.trials if trial.state != State.DROPPED]
+    assert [str(trial.arch) for trial in asked] == [str(trial.arch) for trial in whole.trials]
+    assert [trial.values for trial in asked] == [trial.values for trial in whole.trials]
+    lines = [line.split() for line in (folder / "record").read_text().splitlines()]
+    evaluated = [arch for what, arch in lines if what == "evaluated"]
+    told = [int(number) for what, number in lines if what == "told"]
+    assert told == sorted(told)
+    # Nothing is evaluated again but what a worker had under way when it was killed.
+    claims = [trial for trial in study.optuna_study.trials if CLAIM in trial.system_attrs]
+    assert set(evaluated) == {str(trial.arch) for trial in asked}
+    assert len(evaluated) <= n_trials + len(claims)
 
 
 def test_killed_workers_lose_nothing(tmp_path):
-    killed_until_done(tmp_path / "run.db", 2, lambda number: 0.05 + 0.1 * number)
-    check_as_uninterrupted(tmp_path, 2)
+    n_trials = killed_and_ended(tmp_path, 3, 0.1, lambda number: 0.1 + 0.2 * number, "random")
+    check_as_uninterrupted(tmp_path, n_trials, "random")
 
 
 @pytest.mark.slow
-def test_a_hundred_killed_workers_lose_nothing(tmp_path):
-    import random
-
+@pytest.mark.parametrize(("strategy", "longest"), [("random", 1.0), ("bayesian", 2.0)])
+def test_a_hundred_killed_workers_lose_nothing(tmp_path, strategy, longest):
     moments = random.Random(0)
-    killed_until_done(tmp_path / "run.db", 100, lambda number: 0.3 * moments.random(), n_trials=60)
-    check_as_uninterrupted(tmp_path, 100, n_trials=60)
+    n_trials = killed_and_ended(tmp_path, 100, 0.2, lambda _: longest * moments.random(), strategy)
+    check_as_uninterrupted(tmp_path, n_trials, strategy)
 
 
 def test_a_worker_that_dies_too_often_is_a_failure(tmp_path):
     study = study_at(tmp_path / "run.db")
     for _ in range(2):
-        process = worker(tmp_path / "run.db", 1, 1000)
-        begun = study.optuna_study
-        while process.poll() is None and not any(
-            trial.system_attrs.get("archbo:owner", {}).get("pid") == process.pid
-            for trial in begun.get_trials()
-        ):
+        process = start(tmp_path / "run.db", 1, 1000)
+        while not any(trial.owner["pid"] == process.pid for trial in study.snapshot()[1]):
+            assert process.is_alive()
             time.sleep(0.02)
-        time.sleep(0.2)
         process.kill()
-        process.wait()
+        process.join()
     log = work(study, evaluate, 2)
     assert [trial.state for trial in log.trials] == [State.FAILED, State.TOLD]
     assert log.trials[0].reason == "its worker died 2 times"
