@@ -13,12 +13,12 @@ from archbo.catalog.__main__ import main
 from archbo.catalog.tables import DOCUMENTS, full, renew
 from archbo.cli import app
 from archbo.errors import DataError, UsageError
-from archbo.spaces import CategoricalSpace
+from archbo.spaces import read_space
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = re.compile(
-    r"archbo (?:benchmarks|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
+    r"archbo (?:benchmarks|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
 )
 
 
@@ -71,11 +71,12 @@ def test_a_wrong_option_is_noticed():
         parse(["search", "nb201", "--prediktor", "gp"])
 
 
-def test_the_space_file_is_read(tmp_path):
-    (block,) = blocks(ROOT / "docs" / "spaces.md", "toml")
-    path = tmp_path / "space.toml"
-    path.write_text(block)
-    assert CategoricalSpace.from_toml(path).size == 9
+def test_the_space_files_are_read(tmp_path):
+    path, sizes = tmp_path / "space.toml", []
+    for block in blocks(ROOT / "docs" / "spaces.md", "toml"):
+        path.write_text(block)
+        sizes.append(read_space(path).size)
+    assert sizes == [9, 59_049]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

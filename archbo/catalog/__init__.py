@@ -21,7 +21,7 @@ from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.predictors import Predictor
 from archbo.proxies import Proxies
-from archbo.spaces import CategoricalSpace, SearchSpace
+from archbo.spaces import SearchSpace, read_space
 
 __all__ = [
     "ACQUISITIONS",
@@ -60,7 +60,7 @@ def space(name: str) -> SearchSpace:
         DataError: The file does not describe a space.
     """
     if Path(name).suffix == ".toml":
-        return CategoricalSpace.from_toml(name)
+        return read_space(name)
     return SPACES[name]()
 
 

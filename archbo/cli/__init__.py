@@ -15,6 +15,7 @@ from archbo.cli.proxies import proxies, remedy
 from archbo.cli.report import report
 from archbo.cli.robot import robot
 from archbo.cli.search import search
+from archbo.cli.space import space
 from archbo.cli.studies import ask, export, fail, status, tell
 from archbo.cli.terminal import TerminatedError, abandon_output, remark, show_each_warning_once
 from archbo.errors import ArchboError, NoProxiesError
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (
     benchmarks,
+    space,
     search,
     robot,
     compare,

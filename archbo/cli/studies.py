@@ -277,15 +277,13 @@ class Beginning(Past):
 
     def _settings(self) -> dict[str, Any]:
         from archbo import catalog
-        from archbo.spaces import CategoricalSpace
+        from archbo.spaces import file_content
 
         assert self.space is not None
         with about("--space"):
             space = catalog.space(self.space)
-        kept: object = self.space
-        if isinstance(space, CategoricalSpace):
-            choices = dict(zip(space.columns, map(list, space.choices), strict=True))
-            kept = {"name": space.name, "columns": choices}
+        # What a file says is kept, since a worker elsewhere has no such file.
+        kept = self.space if self.space in catalog.SPACES else file_content(space)
         predictor = names_of(self.predictor, "--predictor", once=False) if self.predictor else None
         return {
             "space": kept,
@@ -324,21 +322,21 @@ def check_settings(study: "Study", settings: Mapping[str, Any]) -> None:
 
 def _space_kept(kept: Any) -> "SearchSpace":  # noqa: ANN401 - JSON
     from archbo import catalog
-    from archbo.spaces import CategoricalSpace
+    from archbo.spaces import space_of
 
     if isinstance(kept, str):
         return catalog.space(kept)
-    return CategoricalSpace(kept["name"], kept["columns"])
+    return space_of({"kind": "categorical"} | kept)  # once the only kind, which was not kept
 
 
 def _space(header: "Header") -> "SearchSpace":
     """The space of a study: the one it was begun with, or what its content says.
 
     Raises:
-        DataError: The space is neither categorical nor in the catalog.
+        DataError: The space is neither categorical, nor of cells with operations on edges, nor in the catalog.
     """
     from archbo import catalog
-    from archbo.spaces import CategoricalSpace
+    from archbo.spaces import CategoricalSpace, EdgeCellSpace
 
     content = header.space
     if "space" in header.settings:
@@ -347,9 +345,13 @@ def _space(header: "Header") -> "SearchSpace":
         cells = zip(content["columns"], content["choices"], content["types"], strict=True)
         choices = {column: list(map(_choice, texts, types)) for column, texts, types in cells}
         return CategoricalSpace(content["name"], choices)
+    if content["kind"] == EdgeCellSpace.__name__:
+        special = {name: content[name] for name in ("zero_ops", "identity_ops", "notation")}
+        nodes = content.get("nodes", 4)
+        return EdgeCellSpace(content["name"], content["choices"][0], nodes=nodes, **special)
     if content["name"] not in catalog.SPACES:
         raise DataError(
-            f"the space {content['name']!r} is neither categorical nor in the catalog; read the study in Python"
+            f"the space {content['name']!r} is in neither a file nor the catalog; read the study in Python"
         )
     return catalog.space(content["name"])
 

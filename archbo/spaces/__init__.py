@@ -4,6 +4,7 @@ from archbo.spaces.base import Arch, ArchLike, Row, SearchSpace
 from archbo.spaces.categorical import CategoricalSpace
 from archbo.spaces.darts import DartsSpace
 from archbo.spaces.edge_cell import EdgeCellSpace
+from archbo.spaces.files import file_content, kind_of, read_space, space_of
 from archbo.spaces.gnn_macro import GnnMacroSpace
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 from archbo.spaces.node_cell import NodeCellSpace
@@ -20,4 +21,8 @@ __all__ = [
     "NodeCellSpace",
     "Row",
     "SearchSpace",
+    "file_content",
+    "kind_of",
+    "read_space",
+    "space_of",
 ]

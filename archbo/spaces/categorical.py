@@ -1,6 +1,5 @@
 """Any product of named choices, from Python or from a TOML file."""
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Real
 from pathlib import Path
@@ -66,28 +65,14 @@ class CategoricalSpace(SearchSpace):
         """Read a space file: ``kind = "categorical"``, ``name``, and a table ``[columns]`` of lists.
 
         Raises:
-            DataError: The file is missing, no TOML, or lacks one of these.
+            DataError: The file is missing, no TOML, lacks one of these, or describes another kind of space.
         """
-        try:
-            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise DataError(f"no space file {path}; give the path of a .toml file") from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError(f"cannot read space file {path}: {error}") from error
-        except RecursionError as error:
-            raise DataError(
-                f"cannot read space file {path}: its lists are nested too deeply; "
-                "write a plain list of choices per column"
-            ) from error
-        if content.get("kind") != "categorical":
-            raise DataError(f'{path}: kind is {content.get("kind")!r}; write kind = "categorical"')
-        columns = content.get("columns")
-        if not isinstance(columns, dict) or not all(isinstance(v, list) for v in columns.values()):
-            raise DataError(f"{path}: write a table [columns] with a list of choices per column")
-        name = content.get("name", Path(path).stem)
-        if not isinstance(name, str):
-            raise DataError(f"{path}: name is {name!r}; write it in quotes")
-        return cls(name, columns)
+        from archbo.spaces.files import read_space  # which knows this class
+
+        space = read_space(path)
+        if not isinstance(space, cls):
+            raise DataError(f'{path}: its kind is another; write kind = "categorical"')
+        return space
 
     def parse(self, text: str) -> tuple[int, ...]:
         parts = [part.partition("=") for part in text.split(",")]

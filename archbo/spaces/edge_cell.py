@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Literal, Self
 
 import torch
@@ -28,27 +29,29 @@ MULTIPLIERS = (-4658895280553007687, -7723592293110705685)
 
 
 class EdgeCellSpace(SearchSpace):
-    """Four feature maps 0..3, an operation on each edge ``i -> j``, each map the sum of what arrives.
+    """Feature maps 0, 1, ..., an operation on each edge ``i -> j``, each map the sum of what arrives.
 
-    A row has one column per edge in the order of the architecture string: 01, 02, 12, 03, 13, 23.
+    A row has one column per edge in the order of the architecture string: 01, 02, 12, 03, 13, 23, ...
 
-    NAS-Bench-201 (arXiv 2001.00326) writes ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``; NASLib's digit tuple
+    NAS-Bench-201 (arXiv 2001.00326) writes ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``, and a cell of more nodes
+    goes on like that. What follows is for four nodes. NASLib's digit tuple
     ``(4, 3, 3, 0, 0, 0)`` is read too, which has its own numbers for the operations and its own order of edges
     (01, 02, 03, 12, 13, 23). TransNAS-Bench-101 (arXiv 2105.11871) writes ``64-41414-a_bc_def``, a digit per
     edge; NASLib's tuple ``(a, b, c, d, e, f)`` of the same digits and the string of operations are read too.
 
-    ``canonical`` sets to the first zero operation each edge that is on no path from 0 to 3.
+    ``canonical`` sets to the first zero operation each edge that is on no path from the first map to the last.
 
     Args:
         name: The name in the catalog.
         op_names: The operations.
-        notation: ``nb201`` or ``tnb101``, which writes at most ten operations.
+        nodes: The number of feature maps, at least 2: the input, the output, and those between.
+        notation: ``nb201`` or ``tnb101``, which writes at most ten operations on four nodes.
         zero_ops: The operations that remove their edge; ``none`` unless given, where there is one.
         identity_ops: The operations that pass their input on; ``skip_connect`` unless given, where there is one.
 
     Raises:
-        UsageError: The operations cannot be told apart in the notation, or one of the special ones is not among
-            them.
+        UsageError: There are fewer than two nodes, the notation cannot write the cells, or one of the special
+            operations is not among the operations.
 
     Example:
         >>> space = EdgeCellSpace.nas_bench_201()
@@ -57,28 +60,37 @@ class EdgeCellSpace(SearchSpace):
         (3, 0, 1, 0, 0, 4)
         >>> space.format(row) == str(space.arch("(2, 1, 1, 0, 1, 4)"))
         True
-        >>> mine = EdgeCellSpace("mine", ["zero", "conv"], notation="nb201", zero_ops=["zero"])
-        >>> mine.format(mine.canonical(mine.rows([[1, 0, 1, 0, 0, 0]]))[0])
-        '|zero~0|+|zero~0|zero~1|+|zero~0|zero~1|zero~2|'
+        >>> mine = EdgeCellSpace("mine", ["zero", "conv"], nodes=3, zero_ops=["zero"])
+        >>> mine.format(mine.canonical(mine.rows([[1, 0, 0]]))[0])
+        '|zero~0|+|zero~0|zero~1|'
     """
-
-    edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
     def __init__(
         self,
         name: str,
         op_names: Sequence[str],
         *,
-        notation: Literal["nb201", "tnb101"],
+        nodes: int = 4,
+        notation: Literal["nb201", "tnb101"] = "nb201",
         zero_ops: Collection[str] | None = None,
         identity_ops: Collection[str] | None = None,
     ) -> None:
         self.name = name
         self.op_names = checked_ops(op_names, name, reserved="|~+")
+        if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 2:
+            raise UsageError(
+                f"nodes of space {name!r} is {nodes!r}; give a whole number, at least 2"
+            )
+        self.nodes = nodes
+        self.edges = tuple((source, target) for target in range(nodes) for source in range(target))
         self.notation = notation
         if notation not in ("nb201", "tnb101"):
             raise UsageError(
                 f"unknown notation {notation!r} of space {name!r}; give 'nb201' or 'tnb101'"
+            )
+        if notation == "tnb101" and nodes != 4:
+            raise UsageError(
+                f"{nodes} nodes of space {name!r}, but the notation 'tnb101' writes cells of 4; take 'nb201'"
             )
         if notation == "tnb101" and len(self.op_names) > 10:
             raise UsageError(
@@ -95,14 +107,16 @@ class EdgeCellSpace(SearchSpace):
         self.columns = tuple(f"op_{source}_{target}" for source, target in self.edges)
         self.choices = (self.op_names,) * len(self.edges)
         self.op_columns = tuple(range(len(self.edges)))
-        # Node 0 is the input, nodes 1..6 are the edges in column order, node 7 is the output.
-        support = torch.zeros(8, 8, dtype=torch.bool, device="cpu")
+        # Node 0 is the input, then come the edges in column order; the last node is the output.
+        output = 1 + len(self.edges)
+        support = torch.zeros(output + 1, output + 1, dtype=torch.bool, device="cpu")
         for node, (source, target) in enumerate(self.edges, 1):
             support[0, node] = source == 0
-            support[node, 7] = target == 3
+            support[node, output] = target == nodes - 1
             for other, (start, _) in enumerate(self.edges, 1):
                 support[node, other] = target == start
-        self.template = GraphTemplate(("input", "output", *self.op_names), (0,), (7,), support)
+        ends = ("input", "output")
+        self.template = GraphTemplate((*ends, *self.op_names), (0,), (output,), support)
 
     @classmethod
     def nas_bench_201(cls) -> Self:
@@ -128,7 +142,8 @@ class EdgeCellSpace(SearchSpace):
 
     @property
     def content(self) -> dict[str, object]:
-        return super().content | {"notation": self.notation}
+        nodes = {} if self.nodes == 4 else {"nodes": self.nodes}  # as kept before there were others
+        return super().content | {"notation": self.notation} | nodes
 
     def difference(self, content: Mapping[str, object]) -> str:
         found = super().difference(content)
@@ -147,27 +162,36 @@ class EdgeCellSpace(SearchSpace):
     def parse(self, text: str) -> tuple[int, ...]:
         text = text.strip()
         if text.startswith(("(", "[")):
-            return self._parse_nodes(text) if "'" in text else self._parse_digits(text)
+            is_plain = self.nodes != 4 or "'" in text
+            return self._parse_nodes(text) if is_plain else self._parse_digits(text)
         if text.startswith("|"):
             return self._parse_string(re.sub(r"\s", "", text))
         if self.notation == "tnb101":
             return self._parse_tnb101(text)
+        digits = " or a digit tuple such as (4, 3, 3, 0, 0, 0)" if self.nodes == 4 else ""
         raise InvalidArchitectureError(
-            f"cannot read {text!r} as a {self.name} cell; "
-            "write |op~0|+|op~0|op~1|+|op~0|op~1|op~2| or a digit tuple such as (4, 3, 3, 0, 0, 0)"
+            f"cannot read {text!r} as a {self.name} cell; write {self._pattern}{digits}"
         )
+
+    @property
+    def _pattern(self) -> str:
+        """The notation, with ``op`` for the operations."""
+        return self._written(["op"] * len(self.edges))
+
+    def _written(self, ops: Sequence[str]) -> str:
+        tokens = iter([f"{op}~{source}" for op, (source, _) in zip(ops, self.edges, strict=True)])
+        groups = ["|".join(islice(tokens, target)) for target in range(1, self.nodes)]
+        return "+".join(f"|{group}|" for group in groups)
 
     def _parse_string(self, text: str) -> tuple[int, ...]:
         groups = text.split("+")
         found = [token for group in groups for token in group.strip("|").split("|")]
         wanted = [f"~{source}" for source, _ in self.edges]
         shape = [len(group.strip("|").split("|")) for group in groups]
-        if shape != [1, 2, 3] or any(
+        if shape != list(range(1, self.nodes)) or any(
             not token.endswith(end) for token, end in zip(found, wanted, strict=True)
         ):
-            raise InvalidArchitectureError(
-                f"malformed cell {text!r}: write |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
-            )
+            raise InvalidArchitectureError(f"malformed cell {text!r}: write {self._pattern}")
         ops = [token.rpartition("~")[0] for token in found]
         for op, column in zip(ops, self.columns, strict=True):
             if op not in self.op_names:
@@ -181,7 +205,7 @@ class EdgeCellSpace(SearchSpace):
             groups = ["|".join(f"{op}~{source}" for op, source in node) for node in nodes]
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
             raise InvalidArchitectureError(
-                f"malformed cell {text!r}: write |op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
+                f"malformed cell {text!r}: write {self._pattern}"
             ) from error
         return self._parse_string("+".join(f"|{group}|" for group in groups))
 
@@ -208,7 +232,7 @@ class EdgeCellSpace(SearchSpace):
 
     def _digits(self, digits: Sequence[int]) -> tuple[int, ...] | None:
         known = self._known_digits()
-        if len(digits) != len(self.edges) or not set(digits) <= set(known):
+        if self.nodes != 4 or len(digits) != len(self.edges) or not set(digits) <= set(known):
             return None
         if self.notation == "tnb101":
             # NASLib puts the digits into the official string as they are
@@ -244,11 +268,7 @@ class EdgeCellSpace(SearchSpace):
         if self.notation == "tnb101":
             a, b, c, d, e, f = digits
             return f"64-41414-{a}_{b}{c}_{d}{e}{f}"
-        tokens = [
-            f"{self.op_names[digit]}~{source}"
-            for digit, (source, _) in zip(digits, self.edges, strict=True)
-        ]
-        return f"|{tokens[0]}|+|{tokens[1]}|{tokens[2]}|+|{'|'.join(tokens[3:])}|"
+        return self._written([self.op_names[digit] for digit in digits])
 
     def graphs(self, X: Tensor) -> GraphBatch:
         n, V = len(X), self.template.n_nodes

@@ -235,9 +235,9 @@ def test_space_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("kind =", "type =", r'kind is None; write kind = "categorical"'),
+        ("kind =", "type =", r'kind is None; write kind = "categorical" or'),
         ('"categorical"', '"graph"', r"kind is 'graph'; write"),
-        ("[columns]", "[choices]", r"write a table \[columns\]"),
+        ("[columns]", "[choices]", r"unknown key 'choices'; .* has kind, name, columns"),
         ("[8, 16.0]", "8", r"a list of choices per column"),
         ("[8, 16.0]", "[]", r"column 'width' of space 'my-space' needs distinct choices"),
         ("[8, 16.0]", "[8, 8.0]", r"column 'width' .* needs distinct choices"),

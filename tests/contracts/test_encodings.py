@@ -1,15 +1,20 @@
-"""Every encoding of the catalog keeps the contract on every space of it."""
+"""Every encoding of the catalog keeps the contract on every space of it, and on a larger cell."""
 
 import pytest
 from on_every_space import ENCODINGS, SOME_SPACES, SPACES
 
 from archbo import catalog
 from archbo.errors import UsageError
+from archbo.spaces import EdgeCellSpace
 from archbo.testing.encodings import EncodingContract
+
+EVERY_SPACE = SPACES | {
+    "five-nodes": EdgeCellSpace("five-nodes", ["none", "skip_connect", "conv"], nodes=5)
+}
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize("space", EVERY_SPACE.values(), ids=EVERY_SPACE)
 class TestEncodings(EncodingContract):
     @pytest.fixture(autouse=True)
     def pick(self, name, space):

@@ -25,6 +25,8 @@ MAKERS = dict(catalog.SPACES) | {
         identity_ops=["identity"],
     ),
     "own-edges-without-zero": lambda: EdgeCellSpace("plain", ["conv", "pool"], notation="nb201"),
+    "five-nodes": lambda: EdgeCellSpace("five", ["none", "skip_connect", "conv"], nodes=5),
+    "two-nodes": lambda: EdgeCellSpace("two", [f"conv{k}" for k in range(30)], nodes=2),
     "own-nodes": lambda: NodeCellSpace("own-nodes", ["a", "b"], max_edges=6),
 }
 

@@ -1,0 +1,191 @@
+"""Spaces in TOML files."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archbo.errors import ArchboError, DataError
+from archbo.spaces.base import SearchSpace
+from archbo.spaces.categorical import CategoricalSpace
+from archbo.spaces.edge_cell import EdgeCellSpace
+
+__all__ = ["KINDS", "Key", "Kind", "file_content", "kind_of", "read_space", "space_of"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a space file.
+
+    Args:
+        fits: Whether a value may stand there.
+        remedy: What to write instead of one that may not.
+        is_required: Whether every file of the kind has it.
+    """
+
+    fits: Callable[[object], bool]
+    remedy: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of space that a file can describe.
+
+    Args:
+        keys: Those that a file of this kind may have beside ``kind`` and ``name``.
+        make: Makes the space of the name and of the values of the other keys.
+        values: The values of the keys, of such types as TOML and JSON know, from a space.
+    """
+
+    keys: Mapping[str, Key]
+    make: Callable[..., SearchSpace]
+    values: Callable[[Any], dict[str, object]]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_lists(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(choices, list) for choices in value.values())
+
+
+def _categorical(name: str, columns: Mapping[str, list[object]]) -> CategoricalSpace:
+    return CategoricalSpace(name, columns)
+
+
+def _edge_cell(
+    name: str,
+    ops: list[str],
+    nodes: int = 4,
+    zero: list[str] | None = None,
+    identity: list[str] | None = None,
+    notation: Any = "nb201",  # noqa: ANN401 - the space checks it
+) -> EdgeCellSpace:
+    return EdgeCellSpace(
+        name, ops, nodes=nodes, notation=notation, zero_ops=zero, identity_ops=identity
+    )
+
+
+NAME = Key(_is_text, "write it in quotes")
+OPS = 'write a list of names, such as ["none", "conv_3x3"]'
+
+KINDS: Mapping[str, Kind] = {
+    "categorical": Kind(
+        {
+            "columns": Key(
+                _is_lists, "write a table [columns] with a list of choices per column", True
+            )
+        },
+        _categorical,
+        lambda space: {"columns": dict(zip(space.columns, map(list, space.choices), strict=True))},
+    ),
+    "edge-cell": Kind(
+        {
+            "ops": Key(_is_texts, OPS, True),
+            "nodes": Key(_is_integer, "write a whole number, such as 5"),
+            "zero": Key(_is_texts, OPS),
+            "identity": Key(_is_texts, OPS),
+            "notation": Key(_is_text, 'write "nb201" or "tnb101"'),
+        },
+        _edge_cell,
+        lambda space: {
+            "ops": list(space.op_names),
+            "nodes": space.nodes,
+            "zero": sorted(space.zero_ops),
+            "identity": sorted(space.identity_ops),
+            "notation": space.notation,
+        },
+    ),
+}
+"""What the key ``kind`` of a space file can say."""
+
+TYPES: Mapping[type[SearchSpace], str] = {
+    CategoricalSpace: "categorical",
+    EdgeCellSpace: "edge-cell",
+}
+"""The kind of file for each type of space; of other types there are no files."""
+
+
+def read_space(path: str | Path) -> SearchSpace:
+    """The space that a TOML file describes: its ``kind``, its ``name``, and the keys of that kind.
+
+    Without ``name`` the space has the name of the file.
+
+    Raises:
+        DataError: The file is missing, is no TOML, or does not describe a space.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "cells.toml"
+        >>> lines = ['kind = "edge-cell"', "nodes = 5", 'ops = ["none", "skip_connect", "conv"]']
+        >>> _ = file.write_text(chr(10).join(lines))
+        >>> read_space(file)
+        EdgeCellSpace('cells', d=10, size=59,049)
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"no space file {path}; give the path of a .toml file") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"cannot read space file {path}: {error}") from error
+    except RecursionError as error:
+        raise DataError(
+            f"cannot read space file {path}: its lists are nested too deeply; "
+            "write a plain list of choices per column"
+        ) from error
+    try:
+        return space_of({"name": Path(path).stem} | content)
+    except ArchboError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def space_of(content: Mapping[str, Any]) -> SearchSpace:
+    """The space that the content of a file describes.
+
+    Raises:
+        DataError: Its kind is unknown, or a key is missing, unknown, or of the wrong type.
+        UsageError: Its values make no space.
+    """
+    values = dict(content)
+    name, kind = values.pop("name", None), values.pop("kind", None)
+    if not isinstance(kind, str) or kind not in KINDS:
+        kinds = " or ".join(f'"{known}"' for known in KINDS)
+        raise DataError(f"kind is {kind!r}; write kind = {kinds}")
+    keys = {"name": NAME} | dict(KINDS[kind].keys)
+    for key, value in {"name": name, **values}.items():
+        if key not in keys:
+            known = ", ".join(["kind", *keys])
+            raise DataError(f"unknown key {key!r}; a space of the kind {kind!r} has {known}")
+        if not keys[key].fits(value):
+            raise DataError(f"{key} is {value!r}; {keys[key].remedy}")
+    for key, wanted in KINDS[kind].keys.items():
+        if wanted.is_required and key not in values:
+            raise DataError(f"there is no {key!r}; {wanted.remedy}")
+    return KINDS[kind].make(name, **values)
+
+
+def kind_of(space: SearchSpace) -> str | None:
+    """The kind of file that describes a space, None where there is none."""
+    return TYPES.get(type(space))
+
+
+def file_content(space: SearchSpace) -> dict[str, object] | None:
+    """What a file would say of a space, of such types as JSON knows; ``space_of`` makes an equal one of it.
+
+    None where there are no files of its kind.
+    """
+    kind = kind_of(space)
+    if kind is None:
+        return None
+    return {"kind": kind, "name": space.name, **KINDS[kind].values(space)}
