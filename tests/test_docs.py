@@ -18,7 +18,7 @@ from archbo.spaces import read_space
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = re.compile(
-    r"archbo (?:benchmarks|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
+    r"archbo (?:benchmarks|data|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
 )
 
 

@@ -10,12 +10,14 @@ from archbo.catalog import (
     CANDIDATES,
     ENCODINGS,
     EVALUATORS,
+    IMPORTERS,
     PREDICTORS,
     PRUNERS,
     SPACES,
     STRATEGIES,
     Registry,
 )
+from archbo.catalog.entry import Entry
 from archbo.errors import DataError
 
 __all__ = ["DOCUMENTS", "compact", "full", "renew"]
@@ -30,15 +32,19 @@ KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("strategies", STRATEGIES),
     ("evaluators", EVALUATORS),
     ("pruners", PRUNERS),
+    ("importers", IMPORTERS),
 )
 """Each kind and its registry, in the order of the tables."""
+DETAILS = frozenset({"evaluators", "pruners", "importers"})
+"""The kinds that are in the full tables only; the README has no room for them."""
 MARKS = re.compile(r"(<!-- catalog -->\n).*?(<!-- end -->)", re.DOTALL)
 """What stands between the marks in a document is generated."""
 
 
 def compact() -> str:
-    """One row for each kind with the names of archbo's own entries, as Markdown."""
-    rows = [f"| {kind} | {_names(registry)} |" for kind, registry in KINDS]
+    """One row for each kind of which searches are made, with the names of archbo's own entries, as Markdown."""
+    shown = [(kind, registry) for kind, registry in KINDS if kind not in DETAILS]
+    rows = [f"| {kind} | {_names(registry)} |" for kind, registry in shown]
     return "\n".join(["| | names |", "| --- | --- |", *rows])
 
 
@@ -61,7 +67,22 @@ def full() -> str:
     )
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"README.md": compact, "docs/catalog.md": full}
+def official() -> str:
+    """The official files of each importer, as Markdown."""
+    rows = [
+        f"| `{importer.name}` | [`{file.name}`]({file.address}) | {file.size} | {file.check} | {importer.licence} |"
+        for importer in map(Entry.__call__, IMPORTERS.own)
+        for file in importer.files
+    ]
+    heading = ["| format | file | size | check | licence |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*heading, *rows])
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "README.md": compact,
+    "docs/catalog.md": full,
+    "docs/data.md": official,
+}
 """The documents that hold a table, and what makes it."""
 
 
