@@ -150,7 +150,7 @@ class YahpoNb301:
             UsageError: One of the epochs is none.
             DataError: The model cannot be read, or two rows are the same architecture.
         """
-        metrics = {}
+        metrics: dict[str, npt.NDArray[np.float32]] = {}
         for done, epoch in enumerate(epochs):
 
             def report(n: int, total: int, done: int = done) -> None:
