@@ -1,7 +1,13 @@
 """Comparison: searches and predictors side by side, in numbers and pictures."""
 
+from archbo.comparison.evaluation import (
+    Evaluation,
+    check_train_sizes,
+    evaluate,
+    training_sample,
+)
 from archbo.comparison.held_out import Predicted, cross_validate
-from archbo.comparison.leaderboard import Evaluation, check_train_sizes, evaluate, training_sample
+from archbo.comparison.leaderboard import Leaderboard, compare
 from archbo.comparison.metrics import (
     best_rank_at,
     calibration,
@@ -51,6 +57,7 @@ from archbo.comparison.statistics import (
 
 __all__ = [
     "Evaluation",
+    "Leaderboard",
     "Predicted",
     "ProxySummary",
     "Query",
@@ -65,6 +72,7 @@ __all__ = [
     "check_format",
     "check_runs",
     "check_train_sizes",
+    "compare",
     "costs_of",
     "coverage",
     "cross_validate",
