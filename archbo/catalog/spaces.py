@@ -10,6 +10,7 @@ from archbo.benchmarks import (
 )
 from archbo.catalog.entry import Entry, Registry
 from archbo.spaces import DartsSpace, EdgeCellSpace, GnnMacroSpace, NodeCellSpace, SearchSpace
+from archbo.spaces.published import accel_nas_bench, nats_bench_size
 
 __all__ = ["BENCHMARKS", "SPACES"]
 
@@ -27,6 +28,8 @@ SPACES: Registry[SearchSpace] = Registry(
         Entry("nas-bench-301", DartsSpace.nas_bench_301),
         Entry("nas-bench-graph", GnnMacroSpace.nas_bench_graph, paper=GRAPH),
         Entry("nas-bench-graph-proteins", GnnMacroSpace.nas_bench_graph_proteins, paper=GRAPH),
+        Entry("nats-size", nats_bench_size),
+        Entry("accel-nasbench", accel_nas_bench),
     ],
     remedy="give one of these, or a .toml file",
 )
