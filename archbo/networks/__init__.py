@@ -17,7 +17,7 @@ from archbo.spaces import (
     DartsSpace,
     EdgeCellSpace,
     GnnMacroSpace,
-    NodeCellSpace,
+    NodeGraphSpace,
     SearchSpace,
 )
 
@@ -47,7 +47,7 @@ def _gnn(space: GnnMacroSpace) -> Skeleton:
 
 DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
     EdgeCellSpace: _edge_cell,
-    NodeCellSpace: lambda _: NodeCellSkeleton(),
+    NodeGraphSpace: lambda _: NodeCellSkeleton(),
     DartsSpace: lambda _: DartsSkeleton(),
     GnnMacroSpace: _gnn,
 }

@@ -195,8 +195,8 @@ def test_edge_cells_halve_the_resolution_twice():
 def test_a_node_cell_splits_and_cuts_channels():
     # Nodes 1, 2 and 3 share 8 channels as 3, 3 and 2; node 4 feeds node 3 alone.
     edges = [(0, 1), (1, 6), (0, 2), (2, 6), (3, 6), (1, 3), (2, 3)]
-    assert node_channels(edges, [1, 2, 3], 8) == {6: 8, 1: 3, 2: 3, 3: 2}
-    assert node_channels([(0, 1), (1, 2), (2, 6)], [1, 2], 8) == {6: 8, 1: 8, 2: 8}
+    assert node_channels(edges, [1, 2, 3], 6, 8) == {6: 8, 1: 3, 2: 3, 3: 2}
+    assert node_channels([(0, 1), (1, 2), (2, 6)], [1, 2], 6, 8) == {6: 8, 1: 8, 2: 8}
 
     space = SPACES["nb101"]
     matrix = [[0, 1, 1, 0, 1], [0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1], [0] * 5]
@@ -283,7 +283,7 @@ def test_spaces_without_networks_and_skeletons_of_others_are_refused():
     toy = CategoricalSpace("toy", {"op": ["a", "b"]})
     with pytest.raises(UsageError, match="toy has no networks"):
         network(toy, (0,))
-    with pytest.raises(UsageError, match="NodeCellSkeleton is for a NodeCellSpace"):
+    with pytest.raises(UsageError, match="NodeCellSkeleton is for a NodeGraphSpace"):
         network(SPACES["nb201"], "(0, 0, 0, 0, 0, 0)", NodeCellSkeleton())
 
 
