@@ -11,6 +11,7 @@ from archbo.networks.darts import DartsSkeleton
 from archbo.networks.edge_cell import EdgeCellSkeleton, TransNASSkeleton
 from archbo.networks.gnn_macro import GnnSkeleton
 from archbo.networks.node_cell import NodeCellSkeleton
+from archbo.networks.trans_nas_macro import TransNASMacroSkeleton
 from archbo.randomness import global_seed
 from archbo.spaces import (
     ArchLike,
@@ -19,6 +20,7 @@ from archbo.spaces import (
     GnnMacroSpace,
     NodeGraphSpace,
     SearchSpace,
+    TransNASMacroSpace,
 )
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "NodeCellSkeleton",
     "Skeleton",
     "SpaceNetwork",
+    "TransNASMacroSkeleton",
     "TransNASSkeleton",
     "default_skeleton",
     "has_networks",
@@ -50,6 +53,7 @@ DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
     NodeGraphSpace: lambda _: NodeCellSkeleton(),
     DartsSpace: lambda _: DartsSkeleton(),
     GnnMacroSpace: _gnn,
+    TransNASMacroSpace: lambda _: TransNASMacroSkeleton(),
 }
 """The skeleton of each kind of space, from the paper that published its networks."""
 

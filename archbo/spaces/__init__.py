@@ -10,6 +10,7 @@ from archbo.spaces.gnn_macro import GnnMacroSpace
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 from archbo.spaces.node_cell import NodeCellSpace
 from archbo.spaces.node_graph import NodeGraphSpace
+from archbo.spaces.trans_nas_macro import TransNASMacroSpace
 
 __all__ = [
     "Arch",
@@ -25,6 +26,7 @@ __all__ = [
     "NodeGraphSpace",
     "Row",
     "SearchSpace",
+    "TransNASMacroSpace",
     "file_content",
     "kind_of",
     "read_space",
