@@ -87,7 +87,7 @@ class GraphFeatureEncoding(Encoding):
         self._identity = torch.tensor(
             [op in space.identity_ops for op in template.op_names], device="cpu"
         )
-        self._longest = max(len(path) - 2 for path in template.paths())
+        self._longest = template.longest_path
         self._reached = {node: _reached(template.successors, node) for node in template.inputs}
         names, groups = zip(*self._describe(ops), strict=True)
         sample = self._all(space.sample(SAMPLE, generator=generator(0)))

@@ -11,14 +11,16 @@ from archbo.networks.darts import DartsSkeleton
 from archbo.networks.edge_cell import EdgeCellSkeleton, TransNASSkeleton
 from archbo.networks.gnn_macro import GnnSkeleton
 from archbo.networks.node_cell import NodeCellSkeleton
+from archbo.networks.trans_nas_macro import TransNASMacroSkeleton
 from archbo.randomness import global_seed
 from archbo.spaces import (
     ArchLike,
     DartsSpace,
     EdgeCellSpace,
     GnnMacroSpace,
-    NodeCellSpace,
+    NodeGraphSpace,
     SearchSpace,
+    TransNASMacroSpace,
 )
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "NodeCellSkeleton",
     "Skeleton",
     "SpaceNetwork",
+    "TransNASMacroSkeleton",
     "TransNASSkeleton",
     "default_skeleton",
     "has_networks",
@@ -47,9 +50,10 @@ def _gnn(space: GnnMacroSpace) -> Skeleton:
 
 DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
     EdgeCellSpace: _edge_cell,
-    NodeCellSpace: lambda _: NodeCellSkeleton(),
+    NodeGraphSpace: lambda _: NodeCellSkeleton(),
     DartsSpace: lambda _: DartsSkeleton(),
     GnnMacroSpace: _gnn,
+    TransNASMacroSpace: lambda _: TransNASMacroSkeleton(),
 }
 """The skeleton of each kind of space, from the paper that published its networks."""
 

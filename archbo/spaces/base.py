@@ -231,6 +231,8 @@ class SearchSpace(ABC):
             arch: An ``Arch`` of this space or one that is equal to it; the space's notation; a choice for each
                 column as a mapping; or a row as tensor, array or list of numbers, or ``Arch.row``.
                 Other objects are read like their text, such as a ``Genotype`` or a pair of matrix and labels.
+                Cells are read from a graph of networkx too, with ``op`` on its nodes as ``Arch.to_networkx`` makes
+                it, or on its edges where the space has its operations there.
                 A bare tuple of integers is a row too, except where another library writes the architectures of
                 this space as such tuples and means another one by it: then it is refused, since nobody can
                 tell which is meant. Give a list for the row, or the text of the tuple for the other reading.
@@ -281,9 +283,17 @@ class SearchSpace(ABC):
         """Read what is neither text nor numbers; a collection is read like its text."""
         if isinstance(value, list | tuple):
             return self.parse(str(value))
+        if isinstance(value, nx.Graph):
+            return self._parse_graph(value)
         raise InvalidArchitectureError(
             f"cannot read {_shown(value)} as an architecture of {self.name}; give its text, a choice "
             f"for each of {', '.join(self.columns)} as a dict, or a row of {self.n_columns} numbers"
+        )
+
+    def _parse_graph(self, graph: "nx.Graph[Any]") -> tuple[int, ...]:
+        """Read a graph of networkx, such as ``Arch.to_networkx`` makes; a space with graphs overrides it."""
+        raise InvalidArchitectureError(
+            f"cannot read a graph as an architecture of {self.name}; give its text"
         )
 
     def _digits(self, digits: Sequence[int]) -> tuple[int, ...] | None:

@@ -2,14 +2,16 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archbo.errors import ArchboError, DataError
+from archbo.errors import ArchboError, DataError, UsageError
 from archbo.spaces.base import SearchSpace
 from archbo.spaces.categorical import CategoricalSpace
+from archbo.spaces.dag import DagSpace
 from archbo.spaces.edge_cell import EdgeCellSpace
+from archbo.spaces.node_cell import NodeCellSpace
 
 __all__ = ["KINDS", "Key", "Kind", "file_content", "kind_of", "read_space", "space_of"]
 
@@ -77,7 +79,39 @@ def _edge_cell(
     )
 
 
+def _node_cell(
+    name: str,
+    ops: list[str],
+    nodes: int = 7,
+    max_edges: int | None = None,
+    zero: list[str] | None = None,
+    identity: list[str] | None = None,
+) -> NodeCellSpace:
+    return NodeCellSpace(
+        name, ops, nodes=nodes, max_edges=max_edges, zero_ops=zero, identity_ops=identity
+    )
+
+
+def _dag(
+    name: str,
+    ops: list[str],
+    nodes: int,
+    inputs: int | None = None,
+    zero: list[str] | None = None,
+    identity: list[str] | None = None,
+) -> SearchSpace:
+    if inputs is None:
+        return _node_cell(name, ops, nodes, zero=zero, identity=identity)
+    if zero:
+        raise UsageError(
+            f"space {name!r} has zero operations, which would leave nodes with fewer than {inputs} inputs; leave out "
+            "zero, or inputs"
+        )
+    return DagSpace(name, ops, nodes=nodes, inputs=inputs, identity_ops=identity)
+
+
 NAME = Key(_is_text, "write it in quotes")
+NODES = Key(_is_integer, "write a whole number, such as 5")
 OPS = 'write a list of names, such as ["none", "conv_3x3"]'
 
 KINDS: Mapping[str, Kind] = {
@@ -93,7 +127,7 @@ KINDS: Mapping[str, Kind] = {
     "edge-cell": Kind(
         {
             "ops": Key(_is_texts, OPS, True),
-            "nodes": Key(_is_integer, "write a whole number, such as 5"),
+            "nodes": NODES,
             "zero": Key(_is_texts, OPS),
             "identity": Key(_is_texts, OPS),
             "notation": Key(_is_text, 'write "nb201" or "tnb101"'),
@@ -107,12 +141,47 @@ KINDS: Mapping[str, Kind] = {
             "notation": space.notation,
         },
     ),
+    "node-cell": Kind(
+        {
+            "ops": Key(_is_texts, OPS, True),
+            "nodes": NODES,
+            "max_edges": Key(_is_integer, "write a whole number, such as 9"),
+            "zero": Key(_is_texts, OPS),
+            "identity": Key(_is_texts, OPS),
+        },
+        _node_cell,
+        lambda space: {
+            "ops": list(space.op_names),
+            "nodes": space.nodes,
+            "max_edges": space.max_edges,
+            "zero": sorted(space.zero_ops),
+            "identity": sorted(space.identity_ops),
+        },
+    ),
+    "dag": Kind(
+        {
+            "ops": Key(_is_texts, OPS, True),
+            "nodes": replace(NODES, is_required=True),
+            "inputs": Key(_is_integer, "write how many nodes each node reads, such as 2"),
+            "zero": Key(_is_texts, OPS),
+            "identity": Key(_is_texts, OPS),
+        },
+        _dag,
+        lambda space: {
+            "ops": list(space.op_names),
+            "nodes": space.nodes,
+            "inputs": space.inputs,
+            "identity": sorted(space.identity_ops),
+        },
+    ),
 }
 """What the key ``kind`` of a space file can say."""
 
 TYPES: Mapping[type[SearchSpace], str] = {
     CategoricalSpace: "categorical",
     EdgeCellSpace: "edge-cell",
+    NodeCellSpace: "node-cell",
+    DagSpace: "dag",
 }
 """The kind of file for each type of space; of other types there are no files."""
 

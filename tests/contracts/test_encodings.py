@@ -5,11 +5,13 @@ from on_every_space import ENCODINGS, SOME_SPACES, SPACES
 
 from archbo import catalog
 from archbo.errors import UsageError
-from archbo.spaces import EdgeCellSpace
+from archbo.spaces import DagSpace, EdgeCellSpace, NodeCellSpace
 from archbo.testing.encodings import EncodingContract
 
 EVERY_SPACE = SPACES | {
-    "five-nodes": EdgeCellSpace("five-nodes", ["none", "skip_connect", "conv"], nodes=5)
+    "five-nodes": EdgeCellSpace("five-nodes", ["none", "skip_connect", "conv"], nodes=5),
+    "nodes": NodeCellSpace("nodes", ["none", "skip_connect", "conv"], nodes=5),
+    "dag": DagSpace("dag", ["skip_connect", "conv", "pool"], nodes=6, inputs=2),
 }
 
 

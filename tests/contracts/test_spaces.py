@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archbo import catalog
-from archbo.spaces import CategoricalSpace, EdgeCellSpace, NodeCellSpace
+from archbo.spaces import CategoricalSpace, DagSpace, EdgeCellSpace, NodeCellSpace
 from archbo.testing.spaces import SpaceContract, rows
 
 MAKERS = dict(catalog.SPACES) | {
@@ -28,6 +28,18 @@ MAKERS = dict(catalog.SPACES) | {
     "five-nodes": lambda: EdgeCellSpace("five", ["none", "skip_connect", "conv"], nodes=5),
     "two-nodes": lambda: EdgeCellSpace("two", [f"conv{k}" for k in range(30)], nodes=2),
     "own-nodes": lambda: NodeCellSpace("own-nodes", ["a", "b"], max_edges=6),
+    "four-nodes": lambda: NodeCellSpace("four-nodes", ["none", "skip_connect", "a"], nodes=4),
+    "many-nodes": lambda: NodeCellSpace(
+        "many-nodes",
+        ["a", "zero", "same"],
+        nodes=12,
+        max_edges=20,
+        zero_ops=["zero"],
+        identity_ops=["same"],
+    ),
+    "dag": lambda: DagSpace("dag", ["a", "skip_connect"], nodes=5, inputs=2),
+    "tree": lambda: DagSpace("tree", ["a", "b"], nodes=5, inputs=1),
+    "large-dag": lambda: DagSpace("large-dag", ["a", "b", "c"], nodes=30, inputs=3),
 }
 
 
