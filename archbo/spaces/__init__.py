@@ -3,22 +3,30 @@
 from archbo.spaces.base import Arch, ArchLike, Row, SearchSpace
 from archbo.spaces.categorical import CategoricalSpace
 from archbo.spaces.darts import DartsSpace
+from archbo.spaces.decisions import Choice, Decision, Integer, Ordered, Real
 from archbo.spaces.edge_cell import EdgeCellSpace
 from archbo.spaces.files import file_content, kind_of, read_space, space_of
 from archbo.spaces.gnn_macro import GnnMacroSpace
 from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.mixed import MixedSpace
 from archbo.spaces.node_cell import NodeCellSpace
 
 __all__ = [
     "Arch",
     "ArchLike",
     "CategoricalSpace",
+    "Choice",
     "DartsSpace",
+    "Decision",
     "EdgeCellSpace",
     "GnnMacroSpace",
     "GraphBatch",
     "GraphTemplate",
+    "Integer",
+    "MixedSpace",
     "NodeCellSpace",
+    "Ordered",
+    "Real",
     "Row",
     "SearchSpace",
     "file_content",

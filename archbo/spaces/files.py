@@ -10,6 +10,7 @@ from archbo.errors import ArchboError, DataError
 from archbo.spaces.base import SearchSpace
 from archbo.spaces.categorical import CategoricalSpace
 from archbo.spaces.edge_cell import EdgeCellSpace
+from archbo.spaces.mixed import MixedSpace
 
 __all__ = ["KINDS", "Key", "Kind", "file_content", "kind_of", "read_space", "space_of"]
 
@@ -60,8 +61,18 @@ def _is_lists(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(choices, list) for choices in value.values())
 
 
+def _is_columns(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(column, list | dict) for column in value.values()
+    )
+
+
 def _categorical(name: str, columns: Mapping[str, list[object]]) -> CategoricalSpace:
     return CategoricalSpace(name, columns)
+
+
+def _mixed(name: str, columns: Mapping[str, Any]) -> MixedSpace:
+    return MixedSpace(name, columns)
 
 
 def _edge_cell(
@@ -107,12 +118,26 @@ KINDS: Mapping[str, Kind] = {
             "notation": space.notation,
         },
     ),
+    "mixed": Kind(
+        {
+            "columns": Key(
+                _is_columns,
+                "write a table [columns] with a list of choices or a range, such as { low = 1, high = 200 }, per column",
+                True,
+            )
+        },
+        _mixed,
+        lambda space: {
+            "columns": {column: decision.content for column, decision in space.finders.items()}
+        },
+    ),
 }
 """What the key ``kind`` of a space file can say."""
 
 TYPES: Mapping[type[SearchSpace], str] = {
     CategoricalSpace: "categorical",
     EdgeCellSpace: "edge-cell",
+    MixedSpace: "mixed",
 }
 """The kind of file for each type of space; of other types there are no files."""
 
