@@ -13,8 +13,8 @@ MIXED = MixedSpace(
         "op": ["conv", "pool"],
         "rate": Real(1e-3, 1.0, log=True),
         "kernel": Ordered([3, 5, 7], active_if={"op": ["conv"]}),
-        "width": Integer(1, 20, log=True),
-        "expand": Integer(1, 4, active_if={"kernel": [5, 7]}),
+        "width": Integer(1, 6, log=True),
+        "expand": Integer(1, 5, active_if={"kernel": [5, 7]}),
     },
 )
 SPACES = {name: make() for name, make in catalog.SPACES.items()} | {"toy": TOY}

@@ -85,6 +85,8 @@ class ChoiceEncoding(Encoding):
                 continue
             where = ", ".join(space.columns[column] for column in columns)
             decision = space.decisions[columns[0]]
+            if decision.is_real:  # of two rates one is hardly the other
+                continue
             shares = [(f"{t} in {where}", self._share(columns, t)) for t in sorted(decision.names)]
             if _is_ordered(decision):
                 yield from [shares] if shares else []
