@@ -140,9 +140,11 @@ def ascended(
     def loss(flat: NDArray[Any]) -> tuple[float, NDArray[Any]]:
         places = torch.from_numpy(flat).reshape(start.shape).requires_grad_()
         total = -score(placed(places)).sum()
-        gradient = torch.zeros_like(places)
-        if total.requires_grad:
-            (gradient,) = torch.autograd.grad(total, places)
+        gradient = None
+        if total.requires_grad:  # which parameters of a model are, whatever becomes of the rows
+            (gradient,) = torch.autograd.grad(total, places, allow_unused=True)
+        if gradient is None:
+            gradient = torch.zeros_like(places)
         return float(total.detach()), gradient.nan_to_num(0).flatten().numpy()
 
     start = torch.stack([decision.position(rows[:, column]) for column, decision in reals], -1)

@@ -10,6 +10,8 @@ from archbo.spaces.gnn_macro import GnnMacroSpace
 from archbo.spaces.graph import GraphBatch, GraphTemplate
 from archbo.spaces.mixed import MixedSpace
 from archbo.spaces.node_cell import NodeCellSpace
+from archbo.spaces.product import ProductSpace
+from archbo.spaces.stages import StageSpace
 
 __all__ = [
     "Arch",
@@ -26,9 +28,11 @@ __all__ = [
     "MixedSpace",
     "NodeCellSpace",
     "Ordered",
+    "ProductSpace",
     "Real",
     "Row",
     "SearchSpace",
+    "StageSpace",
     "file_content",
     "kind_of",
     "read_space",

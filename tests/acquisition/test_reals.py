@@ -5,6 +5,7 @@ import torch
 from archbo import GP, Bayesian, Goal, Optimizer
 from archbo.acquisition import Climb, FixedCandidates, LocalCandidates, Maximize, log_ei, qlog_ei
 from archbo.acquisition.maximizers import ascended
+from archbo.encodings import OpCountEncoding
 from archbo.randomness import generator
 from archbo.spaces import Integer, MixedSpace, Real
 
@@ -86,3 +87,11 @@ def test_several_are_picked_and_none_twice():
     assert len(set(archs)) == 3
     X = SPACE.rows(archs)
     assert len(SPACE.distinct(X)) == 3
+
+
+def test_encodings_through_which_no_gradient_flows_are_searched_by_steps():
+    X = SPACE.sample(12, generator=generator(0))
+    strategy = Bayesian(SPACE, Goal.parse("score"), GP(SPACE, OpCountEncoding(SPACE)), seed=0)
+    optimizer = Optimizer(strategy)
+    optimizer.tell(SPACE.archs(X), hill(X).tolist())
+    assert optimizer.ask()[0] not in SPACE.archs(X)

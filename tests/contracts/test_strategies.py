@@ -141,12 +141,12 @@ class TestMixed(StrategyContract):
         self.make = partial(make, candidates=FixedCandidates(self.space, X))
 
 
-SLOW_ON_MIXED = ("bananas", "nas-bowl", "weaknas", "gbdt-nas", "fidelities-several")
-OF_MIXED = [name for name in CASES if not name.startswith("robot")]
+QUICK_ON_MIXED = (*MODEL_FREE, "nsga2-several", "bayesian", "thompson")
+SLOW_ON_MIXED = [n for n in CASES if not n.startswith("robot") and n not in QUICK_ON_MIXED]
 
 
 @pytest.mark.filterwarnings("ignore::archbo.errors.NumericalWarning")
-@pytest.mark.parametrize("name", [n for n in OF_MIXED if n not in SLOW_ON_MIXED])
+@pytest.mark.parametrize("name", QUICK_ON_MIXED)
 def test_reals_are_searched_without_a_list(name):
     _search_mixed(name)
 
