@@ -183,7 +183,7 @@ class Maximize(Rule):
         chunk = CHUNK if single else JOINT_CHUNK
         if isinstance(function, AnalyticAcquisitionFunction):
             chunk = ANALYTIC_CHUNK
-        with torch.no_grad():
+        with torch.set_grad_enabled(X.requires_grad):
             values = torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])
             return values if self.cost is None else per_cost(function, values, self.cost(X))
 
@@ -193,7 +193,7 @@ def promise(context: Context, X: Tensor) -> Tensor:
     if not context.goal.is_single:
         return expected_gain(context, X)
     function = LogExpectedImprovement(context.model, best_f=context.best_f)
-    with torch.no_grad():
+    with torch.set_grad_enabled(X.requires_grad):
         return torch.cat([function(part) for part in X.unsqueeze(-2).split(ANALYTIC_CHUNK)])
 
 

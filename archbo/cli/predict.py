@@ -106,7 +106,7 @@ class _Predicted:
         if self.these is None:
             if not space.is_enumerable:
                 raise UsageError(
-                    f"{space.name} has {space.size:,} rows, too many to list; say with --for FILE which to rank"
+                    f"{space.name} has {space.extent}, too many to list; say with --for FILE which to rank"
                 )
             return None
         with about("--for"):

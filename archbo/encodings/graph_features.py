@@ -100,7 +100,7 @@ class GraphFeatureEncoding(Encoding):
     def _describe(self, ops: Sequence[str]) -> Iterator[tuple[str, int]]:
         """Name and group of each row that ``_all`` makes."""
         template = self.space.template
-        label = self.space.graphs(torch.zeros(1, self.space.n_columns, device="cpu")).ops[0]
+        label = self.space.graphs(self.space.sample(1, generator=generator(0))).ops[0]
         names = {node: template.op_names[label[node]] for node in self._ends}
         sets = [", ".join(op for op in ops if op in s) or "nothing" for s in self._sets]
         for op in ops:

@@ -405,6 +405,7 @@ class EdgeCellSpace(SearchSpace):
         """The cells of NAS-Bench-201 in the order of its authors, 15,625 x 6; None in other spaces."""
         if (self.notation, self.op_names) != ("nb201", NB201_OPS):
             return None
-        order = list(range(self.size))
+        rows = self.enumerate()
+        order = list(range(len(rows)))
         random.Random(NB201_SEED).shuffle(order)
-        return self.enumerate()[order]
+        return rows[order]

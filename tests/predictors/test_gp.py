@@ -298,7 +298,9 @@ def test_the_noise_is_learned_from_repeated_observations():
 
 def test_targets_that_there_are_not_are_refused():
     for make in (GP, AutoGP, SparseGP, GBDT):
-        with pytest.raises(UsageError, match="targets is 'x'; give 'rank' or 'standardize'"):
+        with pytest.raises(
+            UsageError, match="targets is 'x'; give 'rank' or 'half-rank' or 'standardize'"
+        ):
             make(TOY, targets="x")
 
 

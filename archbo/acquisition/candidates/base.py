@@ -56,6 +56,10 @@ class Candidates(ABC):
         """Rows ``m x d`` next to ``row`` (``d``) that a local search may move to."""
         return row.new_empty(0, len(row))
 
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """Those of rows ``X`` (``m x d``), which need be no neighbours, that a local search may move to from ``row`` (``d``)."""
+        return self.restrict(X) if len(self.neighbours(row)) else X[:0]
+
     def given(self, X: Tensor, Y: Tensor) -> "Candidates":
         """The candidates after observations ``X`` (``n x d``), ``Y`` (``n x 1``), ``n > 0``: by default the same.
 

@@ -44,6 +44,11 @@ class _Less(DerivedCandidates):
         rows = self.candidates.neighbours(row)
         return rows[self.kept(rows)]
 
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """Those that the candidates reach and that make no dropped choice."""
+        rows = self.candidates.reached(row, X)
+        return rows[self.kept(rows)]
+
 
 @final
 class PrunedCandidates(DerivedCandidates):

@@ -88,7 +88,7 @@ class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of it
                 distribution = MultivariateNormal(distribution.mean, covariance)
             return GPyTorchPosterior(distribution)
         self.eval()
-        with torch.no_grad():
+        with torch.set_grad_enabled(X.requires_grad and torch.is_grad_enabled()):
             features = self.transform_inputs(X).squeeze(-2)
             mean, variance = self._marginals(features)
             if isinstance(observation_noise, Tensor):
