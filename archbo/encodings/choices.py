@@ -5,6 +5,7 @@ from numbers import Real
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from archbo.encodings.base import Encoding
 from archbo.spaces import SearchSpace
@@ -106,8 +107,8 @@ class ChoiceEncoding(Encoding):
         return weights
 
     def _encode(self, X: Tensor) -> Tensor:
-        weights = self._weights.to(X)
-        return weights[X.long() + self._offsets.to(X.device)].sum(-2)
+        # Summed up without a copy of the weights for each choice of each row.
+        return embedding_bag(X.long() + self._offsets.to(X.device), self._weights.to(X), mode="sum")
 
 
 def _is_ordered(space: SearchSpace, column: int) -> bool:
