@@ -68,7 +68,18 @@ class Climb(Maximizer):
         values = score(pool)
         best = values.topk(min(max(n, self.starts), len(pool)))
         ranked, heights = pool[best.indices], best.values
-        tops, reached = ranked[: self.starts].clone(), heights[: self.starts].clone()
+        tops, reached = self._climbed(
+            score, ranked[: self.starts], heights[: self.starts], candidates, avoid
+        )
+        rows = torch.cat([tops, ranked])
+        best_first = rows[torch.cat([reached, heights]).argsort(descending=True, stable=True)]
+        return candidates.without(best_first, avoid)[:n]
+
+    def _climbed(
+        self, score: Score, rows: Tensor, heights: Tensor, candidates: Candidates, avoid: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Where the climbs from rows (``n x d``) with these scores (``n``) end, and the scores there."""
+        tops, reached = rows.clone(), heights.clone()
         rising = list(range(len(tops)))
         while rising:
             around = [candidates.neighbours(tops[start]) for start in rising]
@@ -83,9 +94,7 @@ class Climb(Maximizer):
                     tops[start], reached[start] = X[worth.argmax()], worth.max()
                     moved.append(start)
             rising = moved
-        rows = torch.cat([tops, ranked])
-        best_first = rows[torch.cat([reached, heights]).argsort(descending=True, stable=True)]
-        return candidates.without(best_first, avoid)[:n]
+        return tops, reached
 
 
 def _scores(score: Score, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -112,5 +121,5 @@ def _ahead(row: Tensor, better: Tensor, candidates: Candidates, avoid: Tensor) -
         made = change.where(change != row, made)
         together.append(made.unsqueeze(0))
     X = torch.cat(together)
-    X = candidates.reachable(row, X[candidates.space.is_valid(X)])
+    X = candidates.reached(row, X[candidates.space.is_valid(X)])
     return candidates.without(torch.cat([better[:1], X]), avoid)

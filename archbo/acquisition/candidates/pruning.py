@@ -39,9 +39,9 @@ class _Less(DerivedCandidates):
         rows = self.candidates._propose(X, Y, generator)
         return rows[self.kept(rows)] if bool(self.dropped.any()) else rows
 
-    def reachable(self, row: Tensor, X: Tensor) -> Tensor:
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
         """What the candidates reach and makes no dropped choice."""
-        rows = self.candidates.reachable(row, X)
+        rows = self.candidates.reached(row, X)
         return rows[self.kept(rows)]
 
 
