@@ -101,7 +101,8 @@ def _scores(score: Score, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The scores of the rows of each part, all computed at once."""
     rows = torch.cat(list(parts))
     values = score(rows) if len(rows) else rows.new_empty(0)
-    return values.split([len(X) for X in parts])
+    split: tuple[Tensor, ...] = values.split([len(X) for X in parts])
+    return split
 
 
 def _ahead(row: Tensor, better: Tensor, candidates: Candidates, avoid: Tensor) -> Tensor:

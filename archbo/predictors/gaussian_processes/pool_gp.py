@@ -25,7 +25,7 @@ OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
 """What keeps a Cholesky factor from failing for rounding errors."""
 
 
-class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of its bases differ
+class PoolModel(SingleTaskGP, ABC):
     """A ``SingleTaskGP`` whose posterior at many batches of rows is closed-form.
 
     For ``b x q x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
