@@ -10,6 +10,7 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
 from torch import Generator, Tensor
 
+from archbo.acquisition.active_learning import ivr
 from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.acquisition.cost import Cost, per_cost
@@ -44,7 +45,7 @@ SHORTLIST = {True: 256, False: 128}
 
 SERVED: tuple[tuple[tuple[FunctionFactory, ...], Callable[[Goal], bool]], ...] = (
     (
-        (log_ei, qlog_ei, qlog_nei, pi, ucb, greedy, kg, mes, gibbon, jes),
+        (log_ei, qlog_ei, qlog_nei, pi, ucb, greedy, kg, mes, gibbon, jes, ivr),
         lambda goal: goal.is_single,
     ),
     ((qlog_nehvi, qlog_nparego), lambda goal: goal.n_objectives > 1),

@@ -1,7 +1,7 @@
 """Maximizers: how the best rows by a score are found among candidates."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -58,7 +58,11 @@ class WholePool(Maximizer):
 @final
 @dataclass(frozen=True)
 class Climb(Maximizer):
-    """Scores the whole pool, then searches on from its best rows: to the best neighbour as long as that is better.
+    """Scores the whole pool, then searches on from its best rows: uphill, as long as a neighbour is better.
+
+    A step scores all neighbours of a row, then the best one, the changes of the best two made together, those of the
+    best three, and so on, and moves to the best of these. Where decisions are nearly independent that takes a few
+    steps, wherever the top is. All rows climb side by side, so that a step scores everything at once.
 
     Ranges of reals are also climbed along the gradient, by L-BFGS-B within their bounds, in turns with the steps to
     neighbours, as far as the score has a gradient (mixed alternating optimisation, as BoTorch has it). Where candidates
@@ -90,28 +94,60 @@ class Climb(Maximizer):
         for _ in range(ROUNDS):
             before = heights
             rows, heights = ascended(score, rows, heights, candidates)
-            ends = [
-                self._climbed(score, row, height, candidates, avoid)
-                for row, height in zip(rows, heights.tolist(), strict=True)
-            ]
-            rows = torch.stack([row for row, _ in ends])
-            heights = heights.new_tensor([height for _, height in ends])
+            rows, heights = self._climbed(score, rows, heights, candidates, avoid)
             if candidates.space.is_finite or not bool((heights > before + GAIN).any()):
                 break
         return rows, heights
 
     def _climbed(
-        self, score: Score, row: Tensor, height: float, candidates: Candidates, avoid: Tensor
-    ) -> tuple[Tensor, float]:
-        """The row (``d``) at the top of the hill, and its score."""
-        while True:
-            around = candidates.without(candidates.neighbours(row), avoid)
-            if len(around) == 0:
-                return row, height
-            values = score(around)
-            if float(values.max()) <= height:
-                return row, height
-            row, height = around[values.argmax()], float(values.max())
+        self, score: Score, rows: Tensor, heights: Tensor, candidates: Candidates, avoid: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Where the climbs from rows (``n x d``) with these scores (``n``) end, and the scores there."""
+        tops, reached = rows.clone(), heights.clone()
+        rising = list(range(len(tops)))
+        while rising:
+            around = [candidates.neighbours(tops[start]) for start in rising]
+            ahead = []
+            for start, X, worth in zip(rising, around, _scores(score, around), strict=True):
+                order = worth.argsort(descending=True)[: int((worth > reached[start]).sum())]
+                better = candidates.without(X[order], avoid)
+                ahead.append(_ahead(tops[start], better, candidates, avoid))
+            moved = []
+            for start, X, worth in zip(rising, ahead, _scores(score, ahead), strict=True):
+                if bool((worth > reached[start]).any()):
+                    tops[start], reached[start] = X[worth.argmax()], worth.max()
+                    moved.append(start)
+            rising = moved
+        return tops, reached
+
+
+def _scores(score: Score, parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The scores of the rows of each part, all computed at once."""
+    rows = torch.cat(list(parts))
+    values = score(rows) if len(rows) else rows.new_empty(0)
+    split: tuple[Tensor, ...] = values.split([len(X) for X in parts])
+    return split
+
+
+def _ahead(row: Tensor, better: Tensor, candidates: Candidates, avoid: Tensor) -> Tensor:
+    """The best neighbour of a row, the best two changes made together, the best three, and so on.
+
+    A change of a column that a better one changes is left out, and so is what a search may not move to.
+
+    Args:
+        row: ``d``.
+        better: ``m x d``, neighbours that are better, the best first; there may be none.
+        candidates: They say where a search may move to.
+        avoid: ``a x d``.
+    """
+    changed = better != row
+    made, together = row, [better[:0]]
+    for change in better[~(changed & (changed.cumsum(0) > 1)).any(-1)]:
+        made = change.where(change != row, made)
+        together.append(made.unsqueeze(0))
+    X = torch.cat(together)
+    X = candidates.reached(row, X[candidates.space.is_valid(X)])
+    return candidates.without(torch.cat([better[:1], X]), avoid)
 
 
 def ascended(

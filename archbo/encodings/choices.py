@@ -5,6 +5,7 @@ from numbers import Real
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 from archbo.encodings.base import Encoding
 from archbo.spaces import Decision, Ordered, SearchSpace
@@ -147,7 +148,8 @@ class ChoiceEncoding(Encoding):
         if not self._is_plain:
             lines = torch.where(self._listed.to(X.device), lines, 0)
             lines = torch.where(counts, lines, self._last.to(X.device))
-        features: Tensor = weights[lines + offsets].sum(-2)
+        # Summed up without a copy of the weights for each choice of each row.
+        features: Tensor = embedding_bag(lines + offsets, weights, mode="sum")
         if not self.differentiable:
             return features
         places = [

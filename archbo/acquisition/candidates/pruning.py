@@ -39,13 +39,8 @@ class _Less(DerivedCandidates):
         rows = self.candidates._propose(X, Y, generator)
         return rows[self.kept(rows)] if bool(self.dropped.any()) else rows
 
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The candidates' neighbours that make no dropped choice."""
-        rows = self.candidates.neighbours(row)
-        return rows[self.kept(rows)]
-
     def reached(self, row: Tensor, X: Tensor) -> Tensor:
-        """Those that the candidates reach and that make no dropped choice."""
+        """What the candidates reach and makes no dropped choice."""
         rows = self.candidates.reached(row, X)
         return rows[self.kept(rows)]
 
