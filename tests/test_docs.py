@@ -16,7 +16,7 @@ from archbo.errors import DataError, UsageError
 from archbo.spaces import read_space
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = re.compile(
     r"archbo (?:benchmarks|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
 )
@@ -49,7 +49,12 @@ def parse(words):
     return command.make_context(name, words).params
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    # Jobs of submitit's are processes that import everything anew.
+    [pytest.param(page, marks=[pytest.mark.slow] * (page.stem == "slurm")) for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_python_examples_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": page.stem}
@@ -96,6 +101,12 @@ def test_every_page_is_linked_from_the_readme():
     text = (ROOT / "README.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):
         assert f"docs/{page.name}" in text
+
+
+def test_every_how_to_is_linked_from_the_page_on_extending():
+    text = (ROOT / "docs" / "extending.md").read_text()
+    for page in (ROOT / "docs" / "how_to").glob("*.md"):
+        assert f"how_to/{page.name}" in text
 
 
 def test_readme_is_short():
