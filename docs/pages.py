@@ -168,7 +168,6 @@ def command_page(name: str, command: TyperCommand) -> str:
             )
             if not parameter.is_flag:
                 spelling += f" `{parameter.display_type_rich(context)}`"
-        spelling = spelling.replace("|", r"\|")
         panels.setdefault(title, []).append(f"| {spelling} | {described(parameter)} |")
     for title, rows in panels.items():
         lines += ["", f"## {title}", "", "| name | meaning |", "| --- | --- |", *rows]

@@ -16,6 +16,6 @@ archbo search nb201 --queries 100 --repeats 3 --plot demo.png 2> errors.txt || (
 if grep -i warning errors.txt; then
   echo "the demo warns" && exit 1
 fi
-cd "$checkout/tests"
-python -m pytest -q -p no:cacheprovider test_package.py spaces goals encodings bo_loop predictors/test_gp.py \
-  studies/test_study.py cli/test_cli_search.py
+tests=(test_package.py spaces goals encodings predictors/test_gp.py studies/test_study.py cli/test_cli_search.py)
+tests+=(bo_loop/test_bayesian.py bo_loop/test_log.py bo_loop/test_optimizer.py)
+python -m pytest -q -p no:cacheprovider -c "$checkout/pyproject.toml" "${tests[@]/#/$checkout/tests/}"
