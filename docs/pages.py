@@ -78,9 +78,9 @@ def main(target: Path) -> None:
     for name, command in leaves(group):
         write(target / "commands" / file_of(name), command_page(name, command))
     packages = [f"archbo.{module.name}" for module in iter_modules(archbo.__path__)]
-    pages = {package: page for package in packages if (page := reference_page(package))}
-    for package, page in pages.items():
-        write(target / "reference" / f"{package.removeprefix('archbo.')}.md", page)
+    for package in packages:
+        if text := reference_page(package):
+            write(target / "reference" / f"{package.removeprefix('archbo.')}.md", text)
     write(target / "reference" / "index.md", public_page())
     for page in target.rglob("*.md"):
         # A notebook is a page here, and the README is the first of all.
@@ -134,11 +134,11 @@ def file_of(command: str) -> str:
 
 def leaves(group: TyperGroup) -> list[tuple[str, TyperCommand]]:
     """All commands below a group, by their full names."""
-    found = []
+    found: list[tuple[str, TyperCommand]] = []
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
             found += [(f"{name} {below}", leaf) for below, leaf in leaves(command)]
-        else:
+        elif isinstance(command, TyperCommand):
             found.append((name, command))
     return found
 
@@ -146,7 +146,7 @@ def leaves(group: TyperGroup) -> list[tuple[str, TyperCommand]]:
 def commands_page(group: TyperGroup) -> str:
     """What commands there are."""
     rows = [
-        f"| [`archbo {name}`]({file_of(name)}) | {command.help.splitlines()[0]} |"
+        f"| [`archbo {name}`]({file_of(name)}) | {(command.help or name).splitlines()[0]} |"
         for name, command in leaves(group)
     ]
     return "\n".join(["# Commands", "", "| command | what it does |", "| --- | --- |", *rows, ""])
@@ -156,9 +156,18 @@ def command_page(name: str, command: TyperCommand) -> str:
     """A command's help: its usage, and a table for each group of its options."""
     context = Context(command)
     usage = " ".join(command.collect_usage_pieces(context))
-    lines = [f"# archbo {name}", "", command.help, "", "```text", f"archbo {name} {usage}", "```"]
+    lines = [
+        f"# archbo {name}",
+        "",
+        command.help or "",
+        "",
+        "```text",
+        f"archbo {name} {usage}",
+        "```",
+    ]
     panels: dict[str, list[str]] = {}
     for parameter in command.params:
+        assert isinstance(parameter, TyperArgument | TyperOption)
         if isinstance(parameter, TyperArgument):
             title, spelling = "Arguments", f"`{parameter.display_name_raw}`"
         else:
@@ -195,7 +204,7 @@ def public_page() -> str:
     """The names that can be imported from archbo itself."""
     lines = ["# Public names", "", "What can be imported from `archbo` itself.", ""]
     lines += ["| name | what it is |", "| --- | --- |"]
-    for name in archbo.__all__:
+    for name in dir(archbo):
         summary = (getdoc(getattr(archbo, name)) or "").splitlines()[0]
         lines.append(f"| [`{name}`][{home('archbo', name)}] | {summary} |")
     return "\n".join([*lines, ""])

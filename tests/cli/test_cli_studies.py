@@ -86,7 +86,9 @@ def test_ones_own_function_is_searched_and_goes_on(archbo, study, folder):
 
 
 def test_a_space_that_is_used_up_is_said(archbo, study, folder):
-    (folder / "tiny.toml").write_text('kind = "categorical"\n[columns]\nwidth = [1, 2]\ndepth = [1]')
+    (folder / "tiny.toml").write_text(
+        'kind = "categorical"\n[columns]\nwidth = [1, 2]\ndepth = [1]'
+    )
     new = ("--space", "tiny.toml", "--study", "run.db", "--strategy", "random", "--queries", 3)
     code, printed, complaint = archbo("search", "./train.py:evaluate", *new)
     assert code == 0, complaint
