@@ -99,7 +99,8 @@ class _Unpickler(pickle.Unpickler):
                 self[:] = _rows(_numbers(dtype, raw, math.prod(shape)), shape)
 
         def scalar(dtype: object, raw: bytes = b"") -> float | int:
-            return _numbers(dtype, raw, 1)[0]
+            number: float | int = _numbers(dtype, raw, 1)[0]
+            return number
 
         def _numbers(dtype: object, raw: bytes, count: int) -> list[Any]:
             formats = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "b1": "?"}

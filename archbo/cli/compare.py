@@ -74,7 +74,7 @@ class _Compared:
 
     def made(
         self, benchmark: "Benchmark", scores: "ProxyTable | None"
-    ) -> "dict[tuple[str, str], Predictor]":
+    ) -> "dict[str | tuple[str, str], Predictor]":
         """The predictors, by their names and those of their encodings."""
         from archbo import catalog
 
@@ -122,7 +122,7 @@ class _Means:
     def compare(
         self,
         tabular: "Tabular",
-        predictors: "dict[tuple[str, str], Predictor]",
+        predictors: "dict[str | tuple[str, str], Predictor]",
         compared: _Compared,
         seeds: Seeds,
     ) -> "Leaderboard":

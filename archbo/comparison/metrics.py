@@ -184,9 +184,9 @@ def relative_improvement(found: ArrayLike, random: ArrayLike) -> float:
         >>> relative_improvement([94.0, 96.0], [90.0, 100.0, 85.0, 85.0])
         5.555555555555555
     """
-    base = float(np.mean(random))
+    base = float(np.asarray(random).mean())
     if base == 0:
         raise UsageError(
             "random architectures are worth 0 on average; there is no improvement relative to it"
         )
-    return 100 * (float(np.mean(found)) - base) / abs(base)
+    return 100 * (float(np.asarray(found).mean()) - base) / abs(base)

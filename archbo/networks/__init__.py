@@ -15,10 +15,11 @@ from archbo.networks.trans_nas_macro import TransNASMacroSkeleton
 from archbo.randomness import global_seed
 from archbo.spaces import (
     ArchLike,
+    DagSpace,
     DartsSpace,
     EdgeCellSpace,
     GnnMacroSpace,
-    NodeGraphSpace,
+    NodeCellSpace,
     SearchSpace,
     TransNASMacroSpace,
 )
@@ -50,7 +51,8 @@ def _gnn(space: GnnMacroSpace) -> Skeleton:
 
 DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
     EdgeCellSpace: _edge_cell,
-    NodeGraphSpace: lambda _: NodeCellSkeleton(),
+    NodeCellSpace: lambda _: NodeCellSkeleton(),
+    DagSpace: lambda _: NodeCellSkeleton(),
     DartsSpace: lambda _: DartsSkeleton(),
     GnnMacroSpace: _gnn,
     TransNASMacroSpace: lambda _: TransNASMacroSkeleton(),

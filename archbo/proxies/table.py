@@ -259,7 +259,7 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str | None = 
         space,
         torch.tensor(rows, dtype=torch.double, device="cpu"),
         torch.from_numpy(scores.to_numpy(dtype=np.float64, copy=True)),
-        list(scores),
+        list(map(str, scores)),
     )
 
 

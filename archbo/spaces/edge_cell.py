@@ -256,13 +256,16 @@ class EdgeCellSpace(SearchSpace):
         row = []
         for edge in self.edges:
             where = f"edge {edge} of the graph"
-            if edge not in ops and zero is None:
+            if edge in ops:
+                if ops[edge] not in self.op_names:
+                    raise self._unknown_op(ops[edge], where)
+                row.append(self.op_names.index(ops[edge]))
+            elif zero is not None:
+                row.append(zero)
+            else:
                 raise InvalidArchitectureError(
                     f"there is no {where}, and {self.name} has no zero operation; give each edge an operation"
                 )
-            if edge in ops and ops[edge] not in self.op_names:
-                raise self._unknown_op(ops[edge], where)
-            row.append(self.op_names.index(ops[edge]) if edge in ops else zero)
         return tuple(row)
 
     # What NASLib's digits stand for, and the edges that they belong to

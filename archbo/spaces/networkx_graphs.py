@@ -19,12 +19,12 @@ def numbered(graph: AnyGraph, space: str) -> list[Hashable]:
     Raises:
         InvalidArchitectureError: The graph is not directed, has two edges from one node to another, or a cycle.
     """
-    if not graph.is_directed() or graph.is_multigraph():
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
         raise InvalidArchitectureError(
             f"{type(graph).__name__} as an architecture of {space}; give a networkx.DiGraph"
         )
     numbers = all(isinstance(node, int) for node in graph)
-    place = {node: node if numbers else number for number, node in enumerate(graph)}
+    place: dict[Any, Any] = {node: node if numbers else number for number, node in enumerate(graph)}
     try:
         return list(nx.lexicographical_topological_sort(graph, key=place.__getitem__))
     except nx.NetworkXUnfeasible as error:

@@ -47,8 +47,12 @@ class TransNASMacroSpace(CategoricalSpace):
     )
 
     def __init__(self) -> None:
-        columns = {f"module_{number}": MODULES for number in range(1, LEAST + 1)}
-        last = {f"module_{number}": (*MODULES, NOT_ACTIVE) for number in range(LEAST + 1, MOST + 1)}
+        columns: dict[str, tuple[str, ...]] = {
+            f"module_{number}": MODULES for number in range(1, LEAST + 1)
+        }
+        last: dict[str, tuple[str, ...]] = {
+            f"module_{number}": (*MODULES, NOT_ACTIVE) for number in range(LEAST + 1, MOST + 1)
+        }
         super().__init__("tnb101-macro", columns | last)
 
     def parse(self, text: str) -> tuple[int, ...]:
@@ -80,6 +84,6 @@ class TransNASMacroSpace(CategoricalSpace):
         missing = X[:, LEAST:] == len(MODULES)
         valid &= missing[:, 1] | ~missing[:, 0]
         for choices, most in ((DOUBLES, MOST_DOUBLED), (HALVES, MOST_HALVED)):
-            number = sum((choice == X).sum(-1) for choice in choices)
+            number = torch.isin(X, torch.tensor(choices).to(X)).sum(-1)
             valid &= (number >= 1) & (number <= most)
         return valid
