@@ -96,7 +96,7 @@ def test_marginals_of_a_pool_are_those_of_botorch(space):
         torch.testing.assert_close(quick.variance[index], slow.variance, rtol=1e-4, atol=1e-8)
 
 
-@pytest.mark.parametrize("shape", [(3,), (5, 2), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(3,), (5, 2), (0, 2), (2, 3, 4)], ids=str)
 @pytest.mark.parametrize("noise", [False, True])
 def test_joint_posteriors_of_batches_are_those_of_botorch(shape, noise):
     model = fitted(TOY, n=12).latent

@@ -141,7 +141,7 @@ class PoolModel(SingleTaskGP, ABC):
         L, weights = self._solved()
         cross = self.covar_module(flat, self.train_inputs[0]).to_dense()
         mean = self.mean_module(flat) + cross @ weights
-        half = torch.linalg.solve_triangular(L, cross.mT, upper=False).mT.reshape(*shape, -1)
+        half = torch.linalg.solve_triangular(L, cross.mT, upper=False).mT.reshape(*shape, len(L))
         covariance = self.covar_module(features).to_dense() - half @ half.mT
         own = OWN_VARIANCE[features.dtype] * torch.eye(shape[-1]).to(features)
         return mean.reshape(shape), covariance + own
