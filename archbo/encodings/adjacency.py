@@ -13,8 +13,9 @@ __all__ = ["CategoricalEncoding", "OneHotEncoding"]
 
 
 class CategoricalEncoding(Encoding):
-    """One number per decision, scaled to [0, 1]: for kernels and trees that split by equality; -1 where it does not count.
+    """One number per decision, scaled to [0, 1]: for kernels and trees that split by equality.
 
+    What does not count is -1.
     Unless it is canonical, it is differentiable: rows may lie between the choices.
 
     Args:

@@ -28,7 +28,8 @@ class ChoiceEncoding(Encoding):
     - What does not count has no indicator, or its position is in the middle, beside a feature that says whether it counts.
     - Columns with the same choices have, for each choice, the share of them that take it; and, of numbers, the mean
       place. Of other choices of four columns or more it also counts whether early or late ones take it. Where no two
-      columns share their choices there is nothing to count.
+      columns share their choices there is nothing to count. Reals share nothing, nor do flags beside them, of 0 and 1
+      (``python -m perf mixed``).
 
     A column is a group. The shares of numbers are one group, the shares of other choices one each: what a layer of a
     kind costs is then learned from few networks, wherever in the network it is. What is early or late is one group.
@@ -86,7 +87,8 @@ class ChoiceEncoding(Encoding):
                 continue
             where = ", ".join(space.columns[column] for column in columns)
             decision = space.decisions[columns[0]]
-            if decision.is_real:  # of two rates one is hardly the other
+            flags = not space.is_finite and set(decision.choices) <= {0, 1}
+            if decision.is_real or flags:  # of two rates one is hardly the other, nor of two flags
                 continue
             shares = [(f"{t} in {where}", self._share(columns, t)) for t in sorted(decision.names)]
             if _is_ordered(decision):
