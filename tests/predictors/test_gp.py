@@ -100,7 +100,7 @@ def test_marginals_of_a_pool_are_those_of_botorch(space):
 @pytest.mark.parametrize("noise", [False, True])
 def test_joint_posteriors_of_batches_are_those_of_botorch(shape, noise):
     model = fitted(TOY, n=12).latent
-    X = TOY.enumerate()[: math.prod(shape)].reshape(*shape, -1)
+    X = TOY.enumerate()[: math.prod(shape)].reshape(*shape, 3)
     quick = model.posterior(X, observation_noise=noise)
     slow = SingleTaskGP.posterior(model, X, observation_noise=noise)
     torch.testing.assert_close(quick.mean, slow.mean, rtol=1e-5, atol=1e-6)
