@@ -56,6 +56,7 @@ from .spaces import CategoricalSpace as CategoricalSpace
 from .spaces import DartsSpace as DartsSpace
 from .spaces import EdgeCellSpace as EdgeCellSpace
 from .spaces import GnnMacroSpace as GnnMacroSpace
+from .spaces import MixedSpace as MixedSpace
 from .spaces import NodeCellSpace as NodeCellSpace
 from .spaces import SearchSpace as SearchSpace
 from .studies import ArchSampler as ArchSampler

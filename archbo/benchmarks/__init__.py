@@ -8,11 +8,13 @@ from archbo.benchmarks.embedded import (
 from archbo.benchmarks.files import is_table, read_frame
 from archbo.benchmarks.table import Benchmark, read_table
 from archbo.benchmarks.tabular import Tabular
+from archbo.benchmarks.yahpo import YahpoNb301
 
 __all__ = [
     "NAS_BENCH_GRAPH_DATASETS",
     "Benchmark",
     "Tabular",
+    "YahpoNb301",
     "analog_nas_bench",
     "is_table",
     "nas_bench_graph",

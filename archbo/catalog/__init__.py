@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from archbo.acquisition import Candidates, Cost, Rule
-from archbo.benchmarks import Benchmark, Tabular
+from archbo.benchmarks import Benchmark, Tabular, YahpoNb301
 from archbo.bo_loop import Bayesian, Strategy
 from archbo.bo_loop.strategies import fidelities
 from archbo.bo_loop.surrogates import Source
 from archbo.catalog.acquisitions import ACQUISITIONS, CANDIDATES
 from archbo.catalog.encodings import ENCODINGS
 from archbo.catalog.entry import Entry, Registry
+from archbo.catalog.importers import IMPORTERS
 from archbo.catalog.predictors import PREDICTORS
 from archbo.catalog.pruners import PRUNERS
 from archbo.catalog.spaces import BENCHMARKS, SPACES
@@ -29,6 +30,7 @@ __all__ = [
     "CANDIDATES",
     "ENCODINGS",
     "EVALUATORS",
+    "IMPORTERS",
     "PREDICTORS",
     "PRUNERS",
     "SPACES",
@@ -47,7 +49,12 @@ __all__ = [
 ]
 
 EVALUATORS: Registry[Callable[..., Any]] = Registry(
-    "evaluator", "archbo.evaluators", [Entry("table", Tabular, "Looks metrics up in a table")]
+    "evaluator",
+    "archbo.evaluators",
+    [
+        Entry("table", Tabular, "Looks metrics up in a table"),
+        Entry("yahpo-nb301", YahpoNb301),
+    ],
 )
 """Each makes a function of an architecture."""
 

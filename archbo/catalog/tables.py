@@ -10,12 +10,14 @@ from archbo.catalog import (
     CANDIDATES,
     ENCODINGS,
     EVALUATORS,
+    IMPORTERS,
     PREDICTORS,
     PRUNERS,
     SPACES,
     STRATEGIES,
     Registry,
 )
+from archbo.catalog.entry import Entry
 from archbo.errors import DataError
 
 __all__ = ["DOCUMENTS", "compact", "full", "renew"]
@@ -30,6 +32,7 @@ KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("strategies", STRATEGIES),
     ("evaluators", EVALUATORS),
     ("pruners", PRUNERS),
+    ("importers", IMPORTERS),
 )
 """Each kind and its registry, in the order of the tables."""
 MARKS = re.compile(r"(<!-- catalog -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -61,7 +64,22 @@ def full() -> str:
     )
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"README.md": compact, "docs/catalog.md": full}
+def official() -> str:
+    """The official files of each importer, as Markdown."""
+    rows = [
+        f"| `{importer.name}` | [`{file.name}`]({file.address}) | {file.size} | {file.check} | {importer.licence} |"
+        for importer in map(Entry.__call__, IMPORTERS.own)
+        for file in importer.files
+    ]
+    heading = ["| format | file | size | check | licence |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*heading, *rows])
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "README.md": compact,
+    "docs/catalog.md": full,
+    "docs/data.md": official,
+}
 """The documents that hold a table, and what makes it."""
 
 

@@ -8,6 +8,7 @@ import typer
 
 from archbo.cli.benchmarks import benchmarks
 from archbo.cli.compare import compare
+from archbo.cli.data import data
 from archbo.cli.options import CatalogCommand
 from archbo.cli.own_code import worker
 from archbo.cli.predict import predict
@@ -45,6 +46,7 @@ for command in (
 ):
     app.command(cls=CatalogCommand)(command)
 app.add_typer(proxies, name="proxies")
+app.add_typer(data, name="data")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.models import OptionInfo
 
 from archbo.errors import ArchboError, UsageError
@@ -29,6 +29,7 @@ __all__ = [
     "Seeds",
     "Stopping",
     "about",
+    "check_output",
     "check_timeout",
     "command",
     "names_of",
@@ -43,7 +44,7 @@ T = TypeVar("T")
 class CatalogCommand(TyperCommand):
     """A command whose help lists names of the catalog, which is loaded when the help is shown.
 
-    ``{predictors}`` in the help of an option stands for the names of the predictors, and so on.
+    ``{predictors}`` in the help of an option or argument stands for the names of the predictors, and so on.
     """
 
     def get_help(self, ctx: "Context") -> str:
@@ -52,7 +53,7 @@ class CatalogCommand(TyperCommand):
 
         lists = {kind: ", ".join(registry) for kind, registry in KINDS}
         for parameter in self.params:
-            if isinstance(parameter, TyperOption) and parameter.help:
+            if isinstance(parameter, TyperOption | TyperArgument) and parameter.help:
                 parameter.help = parameter.help.format_map(lists)
         return super().get_help(ctx)
 
@@ -121,6 +122,11 @@ class Results:
     json_file: Path | None = option(None, "Write the results to this file.", "--json")
     plot: Path | None = option(None, "Draw the results to this file.", "--plot")
 
+    @property
+    def written(self) -> dict[str, Path | None]:
+        """The files that are written, by option."""
+        return {"--json": self.json_file, "--plot": self.plot}
+
     def check(self, read: Mapping[str, Path | str | None] | None = None) -> None:
         """Raise unless results can be written where they are wanted.
 
@@ -132,18 +138,10 @@ class Results:
                 format is unknown.
         """
         taken = {name: Path(file) for name, file in (read or {}).items() if file is not None}
-        for name, file in (("--json", self.json_file), ("--plot", self.plot)):
+        for name, file in self.written.items():
             if file is None:
                 continue
-            folder = file.absolute().parent
-            if not folder.is_dir():
-                raise UsageError(f"there is no folder {folder}; make it first")
-            if file.is_dir():
-                raise UsageError(f"cannot write {file}: it is a folder; give {name} a file")
-            if not os.access(file if file.exists() else folder, os.W_OK):
-                raise UsageError(
-                    f"cannot write {file}: permission denied; give {name} another file"
-                )
+            check_output(name, file)
             for other, used in taken.items():
                 if file.resolve() == used.resolve():
                     raise UsageError(
@@ -154,6 +152,21 @@ class Results:
             from archbo.comparison import check_format
 
             check_format(self.plot)
+
+
+def check_output(option: str, file: Path) -> None:
+    """Raise unless a file can be written where an option wants it.
+
+    Raises:
+        UsageError: Its folder is missing, it is a folder, or writing is not permitted.
+    """
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}; make it first")
+    if file.is_dir():
+        raise UsageError(f"cannot write {file}: it is a folder; give {option} a file")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise UsageError(f"cannot write {file}: permission denied; give {option} another file")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from archbo.benchmarks import Benchmark, read_frame
 from archbo.benchmarks.files import numbers_of
+from archbo.benchmarks.importers.suite_zero import scores_of
 from archbo.errors import ArchboError, DataError
 from archbo.proxies.base import Proxies
 from archbo.proxies.measures import ARCH, nodes_of
@@ -242,33 +243,23 @@ def read_suite_zero(path: str | Path, space: SearchSpace, dataset: str | None = 
     if dataset not in known:
         lacks = f"has no dataset {dataset!r}" if dataset is not None else "needs a dataset"
         raise DataError(f"{path} {lacks}; it has {', '.join(known) or 'none'}")
-    by_arch: dict[str, dict[str, Any]] = content[dataset]
-    names = list(
-        dict.fromkeys(
-            name
-            for entry in by_arch.values()
-            for name, value in entry.items()
-            if isinstance(value, dict)
-        )
-    )
-    rows, scores = [], []
-    for text, entry in by_arch.items():
-        try:
-            rows.append(space.parse(text))
-            scores.append(
-                [float(entry[name]["score"]) if name in entry else torch.nan for name in names]
-            )
-        except (ArchboError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}, {dataset}, {text}: {error}") from error
-    if not rows:
+    by_arch = content[dataset]
+    scores = scores_of(by_arch, f"{path}, {dataset}")
+    if not len(scores):
         raise DataError(
             f"{path} holds no architecture of {dataset!r}; give a dataset that has some"
         )
+    rows = []
+    for text in by_arch:
+        try:
+            rows.append(space.parse(text))
+        except ArchboError as error:
+            raise DataError(f"{path}, {dataset}, {text}: {error}") from error
     return ProxyTable(
         space,
         torch.tensor(rows, dtype=torch.double, device="cpu"),
-        torch.tensor(scores, dtype=torch.double, device="cpu").reshape(len(rows), len(names)),
-        names,
+        torch.from_numpy(scores.to_numpy(dtype=np.float64, copy=True)),
+        list(map(str, scores)),
     )
 
 

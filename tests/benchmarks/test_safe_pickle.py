@@ -1,13 +1,16 @@
 """Pickles that carry code: refused, and never run."""
 
+import bz2
 import contextlib
 import io
 import os
 import pickle
+from collections import OrderedDict
 from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,7 +78,8 @@ def attacks(canary):
         "getattr": pickle.dumps(Call(getattr, "", "join"), protocol=2),
         "import of a module that is not there": named("no_such_module", "f") + b".",
         "object array": pickle.dumps({1: np.array([Call(os.system, shell)], dtype=object)}),
-        "array": pickle.dumps({1: np.zeros(3)}),
+        "short array": pickle.dumps(np.zeros(3)).replace(b"C\x18", b"C\x10"),
+        "array by columns": pickle.dumps({1: np.zeros((3, 2), order="F")}),
         "complex scalar": pickle.dumps({1: np.complex128(1)}),
         "object scalar": scalar + named("numpy", "dtype") + b"(X\x02\x00\x00\x00O8tRK\x01\x86R.",
         "scalar without a dtype": scalar + b"(K\x01C\x08\0\0\0\0\0\0\0\0tR.",
@@ -117,7 +121,15 @@ def test_the_attacks_are_real(tmp_path):
 
 @pytest.mark.parametrize("slots", [False, True])
 @pytest.mark.parametrize(
-    "target", [RECORD, ("numpy.core.multiarray", "scalar"), ("numpy", "dtype")], ids=str
+    "target",
+    [
+        RECORD,
+        ("numpy.core.multiarray", "scalar"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("numpy", "dtype"),
+        ("numpy", "ndarray"),
+    ],
+    ids=str,
 )
 def test_what_a_pickle_plants_is_gone_with_it(target, slots, tmp_path):
     bad, good = tmp_path / "bad", tmp_path / "good"
@@ -156,6 +168,37 @@ def test_numpy_scalars_become_python_numbers(protocol, tmp_path):
     found = load_pickle(tmp_path / "scalars")
     assert found == [scalar.item() for scalar in scalars]
     assert [type(value) for value in found] == [float, float, int, int, bool]
+
+
+@pytest.mark.parametrize("protocol", range(2, 5))
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.int32, np.bool_])
+@pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 1, 3)])
+def test_numpy_arrays_become_lists(protocol, kind, shape, tmp_path):
+    array = np.arange(np.prod(shape)).reshape(shape).astype(kind)
+    (tmp_path / "array").write_bytes(pickle.dumps({"a": array}, protocol=protocol))
+    assert load_pickle(tmp_path / "array") == {"a": array.tolist()}
+
+
+CONTENT = {"cells": OrderedDict(a=1, b=(2.5, "x")), "seen": {3, 4}}
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_files_of_torch_without_tensors_are_read(is_zip, tmp_path):
+    torch.save(CONTENT, tmp_path / "data.pth", _use_new_zipfile_serialization=is_zip)
+    assert load_pickle(tmp_path / "data.pth") == CONTENT
+    torch.save({"weights": torch.ones(2)}, tmp_path / "net.pth")
+    with pytest.raises(DataError, match=r"refused .*_rebuild_tensor"):
+        load_pickle(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("protocol", range(1, 6))
+def test_packed_pickles_are_read(protocol, tmp_path):
+    (tmp_path / "data.pbz2").write_bytes(bz2.compress(pickle.dumps(CONTENT, protocol)))
+    assert load_pickle(tmp_path / "data.pbz2") == CONTENT
+    whole = (tmp_path / "data.pbz2").read_bytes()
+    (tmp_path / "data.pbz2").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="cannot read"):
+        load_pickle(tmp_path / "data.pbz2")
 
 
 def test_big_endian_scalars_are_refused_not_misread(tmp_path):

@@ -19,6 +19,7 @@ REGISTRIES = {
     "strategies": catalog.STRATEGIES,
     "evaluators": catalog.EVALUATORS,
     "pruners": catalog.PRUNERS,
+    "importers": catalog.IMPORTERS,
 }
 
 

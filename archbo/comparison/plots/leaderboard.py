@@ -10,17 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from archbo.comparison.leaderboard import Evaluation
-from archbo.comparison.metrics import calibration
+from archbo.comparison.evaluation import LEVELS, Evaluation
 from archbo.comparison.plots.predictions import draw_predictions
 from archbo.comparison.plots.style import GREY, styled
 
 __all__ = ["plot_comparison"]
-
-LEVELS = np.linspace(0.05, 0.99, 20)
-"""The nominal coverages at which a calibration curve is drawn."""
-SHOWN = 200
-"""The number of predictions in a scatter plot; more hide one another."""
 
 Colours: TypeAlias = Mapping[Any, Any]
 """A colour for each label."""
@@ -50,10 +44,7 @@ def plot_comparison(evaluations: Sequence[Evaluation], *, unit: str, title: str 
         >>> [axes.get_ylabel() for axes in figure.axes[:3]]
         ['Kendall tau', 'observed coverage', '']
     """
-    frame = pd.DataFrame(map(vars, evaluations))
-    frame["label"] = frame["predictor"]
-    if not (frame["encoding"] == "default").all():
-        frame["label"] += ", " + frame["encoding"]
+    frame = pd.DataFrame([vars(each) | {"label": each.method} for each in evaluations])
     labels = list(frame["label"].unique())
     palette = colormaps["tab10" if len(labels) <= 10 else "tab20"]
     colours = {label: palette(i % palette.N) for i, label in enumerate(labels)}
@@ -89,8 +80,9 @@ def _draw_correlation(axes: Axes, frame: pd.DataFrame, colours: Colours) -> None
 def _draw_calibration(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     for label, group in final.groupby("label", sort=False):
-        curves = [calibration(cdf, LEVELS) for cdf in group["cdf"]]
-        axes.plot(LEVELS, np.mean(curves, axis=0), color=colours[label], label=label)
+        axes.plot(
+            LEVELS, np.mean(list(group["observed"]), axis=0), color=colours[label], label=label
+        )
     axes.set(xlabel="nominal coverage", ylabel="observed coverage")
 
 
@@ -118,8 +110,7 @@ def _draw_time(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
 
 
 def _draw_predictions(axes: Axes, one: pd.Series, unit: str, colour: object) -> None:
-    part = np.linspace(0, len(one["truth"]) - 1, SHOWN).round().astype(int)
-    mean, std, truth = (one[name][part] for name in ("mean", "std", "truth"))
+    mean, std, truth = one["mean"], one["std"], one["truth"]
     # A few failed trainings would take most of the space.
     low, high = np.quantile(truth, 0.05), max(truth.max(), mean.max())
     style = {"ms": 2.5, "linewidth": 0.5, "alpha": 0.5, "color": colour}
