@@ -38,7 +38,7 @@ test-wheel: wheel
 # With the oldest versions that pyproject.toml allows, whose own warnings are not ours to mend.
 test-oldest: wheel $(VENV)/.installed-dev
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --extra test -o build/oldest.txt pyproject.toml
-	PYTEST_ADDOPTS='-o filterwarnings=default' tests/installed.sh $(PYTHON) -r build/oldest.txt build/wheel/*.whl
+	PYTHONWARNINGS= PYTEST_ADDOPTS='-o filterwarnings=default' tests/installed.sh $(PYTHON) -r build/oldest.txt build/wheel/*.whl
 
 wheel:
 	rm -rf build/wheel

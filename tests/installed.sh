@@ -10,7 +10,7 @@ trap 'rm -rf "$outside"' EXIT
 
 cd "$outside"
 unset PYTHONPATH
-export PATH="$outside/venv/bin:$PATH" PYTHONWARNINGS=default
+export PATH="$outside/venv/bin:$PATH" PYTHONWARNINGS="${PYTHONWARNINGS-default}"
 python -c 'import sys, torch, archbo; print("Python", sys.version.split()[0], "torch", torch.__version__, archbo.__file__)'
 archbo search nb201 --queries 100 --repeats 3 --plot demo.png 2> errors.txt || (cat errors.txt && exit 1)
 if grep -i warning errors.txt; then
