@@ -113,7 +113,7 @@ class ProxyTable(Proxies):
         missing = parts.difference(columns)
         if missing:
             raise DataError(
-                f"{path} has no column {min(missing)!r}, but has parts by other decisions; add it, or drop theirs"
+                f"{path} has no column {min(missing)!r} of numbers, but has parts by other decisions; add it, or drop theirs"
             )
         names = [name for name in columns if name not in parts]
         scores = torch.from_numpy(frame[names].to_numpy(dtype=np.float64, copy=True))

@@ -147,9 +147,9 @@ PLAIN = "width,accuracy,note\n8,70.5,a\n16,80.5,b;c\n"
         ("t.csv", PLAIN.encode("utf-16")),
         ("t.csv", PLAIN.encode("utf-8-sig")),
         ("t.csv", b"width;accuracy;note\n8;70.5;a\n16;80.5;b,c\n"),
-        ("t.csv.gz", gzip.compress(PLAIN.encode())),
+        ("t.csv.gz", gzip.compress(PLAIN.encode(), mtime=0)),
         ("t.tsv", b"width\taccuracy\tnote\n8\t70.5\ta\n16\t80.5\tb,c\n"),
-        ("t.TSV.GZ", gzip.compress(b"width\taccuracy\n8\t70.5\n16\t80.5\n")),
+        ("t.TSV.GZ", gzip.compress(b"width\taccuracy\n8\t70.5\n16\t80.5\n", mtime=0)),
     ],
 )
 def test_files_of_every_make_are_read(tmp_path, name, content):
