@@ -19,6 +19,7 @@ from .bo_loop import Strategy as Strategy
 from .bo_loop import run as run
 from .catalog import benchmark as benchmark
 from .catalog import space as space
+from .comparison import compare as compare
 from .encodings import CategoricalEncoding as CategoricalEncoding
 from .encodings import Encoding as Encoding
 from .encodings import GraphFeatureEncoding as GraphFeatureEncoding

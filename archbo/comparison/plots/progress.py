@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from archbo.comparison.plots.style import GREY, palette, styled
+from archbo.comparison.plots.style import GREY, looks, styled
 from archbo.comparison.runs import Run, check_runs, costs_of, progress_curves
 from archbo.comparison.statistics import Band, quartiles
 
@@ -20,8 +21,8 @@ def plot_progress(
 ) -> Figure:
     """The progress of several methods by the number of architectures evaluated, or with fidelities by their cost.
 
-    For one objective it is the regret, how far the best value so far is from the table's. Its axis is logarithmic
-    down to the smallest regret above zero, and linear below it, so that zero can be seen. For several objectives it is
+    For one objective it is the regret, how far the best value so far is from the table's. Its axis is logarithmic;
+    where a search comes to zero it is linear below the smallest regret above it, so that zero can be seen. For several objectives it is
     the share of the table's hypervolume, or the hypervolume where the table has none above the reference. The line is
     the median over a method's repeats, the band its quartiles unless another is given; a method's line begins where each
     of its repeats has evaluated something that counts.
@@ -54,24 +55,28 @@ def plot_progress(
 def draw_progress(axes: Axes, runs: Mapping[str, Sequence[Run]], band: Band = quartiles) -> None:
     """Draw what ``plot_progress`` shows."""
     tabular = check_runs(runs)
-    colours = palette(list(runs))
+    drawn_as = looks(list(runs))
     drawn: list[float] = []
     for method, repeats in runs.items():
         costs = costs_of(repeats)
         curves = progress_curves(repeats, costs)
         drawn.extend(curves[np.isfinite(curves)].tolist())
         lower, middle, upper = band(curves)
-        label = f"{method} (n={len(repeats)})"
-        axes.plot(costs, middle, color=colours[method], label=label, drawstyle="steps-post")
+        look, label = drawn_as[method], f"{method} (n={len(repeats)})"
+        style: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle}
+        axes.plot(costs, middle, label=label, drawstyle="steps-post", **style)
         axes.fill_between(
-            costs, lower, upper, color=colours[method], alpha=0.2, step="post", linewidth=0
+            costs, lower, upper, color=look.color, alpha=0.15, step="post", linewidth=0
         )
     goal = tabular.goal
     axes.set_xlabel("cost" if goal.fidelities else "architectures evaluated")
     if goal.n_objectives == 1:
-        # The scale is the smallest regret's: what lies below is as good as zero.
-        axes.set_yscale("symlog", linthresh=min((y for y in drawn if y > 0), default=1.0))
-        axes.set_ylim(bottom=0)
+        if drawn and min(drawn) > 0:
+            axes.set_yscale("log")
+        else:
+            # The scale is the smallest regret's: what lies below is as good as zero.
+            axes.set_yscale("symlog", linthresh=min((y for y in drawn if y > 0), default=1.0))
+            axes.set_ylim(bottom=0)
         axes.set_ylabel(f"regret in {goal.objectives[0].metric}")
     elif tabular.best_hypervolume > 0:
         axes.axhline(100, color="black", linewidth=1)
