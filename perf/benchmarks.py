@@ -11,6 +11,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from archbo import catalog
 from archbo.benchmarks import Tabular, read_table
 from archbo.comparison import Leaderboard, compare, least_p_value, paired_tests
+from archbo.comparison.kept import Name
 from archbo.encodings import Encoding, OneHotEncoding
 from archbo.predictors import Predictor
 from archbo.predictors.gaussian_processes.pool_gp import PoolGP
@@ -105,7 +106,9 @@ def report(benchmarks: Mapping[str, Reported], settings: Settings) -> Section:
     boards = {}
     for title, reported in benchmarks.items():
         tabular = reported.table(settings)
-        predictors = {name: METHODS[name](tabular.benchmark.space) for name in names}
+        predictors: dict[Name, Predictor] = {
+            name: METHODS[name](tabular.benchmark.space) for name in names
+        }
         boards[title] = compare(
             tabular,
             predictors,
@@ -168,7 +171,9 @@ def _differences(final: pd.DataFrame, size: int) -> str:
         return "There is nothing to compare it with."
     best = str(taus.median().idxmax())
     tests = paired_tests({str(name): taus[name] for name in taus}, best)
-    others = [row.second if row.first == best else row.first for row in tests.itertuples()]
+    others = [
+        str(b if a == best else a) for a, b in zip(tests["first"], tests["second"], strict=True)
+    ]
     listed = ", ".join(
         f"{other} (p = {p:.2g})" for other, p in zip(others, tests["corrected"], strict=True)
     )
