@@ -65,3 +65,15 @@ def nb101_energy_table() -> Path:
 def darts_table() -> Path:
     """545 genotypes of DARTS with their numbers of parameters."""
     return shared_table("oncenas_darts545.parquet")
+
+
+@pytest.fixture(scope="session")
+def yahpo_model() -> Path:
+    """YAHPO Gym's model of NAS-Bench-301, with its encoding beside it."""
+    return shared_table("nb301_yahpo/new_model.onnx")
+
+
+@pytest.fixture(scope="session")
+def yahpo_table() -> Path:
+    """20,000 cells of NAS-Bench-301 that the model has scored."""
+    return shared_table("darts_yahpo20k.parquet")

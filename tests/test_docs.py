@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCES = sorted((ROOT / "archbo").rglob("*.py"))
 COMMANDS = re.compile(
-    r"archbo (?:benchmarks|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
+    r"archbo (?:benchmarks|data|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
 )
 
 

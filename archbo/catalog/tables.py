@@ -35,13 +35,16 @@ KINDS: tuple[tuple[str, Registry[Any]], ...] = (
     ("importers", IMPORTERS),
 )
 """Each kind and its registry, in the order of the tables."""
+DETAILS = frozenset({"evaluators", "pruners", "importers"})
+"""The kinds that are in the full tables only; the README has no room for them."""
 MARKS = re.compile(r"(<!-- catalog -->\n).*?(<!-- end -->)", re.DOTALL)
 """What stands between the marks in a document is generated."""
 
 
 def compact() -> str:
-    """One row for each kind with the names of archbo's own entries, as Markdown."""
-    rows = [f"| {kind} | {_names(registry)} |" for kind, registry in KINDS]
+    """One row for each kind of which searches are made, with the names of archbo's own entries, as Markdown."""
+    shown = [(kind, registry) for kind, registry in KINDS if kind not in DETAILS]
+    rows = [f"| {kind} | {_names(registry)} |" for kind, registry in shown]
     return "\n".join(["| | names |", "| --- | --- |", *rows])
 
 
