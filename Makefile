@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # Small matrices want one thread; the tests run in two processes instead.
 export OMP_NUM_THREADS := 1
 
-.PHONY: install demo test test-slow lint notebooks clean
+.PHONY: install demo test test-slow test-wheel test-oldest wheel lint notebooks docs clean
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,22 @@ test: lint
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
+# As a user has it: the wheel, with the newest versions of all but torch, of which a small build for the CPU may be at hand.
+# `make test-wheel PYTHON=python3.13 TORCH=torch` takes the newest torch too, and another Python.
+TORCH ?= $(shell grep '^torch==' constraints.txt)
+
+test-wheel: wheel
+	tests/installed.sh $(PYTHON) $(TORCH) "$$(echo build/wheel/*.whl)[test]"
+
+# With the oldest versions that pyproject.toml allows, whose own warnings are not ours to mend.
+test-oldest: wheel $(VENV)/.installed-dev
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --resolution lowest-direct --extra test -o build/oldest.txt pyproject.toml
+	PYTHONWARNINGS= PYTEST_ADDOPTS='-o filterwarnings=default' tests/installed.sh $(PYTHON) -r build/oldest.txt build/wheel/*.whl
+
+wheel:
+	rm -rf build/wheel
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps -w build/wheel .
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,5 +56,10 @@ notebooks: $(VENV)/.installed-dev
 	$(BIN)/python -m jupytext --sync notebooks/*.py
 	$(BIN)/python -m jupyter execute --inplace notebooks/*.ipynb
 
+# The site, in site/: links that lead nowhere are errors.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/pages.py build/docs
+	$(BIN)/zensical build --clean --strict
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build site

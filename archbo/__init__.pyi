@@ -19,6 +19,7 @@ from .bo_loop import Strategy as Strategy
 from .bo_loop import run as run
 from .catalog import benchmark as benchmark
 from .catalog import space as space
+from .comparison import compare as compare
 from .encodings import CategoricalEncoding as CategoricalEncoding
 from .encodings import Encoding as Encoding
 from .encodings import GraphFeatureEncoding as GraphFeatureEncoding
@@ -56,6 +57,7 @@ from .spaces import CategoricalSpace as CategoricalSpace
 from .spaces import DartsSpace as DartsSpace
 from .spaces import EdgeCellSpace as EdgeCellSpace
 from .spaces import GnnMacroSpace as GnnMacroSpace
+from .spaces import MixedSpace as MixedSpace
 from .spaces import NodeCellSpace as NodeCellSpace
 from .spaces import SearchSpace as SearchSpace
 from .studies import ArchSampler as ArchSampler

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from archbo.errors import DataError, UsageError
 from archbo.goals import Goal
-from archbo.spaces import Arch, ArchLike, CategoricalSpace, SearchSpace
+from archbo.spaces import Arch, ArchLike, CategoricalSpace, MixedSpace, SearchSpace
 from archbo.spaces.frames import arch_column_of, carried_over, rows_of_frame
 
 __all__ = ["FINISHED", "Log", "State", "Trial"]
@@ -421,7 +421,10 @@ class Log:
             frame = frame[~frame["state"].isin([State.ASKED, State.DROPPED])]
         frame = frame.drop(columns="notes", errors="ignore")  # another strategy's
         kind = frame.attrs.get("archbo", {}).get("space", space.content)["kind"]
-        if isinstance(space, CategoricalSpace) and kind == space.content["kind"]:
+        if isinstance(space, MixedSpace) and kind in (
+            CategoricalSpace.__name__,
+            MixedSpace.__name__,
+        ):
             if len(frame):
                 frame = carried_over(
                     frame, space, arch_column=column, fill=fill, source="the past trainings"

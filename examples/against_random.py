@@ -11,6 +11,7 @@ from collections.abc import Callable
 from statistics import fmean, stdev
 
 from archbo import Arch, Goal, RandomSearch, Study, catalog
+from archbo.comparison import relative_improvement
 from archbo.evaluators import load_function
 from archbo.randomness import generator
 
@@ -34,8 +35,7 @@ def main() -> None:
     print(f"found by {log.n_told} trainings: {best}, {accuracy:.2f} % on the validation images")
     print(f"trained anew, test images:  {fmean(ours):.2f} % (std {stdev(ours):.2f})")
     print(f"random architectures:       {fmean(theirs):.2f} % (std {stdev(theirs):.2f})")
-    improvement = 100 * (fmean(ours) - fmean(theirs)) / fmean(theirs)
-    print(f"relative improvement:       {improvement:.1f} %")
+    print(f"relative improvement:       {relative_improvement(ours, theirs):.1f} %")
 
 
 if __name__ == "__main__":

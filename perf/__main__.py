@@ -11,13 +11,17 @@ from archbo.errors import ArchboError, UsageError
 from perf import (
     ask,
     baselines,
+    benchmarks,
     bnn,
     candidates,
     choices,
     encodings,
     failures,
     fidelity,
+    large,
+    latency,
     leaderboard,
+    mixed,
     mixer,
     pareto,
     proxies,
@@ -37,13 +41,17 @@ from perf.tables import TABLE
 MEASUREMENTS: dict[str, Measurement] = {
     "ask": ask.MEASUREMENT,
     "baselines": baselines.MEASUREMENT,
+    "benchmarks": benchmarks.MEASUREMENT,
     "bnn": bnn.MEASUREMENT,
     "candidates": candidates.MEASUREMENT,
     "choices": choices.MEASUREMENT,
     "encodings": encodings.MEASUREMENT,
     "failures": failures.MEASUREMENT,
     "fidelity": fidelity.MEASUREMENT,
+    "large": large.MEASUREMENT,
+    "latency": latency.MEASUREMENT,
     "leaderboard": leaderboard.MEASUREMENT,
+    "mixed": mixed.MEASUREMENT,
     "mixer": mixer.MEASUREMENT,
     "pareto": pareto.MEASUREMENT,
     "proxies": proxies.MEASUREMENT,
@@ -76,6 +84,8 @@ def _run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{name} is measured as a whole; leave --only out")
     if arguments.workers > 1 and not measurement.has_workers:
         raise UsageError(f"{name} runs in one process; leave --workers out")
+    if arguments.cache is not None and not measurement.has_cache:
+        raise UsageError(f"{name} keeps no scores; leave --cache out")
     if arguments.only is not None and arguments.write:
         raise UsageError("--write replaces a whole section; leave --only out")
     settings = Settings(
@@ -84,6 +94,7 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.workers,
         arguments.size or measurement.size,
         tuple((arguments.only or "*").split(",")),
+        arguments.cache,
     )
     section = measurement.measure(settings)
     threads = 1 if measurement.has_workers else torch.get_num_threads()
@@ -108,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=_positive, help=f"how large a repeat is ({sizes})")
     parser.add_argument("--workers", type=_positive, default=1, help="the number of processes")
     parser.add_argument("--only", metavar="PATTERN[,...]", help="measure these rows only")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep scores in this folder")
     parser.add_argument("--write", action="store_true", help=f"write to {PAGE.name}")
     return parser
 

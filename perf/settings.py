@@ -21,6 +21,7 @@ class Settings:
         workers: The number of processes.
         size: How large one repeat is, as the measurement says; 0 where it has one size only.
         only: Patterns of the rows to measure.
+        cache: A folder in which scores are kept and looked up, if any.
     """
 
     table: Path
@@ -28,6 +29,7 @@ class Settings:
     workers: int = 1
     size: int = 0
     only: tuple[str, ...] = ("*",)
+    cache: Path | None = None
 
     @property
     def seeds(self) -> range:
@@ -61,6 +63,7 @@ class Measurement:
         has_rows: Whether it can be made of some of its rows only.
         has_workers: Whether its repeats can run in several processes; otherwise it runs in this one, with all of its
             threads.
+        has_cache: Whether its scores can be kept.
     """
 
     measure: Callable[[Settings], Section]
@@ -69,3 +72,4 @@ class Measurement:
     unit: str = ""
     has_rows: bool = True
     has_workers: bool = True
+    has_cache: bool = False

@@ -32,6 +32,12 @@ def nb201_table() -> Path:
 
 
 @pytest.fixture(scope="session")
+def latency_table() -> Path:
+    """Latencies of NAS-Bench-201 on 22 devices."""
+    return shared_table("nb201_help.parquet")
+
+
+@pytest.fixture(scope="session")
 def flexibert_table() -> Path:
     """500 trained encoders of the FlexiBERT space."""
     return shared_table("bert_nasbench.parquet")

@@ -4,9 +4,19 @@ from functools import cache, partial
 
 from archbo import GBDT, RelativisticGNN, catalog
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
-from archbo.spaces import CategoricalSpace
+from archbo.spaces import CategoricalSpace, Integer, MixedSpace, Ordered, Real
 
 TOY = CategoricalSpace("toy", {"width": [8, 16, 32], "depth": [1, 2, 3, 4], "skip": ["no", "yes"]})
+MIXED = MixedSpace(
+    "mixed",
+    {
+        "op": ["conv", "pool"],
+        "rate": Real(1e-3, 1.0, log=True),
+        "kernel": Ordered([3, 5, 7], active_if={"op": ["conv"]}),
+        "width": Integer(1, 6, log=True),
+        "expand": Integer(1, 5, active_if={"kernel": [5, 7]}),
+    },
+)
 SPACES = {name: make() for name, make in catalog.SPACES.items()} | {"toy": TOY}
 SOME_SPACES = {name: SPACES[name] for name in ("nb201", "nb101", "toy")}
 

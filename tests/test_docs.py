@@ -1,6 +1,7 @@
 """The documents hold: their examples run, their commands parse, their links lead somewhere, their tables are new."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from typer import TyperException
 from typer.core import TyperGroup
 from typer.main import get_command
 
+import archbo
 from archbo.catalog.__main__ import main
 from archbo.catalog.tables import DOCUMENTS, full, renew
 from archbo.cli import app
@@ -16,7 +18,8 @@ from archbo.errors import DataError, UsageError
 from archbo.spaces import read_space
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCES = sorted((ROOT / "archbo").rglob("*.py"))
 COMMANDS = re.compile(
     r"archbo (?:benchmarks|data|space|search|robot|compare|proxies|worker|ask|tell|fail|status|export|report)\b[^`]*"
 )
@@ -49,7 +52,12 @@ def parse(words):
     return command.make_context(name, words).params
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    # Jobs of submitit's are processes that import everything anew.
+    [pytest.param(page, marks=[pytest.mark.slow] * (page.stem == "slurm")) for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_python_examples_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {"__name__": page.stem}
@@ -96,6 +104,45 @@ def test_every_page_is_linked_from_the_readme():
     text = (ROOT / "README.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):
         assert f"docs/{page.name}" in text
+
+
+def test_every_how_to_is_linked_from_the_page_on_extending():
+    text = (ROOT / "docs" / "extending.md").read_text()
+    for page in (ROOT / "docs" / "how_to").glob("*.md"):
+        assert f"how_to/{page.name}" in text
+
+
+def test_the_map_of_papers_has_what_the_code_names():
+    modules = {path.relative_to(ROOT / "archbo"): path.read_text() for path in SOURCES}
+    page = (ROOT / "docs" / "papers.md").read_text()
+    rows = re.findall(r"arxiv.org/abs/([\d.]+)\) .*\| (.*?) \|$", page, flags=re.MULTILINE)
+    for paper, places in rows:
+        for place in re.findall(r"`(.*?)`", places):
+            assert paper in modules[Path(place)], place
+    named = {
+        paper
+        for text in modules.values()
+        for paper in re.findall(r"arXiv\s+(\d{4}\.\d{4,5})", text)
+    }
+    assert named <= {paper for paper, _ in rows}
+
+
+def test_the_site_has_a_page_for_each_command_and_an_entry_for_each_public_name(tmp_path):
+    pages = runpy.run_path(str(ROOT / "docs" / "pages.py"))
+    pages["main"](tmp_path)
+    navigation = (tmp_path / "SUMMARY.md").read_text()
+    for name, command in pages["leaves"](get_command(app)):
+        page = tmp_path / "commands" / f"{name.replace(' ', '_')}.md"
+        assert page.name in navigation
+        for parameter in command.params:
+            assert all(
+                f"`{option}`" in page.read_text() for option in parameter.opts if option[0] == "-"
+            )
+    reference = "".join(page.read_text() for page in (tmp_path / "reference").glob("*.md"))
+    for name in archbo.__all__:
+        assert re.search(rf"^::: \S+\.{name}$", reference, flags=re.MULTILINE), name
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"notebooks/{notebook.stem}.md" in navigation
 
 
 def test_readme_is_short():

@@ -159,3 +159,34 @@ def test_proxies_help_and_archbos_own_are_as_good_as_published_ones(valid, size,
 @pytest.mark.parametrize(("size", "least"), list(zip(SIZES, MIXED, strict=True)))
 def test_mixers_rank_better_than_their_paper(valid, size, least):
     assert kendall("mixer", valid, size, None, "graph-features") >= least
+
+
+# Latencies of a new device, those of the nine that papers take being known (arXiv 2106.08630).
+
+KNOWN = (
+    *("1080ti_1", "1080ti_32", "1080ti_256", "silver_4114", "silver_4210r"),
+    *("samsung_a50", "pixel3", "essential_ph_1", "samsung_s7"),
+)
+
+
+def test_known_devices_tell_the_latency_of_new_ones(latency_table):
+    space = catalog.space("nb201")
+    benchmark = read_table(latency_table, space)
+    known = ProxyTable.from_benchmark(benchmark, [f"lat_{device}" for device in KNOWN])
+    with_them, without = (
+        catalog.predictor("proxy-gp", space, None, known),
+        catalog.predictor("gp", space),
+    )
+    for size, least in ((10, 0.93), (20, 0.95)):
+        found = {
+            predictor: fmean(
+                evaluate(
+                    "", "", predictor, benchmark.evaluator(f"lat_{device}"), size, seed=seed
+                ).spearman
+                for device in ("raspi4", "eyeriss", "fpga")
+                for seed in range(2)
+            )
+            for predictor in (with_them, without)
+        }
+        assert found[with_them] >= least
+        assert found[with_them] > found[without] + 0.05

@@ -1,5 +1,6 @@
 """Acquisition: which architecture to evaluate next."""
 
+from archbo.acquisition.active_learning import ivr
 from archbo.acquisition.candidates.base import Candidates, FixedCandidates, exhaustive
 from archbo.acquisition.candidates.moving import (
     CrossoverCandidates,
@@ -63,6 +64,7 @@ __all__ = [
     "exhaustive",
     "gibbon",
     "greedy",
+    "ivr",
     "jes",
     "kg",
     "log_ei",

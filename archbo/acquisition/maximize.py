@@ -10,6 +10,7 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
 from torch import Generator, Tensor
 
+from archbo.acquisition.active_learning import ivr
 from archbo.acquisition.candidates.base import Candidates
 from archbo.acquisition.context import Context, unsuited
 from archbo.acquisition.cost import Cost, per_cost
@@ -44,7 +45,7 @@ SHORTLIST = {True: 256, False: 128}
 
 SERVED: tuple[tuple[tuple[FunctionFactory, ...], Callable[[Goal], bool]], ...] = (
     (
-        (log_ei, qlog_ei, qlog_nei, pi, ucb, greedy, kg, mes, gibbon, jes),
+        (log_ei, qlog_ei, qlog_nei, pi, ucb, greedy, kg, mes, gibbon, jes, ivr),
         lambda goal: goal.is_single,
     ),
     ((qlog_nehvi, qlog_nparego), lambda goal: goal.n_objectives > 1),
@@ -183,7 +184,7 @@ class Maximize(Rule):
         chunk = CHUNK if single else JOINT_CHUNK
         if isinstance(function, AnalyticAcquisitionFunction):
             chunk = ANALYTIC_CHUNK
-        with torch.no_grad():
+        with torch.set_grad_enabled(X.requires_grad):
             values = torch.cat([function(part) for part in X.unsqueeze(-2).split(chunk)])
             return values if self.cost is None else per_cost(function, values, self.cost(X))
 
@@ -193,7 +194,7 @@ def promise(context: Context, X: Tensor) -> Tensor:
     if not context.goal.is_single:
         return expected_gain(context, X)
     function = LogExpectedImprovement(context.model, best_f=context.best_f)
-    with torch.no_grad():
+    with torch.set_grad_enabled(X.requires_grad):
         return torch.cat([function(part) for part in X.unsqueeze(-2).split(ANALYTIC_CHUNK)])
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from archbo.benchmarks.table import Benchmark
 from archbo.errors import DataError, UsageError
 from archbo.spaces import ArchLike, DartsSpace
-from archbo.spaces.darts import CELLS, NODES, PAIRS, SLOTS
+from archbo.spaces.darts import CELLS, NODES, SLOTS
 
 __all__ = ["EPOCHS", "YahpoNb301"]
 
@@ -175,7 +175,7 @@ class YahpoNb301:
             digits = iter(row)
             for cell in CELLS:
                 for node in NODES:
-                    pair = PAIRS[node][next(digits)]
+                    pair = self.space.pairs[node][next(digits)]
                     chosen = {
                         f"edge_{cell}_{SLOTS.index((node, source))}": self.space.op_names[
                             next(digits)

@@ -43,6 +43,7 @@ ACQUISITIONS: Registry[Rule] = Registry(
         _rule("mes", acquisition.mes),
         _rule("gibbon", acquisition.gibbon),
         _rule("jes", acquisition.jes),
+        _rule("ivr", acquisition.ivr),
         _rule("ucb", acquisition.ucb, gain=False),
         _rule("greedy", acquisition.greedy, gain=False),
         _rule("thompson", acquisition.ThompsonSampling(), gain=False),

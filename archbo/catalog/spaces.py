@@ -9,7 +9,14 @@ from archbo.benchmarks import (
     nas_bench_graph,
 )
 from archbo.catalog.entry import Entry, Registry
-from archbo.spaces import DartsSpace, EdgeCellSpace, GnnMacroSpace, NodeCellSpace, SearchSpace
+from archbo.spaces import (
+    DartsSpace,
+    EdgeCellSpace,
+    GnnMacroSpace,
+    NodeCellSpace,
+    SearchSpace,
+    TransNASMacroSpace,
+)
 from archbo.spaces.published import accel_nas_bench, nats_bench_size
 
 __all__ = ["BENCHMARKS", "SPACES"]
@@ -23,8 +30,10 @@ SPACES: Registry[SearchSpace] = Registry(
     [
         Entry("nb201", EdgeCellSpace.nas_bench_201, paper="arXiv 2001.00326"),
         Entry("tnb101-micro", EdgeCellSpace.trans_nas_micro, paper="arXiv 2105.11871"),
+        Entry("tnb101-macro", TransNASMacroSpace, paper="arXiv 2105.11871"),
         Entry("nb101", NodeCellSpace.nas_bench_101, paper="arXiv 1902.09635"),
         Entry("darts", DartsSpace, paper="DARTS, arXiv 1806.09055"),
+        Entry("darts-any-sources", DartsSpace.with_any_sources),
         Entry("nas-bench-301", DartsSpace.nas_bench_301),
         Entry("nas-bench-graph", GnnMacroSpace.nas_bench_graph, paper=GRAPH),
         Entry("nas-bench-graph-proteins", GnnMacroSpace.nas_bench_graph_proteins, paper=GRAPH),

@@ -1,8 +1,7 @@
 """``archbo compare``."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archbo.cli.options import Results, Seeds, about, command, names_of, option
@@ -12,7 +11,7 @@ from archbo.errors import UsageError
 
 if TYPE_CHECKING:
     from archbo.benchmarks import Benchmark, Tabular
-    from archbo.comparison import Evaluation
+    from archbo.comparison import Evaluation, Leaderboard
     from archbo.predictors import Predictor
     from archbo.proxies import ProxyTable
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 SCORES = {
     "tau": ("kendall", "mean", ".3f"),
     "P@10": ("precision_at_10", "mean", ".2f"),
+    "N@10": ("best_rank_at_10", "median", ".0f"),
     "NLL": ("nll", "mean", ".2f"),
     "90 %": ("coverage", "mean", ".0%"),
     "top": ("coverage_of_best", "mean", ".0%"),
@@ -27,6 +27,9 @@ SCORES = {
     "predict": ("predict_seconds", "median", ".2f"),
 }
 """For each column of the table a field of ``Evaluation``, what is shown of it over seeds, and its format."""
+
+WITH_TWINS = {"with twins": ("kendall_with_twins", "mean", ".3f")}
+"""The column beside tau where twins are held out."""
 
 HOLD_OUTS = {"architectures": False, "twins": True}
 """What ``--hold-out`` names, and whether twins are left out."""
@@ -71,7 +74,7 @@ class _Compared:
 
     def made(
         self, benchmark: "Benchmark", scores: "ProxyTable | None"
-    ) -> "dict[tuple[str, str], Predictor]":
+    ) -> "dict[str | tuple[str, str], Predictor]":
         """The predictors, by their names and those of their encodings."""
         from archbo import catalog
 
@@ -89,20 +92,82 @@ class _Compared:
             }
 
 
+@dataclass(frozen=True)
+class _Written(Results):
+    """The options that say where results go, tables among them."""
+
+    csv: Path | None = option(None, "Write all scores to this table, a row for each fit.", "--csv")
+    markdown: Path | None = option(
+        None,
+        "Write a table in Markdown: medians, their spread, and which differences are significant.",
+        "--markdown",
+    )
+
+    @property
+    def written(self) -> dict[str, Path | None]:
+        return {**super().written, "--csv": self.csv, "--markdown": self.markdown}
+
+
+@dataclass(frozen=True)
+class _Means:
+    """The options that say how a comparison is made."""
+
+    workers: int = option(1, "The number of processes.")
+    cache: Path | None = option(
+        None,
+        "Keep each fit's scores in this folder, by the content of table, sample and surrogate, and look them up.",
+        metavar="DIR",
+    )
+
+    def compare(
+        self,
+        tabular: "Tabular",
+        predictors: "dict[str | tuple[str, str], Predictor]",
+        compared: _Compared,
+        seeds: Seeds,
+    ) -> "Leaderboard":
+        """Compare, with a bar that tells how far it is."""
+        from archbo.comparison import compare
+
+        with progress_bar() as progress:
+            total = len(predictors) * len(compared.sizes) * seeds.repeats
+            task = progress.add_task("compare", total=total, note="")
+
+            def tell(one: "Evaluation") -> None:
+                note = f"{one.method}, {one.train_size} architectures, seed {one.seed}"
+                progress.update(task, advance=1, note=note)
+
+            made = compare(
+                tabular,
+                predictors,
+                compared.sizes,
+                seeds=seeds.all,
+                hold_out_twins=compared.without_twins,
+                cache=self.cache,
+                workers=self.workers,
+                callback=tell,
+            )
+            progress.update(task, note="")
+        return made
+
+
 @command(repeats=3)
 def compare(
-    source: ScoredTable, wanted: OneColumn, compared: _Compared, seeds: Seeds, results: Results
+    source: ScoredTable,
+    wanted: OneColumn,
+    compared: _Compared,
+    seeds: Seeds,
+    means: _Means,
+    results: _Written,
 ) -> None:
     """Fit surrogates to samples of a benchmark and score them on the rest."""
-    import torch
-
     from archbo.comparison import check_train_sizes, plot_comparison
 
     seeds.check()
     results.check(source.files)
+    if means.workers < 1:
+        raise UsageError(f"--workers must be at least 1; got {means.workers}")
     sizes, without_twins = compared.sizes, compared.without_twins
-    # Small matrices: a second thread costs more than it gives, and one makes times comparable.
-    torch.set_num_threads(1)
     benchmark = source.load()
     tabular = wanted.on(benchmark)
     if tabular.goal.n_objectives > 1:
@@ -113,72 +178,45 @@ def compare(
         check_train_sizes(sizes, tabular)
     # All are made before any is fitted, so that a wrong name costs no time.
     predictors = compared.made(benchmark, source.load_proxies(benchmark))
-    evaluations = _evaluate(predictors, tabular, sizes, seeds, without_twins)
-    column = tabular.goal.objectives[0].metric
+    board = means.compare(tabular, predictors, compared, seeds)
 
     def show() -> None:
         say(
-            f"{benchmark.name}, {column}: mean of {seeds.repeats} samples, scored on all other architectures"
+            f"{board.benchmark}, {board.objective}: mean of {seeds.repeats} samples, scored on all other architectures"
             f"{' but their twins' if without_twins else ''}"
         )
-        _show(evaluations)
+        _show(board)
 
+    texts = {
+        results.csv: lambda: board.frame().to_csv(index=False),
+        results.markdown: board.markdown,
+    }
     deliver(
         results,
         lambda: {
-            "benchmark": benchmark.name,
-            "objective": column,
+            "benchmark": board.benchmark,
+            "objective": board.objective,
             **({"hold_out": compared.hold_out} if without_twins else {}),
-            "results": [evaluation.to_dict() for evaluation in evaluations],
+            "results": [evaluation.to_dict() for evaluation in board.evaluations],
         },
-        lambda: plot_comparison(evaluations, unit=column, title=benchmark.name),
+        lambda: plot_comparison(board.evaluations, unit=board.objective, title=board.benchmark),
         show,
+        {path: text for path, text in texts.items() if path is not None},
     )
 
 
-def _evaluate(
-    predictors: "Mapping[tuple[str, str], Predictor]",
-    tabular: "Tabular",
-    sizes: Sequence[int],
-    seeds: Seeds,
-    without_twins: bool,
-) -> "list[Evaluation]":
-    from archbo.comparison import evaluate
-
-    evaluations: list[Evaluation] = []
-    jobs = list(product(predictors.items(), sizes, seeds.all))
-    with progress_bar() as progress:
-        task = progress.add_task("compare", total=len(jobs), note="")
-        for ((name, encoding), surrogate), size, seed in jobs:
-            progress.update(task, note=f"{name}, {encoding}, {size} architectures, seed {seed}")
-            evaluations.append(
-                evaluate(
-                    name,
-                    encoding,
-                    surrogate,
-                    tabular,
-                    size,
-                    seed=seed,
-                    hold_out_twins=without_twins,
-                )
-            )
-            progress.advance(task)
-        progress.update(task, note="")
-    return evaluations
-
-
-def _show(evaluations: "list[Evaluation]") -> None:
-    """Means over seeds; times are medians."""
-    import pandas as pd
-
-    frame = pd.DataFrame(map(vars, evaluations)).rename(columns={"train_size": "n"})
+def _show(board: "Leaderboard") -> None:
+    """Means over seeds; ranks and times are medians."""
+    frame = board.frame().rename(columns={"train_size": "n"})
     several = frame["encoding"].nunique() > 1
     groups = frame.groupby(["n", "predictor", *(["encoding"] if several else [])], sort=False)
-    scores = {heading: (name, statistic) for heading, (name, statistic, _) in SCORES.items()}
+    tau = {"tau": SCORES["tau"]}
+    columns = {**tau, **(WITH_TWINS if board.hold_out_twins else {}), **SCORES}
+    scores = {heading: (name, statistic) for heading, (name, statistic, _) in columns.items()}
     print_numbers(
         groups.agg(**scores).sort_index(level="n", kind="stable", sort_remaining=False),
-        [shown for _, _, shown in SCORES.values()],
+        [shown for _, _, shown in columns.values()],
         "n: architectures learned from; tau: Kendall's; P@10: share of the ten picked that are "
-        "among the ten best; NLL: nats; 90 %, top: values within 90 % intervals, of all and of the "
-        "better half; fit, predict: seconds, of all others",
+        "among the ten best; N@10: rank of the best picked, median; NLL: nats; 90 %, top: values within 90 % "
+        "intervals, of all and of the better half; fit, predict: seconds, of all others",
     )

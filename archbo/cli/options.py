@@ -122,6 +122,11 @@ class Results:
     json_file: Path | None = option(None, "Write the results to this file.", "--json")
     plot: Path | None = option(None, "Draw the results to this file.", "--plot")
 
+    @property
+    def written(self) -> dict[str, Path | None]:
+        """The files that are written, by option."""
+        return {"--json": self.json_file, "--plot": self.plot}
+
     def check(self, read: Mapping[str, Path | str | None] | None = None) -> None:
         """Raise unless results can be written where they are wanted.
 
@@ -133,7 +138,7 @@ class Results:
                 format is unknown.
         """
         taken = {name: Path(file) for name, file in (read or {}).items() if file is not None}
-        for name, file in (("--json", self.json_file), ("--plot", self.plot)):
+        for name, file in self.written.items():
             if file is None:
                 continue
             check_output(name, file)

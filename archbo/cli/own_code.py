@@ -177,7 +177,11 @@ def evaluate_until(
     log = study.log
     past = f", {study.n_past} of these known before" if study.n_past else ""
     pruned = f", {log.n_pruned} pruned" if log.n_pruned else ""
-    ending = f"; stopped at {stop.text(log)}" if stop is not None and stop(log) else ""
+    ending = ""
+    if stop is not None and stop(log):
+        ending = f"; stopped at {stop.text(log)}"
+    elif log.n_ended - study.n_past < n_trials:
+        ending = f"; no architecture of {study.space.name} is left to try"
     say(f"{url}: {log.n_told} told, {log.n_failed} failed{pruned}{past}{ending}")
     say_best(log)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from archbo.cli.options import about, command, names_of, option
+from archbo.cli.request import read_scores
 from archbo.cli.studies import Begun, Filling, is_table, read_past
 from archbo.cli.terminal import progress_bar, say, write_json
 from archbo.errors import DataError, UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from archbo.comparison import Ranking
     from archbo.goals import Goal
     from archbo.log import Log
+    from archbo.predictors import Predictor
     from archbo.spaces import SearchSpace
 
 __all__ = ["predict"]
@@ -91,7 +93,33 @@ class _Predicted:
     encoding: str | None = option(
         None, "What it sees, joined with '+'; its own default unless given: {encodings}."
     )
+    proxies: str | None = option(
+        None,
+        "A table of scores that are known of every architecture to rank, such as latencies on other devices, or a file "
+        "of NAS-Bench-Suite-Zero; proxy-gp and the encoding zero-cost see them.",
+        metavar="FILE",
+    )
     seed: int = option(0, "The same seed gives the same predictions.")
+
+    def surrogates(self, log: "Log") -> "list[Predictor]":
+        """A predictor for each objective.
+
+        Raises:
+            ArchboError: One is unknown, or none of them sees the scores that were given.
+        """
+        from archbo import catalog
+
+        scores = read_scores(self.proxies, log.space) if self.proxies is not None else None
+        with about("--predictor"):
+            names = names_of(self.predictor, "--predictor", once=False)
+            made = catalog.predictors(names, log.space, log.goal, self.encoding, scores)
+        parts = self.encoding.split("+") if self.encoding else []
+        entries = [*map(catalog.PREDICTORS.get, names), *map(catalog.ENCODINGS.get, parts)]
+        if scores is not None and not any(entry is not None and entry.needs for entry in entries):
+            raise UsageError(
+                f"{self.predictor} does not see --proxies; take --predictor proxy-gp or --encoding zero-cost"
+            )
+        return made
 
     def rows(self, space: "SearchSpace") -> "Tensor | None":
         """The architectures of ``--for``.
@@ -106,7 +134,7 @@ class _Predicted:
         if self.these is None:
             if not space.is_enumerable:
                 raise UsageError(
-                    f"{space.name} has {space.size:,} rows, too many to list; say with --for FILE which to rank"
+                    f"{space.name} has {space.extent}, too many to list; say with --for FILE which to rank"
                 )
             return None
         with about("--for"):
@@ -131,7 +159,6 @@ def predict(learned: _Learned, predicted: _Predicted, written: _Written) -> None
     """Learn from past trainings, and rank the architectures that were not trained."""
     import torch
 
-    from archbo import catalog
     from archbo.comparison import rank_archs
     from archbo.comparison.held_out import n_parts
 
@@ -140,9 +167,7 @@ def predict(learned: _Learned, predicted: _Predicted, written: _Written) -> None
     torch.set_num_threads(1)  # the matrices are small
     log = learned.log()
     rows = predicted.rows(log.space)
-    with about("--predictor"):
-        names = names_of(predicted.predictor, "--predictor", once=False)
-        surrogates = catalog.predictors(names, log.space, log.goal, predicted.encoding)
+    surrogates = predicted.surrogates(log)
     n = len(log.means(log.goal.target)[0])
     with progress_bar() as progress:
         task = progress.add_task("fits", total=(1 + n_parts(n)) * len(surrogates), note="")

@@ -34,6 +34,7 @@ __all__ = [
     "Wanted",
     "check_columns",
     "columns_of",
+    "read_scores",
     "request",
 ]
 
@@ -129,7 +130,7 @@ class ScoredTable(TableOptions):
             DataError: There is no such column, or the file is no file of scores.
         """
         from archbo.benchmarks import is_table
-        from archbo.proxies import ProxyTable, read_suite_zero
+        from archbo.proxies import ProxyTable
 
         if self.proxies is None:
             return None
@@ -140,13 +141,10 @@ class ScoredTable(TableOptions):
                 f"--proxies takes one file of scores or columns of the table; got {self.proxies!r}, "
                 f"give {files[0]} alone or leave it out"
             )
+        if files:
+            return read_scores(files[0], benchmark.space)
         with about("--proxies"):
-            if not files:
-                return ProxyTable.from_benchmark(benchmark, names)
-            suite_zero = SUITE_ZERO.fullmatch(files[0])
-            if suite_zero:
-                return read_suite_zero(suite_zero[1], benchmark.space, suite_zero[2])
-            return ProxyTable.read(files[0], benchmark.space)
+            return ProxyTable.from_benchmark(benchmark, names)
 
     @property
     def files(self) -> dict[str, Path | str | None]:
@@ -155,6 +153,21 @@ class ScoredTable(TableOptions):
         scores = suite_zero[1] if suite_zero else self.proxies
         scores = scores if scores and Path(scores).suffix else None
         return {**super().files, "--proxies": scores}
+
+
+def read_scores(file: str, space: "SearchSpace") -> "ProxyTable":
+    """The scores in the file that ``--proxies`` names: any table, or a file of NAS-Bench-Suite-Zero.
+
+    Raises:
+        DataError: It is no file of scores.
+    """
+    from archbo.proxies import ProxyTable, read_suite_zero
+
+    with about("--proxies"):
+        suite_zero = SUITE_ZERO.fullmatch(file)
+        if suite_zero:
+            return read_suite_zero(suite_zero[1], space, suite_zero[2])
+        return ProxyTable.read(file, space)
 
 
 @dataclass(frozen=True)

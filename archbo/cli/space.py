@@ -59,8 +59,16 @@ def _content(space: "SearchSpace", archs: "list[Arch]") -> dict[str, object]:
     return {
         "space": space.name,
         "kind": _kind(space),
-        "size": space.size,
-        "columns": dict(zip(space.columns, map(list, space.choice_names), strict=True)),
+        "size": space.size if space.is_finite else "infinite",
+        "columns": {
+            column: list(decision.names) or decision.content
+            for column, decision in space.finders.items()
+        },
+        "active_if": {
+            column: {parent: list(values) for parent, values in decision.active_if.items()}
+            for column, decision in space.finders.items()
+            if decision.active_if
+        },
         "zero": sorted(space.zero_ops),
         "identity": sorted(space.identity_ops),
         "samples": list(map(str, archs)),
@@ -71,14 +79,20 @@ def _show(space: "SearchSpace", archs: "list[Arch]") -> None:
     lines = {
         "space": space.name,
         "kind": _kind(space),
-        "size": f"{space.size:,} rows{space.rule}",
+        "size": (space.extent if space.is_finite else "infinite") + space.rule,
         "zero": ", ".join(sorted(space.zero_ops)),
         "identity": ", ".join(sorted(space.identity_ops)),
     }
     print_lines({label: text for label, text in lines.items() if text})
-    table = Table("column", "choices", box=None, pad_edge=False)
-    for column, texts in zip(space.columns, space.choice_names, strict=True):
-        table.add_row(escape(column), escape(", ".join(texts)))
+    heads = ["only if"] if any(decision.active_if for decision in space.decisions) else []
+    table = Table("column", "choices", *heads, box=None, pad_edge=False)
+    for column, decision in space.finders.items():
+        conditions = " and ".join(
+            f"{parent} is {' or '.join(map(str, values))}"
+            for parent, values in decision.active_if.items()
+        )
+        texts = [column, decision.described, conditions]
+        table.add_row(*map(escape, texts[: 2 + len(heads)]))
     out.print(table)
     for arch in archs:
         say(str(arch))

@@ -336,15 +336,23 @@ def _space(header: "Header") -> "SearchSpace":
         DataError: The space is neither categorical, nor of cells with operations on edges, nor in the catalog.
     """
     from archbo import catalog
-    from archbo.spaces import CategoricalSpace, EdgeCellSpace
+    from archbo.spaces import CategoricalSpace, EdgeCellSpace, MixedSpace
 
     content = header.space
     if "space" in header.settings:
         return _space_kept(header.settings["space"])
-    if content["kind"] == CategoricalSpace.__name__:
+    if content["kind"] in (CategoricalSpace.__name__, MixedSpace.__name__):
         cells = zip(content["columns"], content["choices"], content["types"], strict=True)
-        choices = {column: list(map(_choice, texts, types)) for column, texts, types in cells}
-        return CategoricalSpace(content["name"], choices)
+        columns: dict[str, Any] = {
+            column: {"values": list(map(_choice, texts, types))} if texts else {}
+            for column, texts, types in cells
+        }
+        for column, scale in content.get("scales", {}).items():
+            columns[column] |= scale
+        for column, conditions in content.get("active_if", {}).items():
+            columns[column]["active_if"] = conditions
+        known = {space.__name__: space for space in (CategoricalSpace, MixedSpace)}
+        return known[content["kind"]](content["name"], columns)
     if content["kind"] == EdgeCellSpace.__name__:
         special = {name: content[name] for name in ("zero_ops", "identity_ops", "notation")}
         nodes = content.get("nodes", 4)
@@ -468,7 +476,7 @@ def status(study: Begun) -> None:
         return
     log = study.log()
     counts = {state: len(log.select(state)) for state in State}
-    lines = {"goal": str(log.goal), "space": f"{log.space.name}, {log.space.size:,} rows"}
+    lines = {"goal": str(log.goal), "space": f"{log.space.name}, {log.space.extent}"}
     lines |= {str(state): str(count) for state, count in counts.items() if count}
     if study.header.n_past:
         lines["past"] = f"{study.header.n_past} of these were known before"

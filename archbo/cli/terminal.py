@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -138,8 +139,16 @@ def deliver(
     content: Callable[[], object],
     draw: "Callable[[], Figure]",
     show: Callable[[], None],
+    texts: Mapping[Path, Callable[[], str]] | None = None,
 ) -> None:
     """Write results, draw them, and show them, in that order; each is done though another fails.
+
+    Args:
+        results: Where they go.
+        content: What is written as JSON.
+        draw: The picture.
+        show: Prints them.
+        texts: Other files, and what is written to each.
 
     Raises:
         UsageError: One of them failed.
@@ -150,6 +159,8 @@ def deliver(
     problems: list[str] = []
     if json_file is not None:
         problems += _problems(f"write {json_file}", lambda: write_json(json_file, content()))
+    for path, text in (texts or {}).items():
+        problems += _problems(f"write {path}", partial(_write_text, path, text))
     undrawn: list[str] = []
     if plot is not None:
         undrawn = _problems(f"draw {plot}", lambda: save_figure(draw(), plot))
@@ -162,6 +173,11 @@ def deliver(
     problems += [*undrawn, *_problems("show the results", tell)]
     if problems:
         raise UsageError("; ".join(problems))
+
+
+def _write_text(path: Path, text: Callable[[], str]) -> None:
+    content = text()
+    write_whole(path, lambda part: part.write_text(content, encoding="utf-8"))
 
 
 def _problems(what: str, step: Callable[[], None]) -> list[str]:

@@ -114,7 +114,7 @@ def _rest(log: Log) -> Tensor:
     space = log.space
     if not space.is_enumerable:
         raise UsageError(
-            f"{space.name} has {space.size:,} rows, too many to list; say which architectures to rank"
+            f"{space.name} has {space.extent}, too many to list; say which architectures to rank"
         )
     everything, seen = space.enumerate(), set(space.ids(log.seen(log.goal.target)))
     new = torch.tensor([key not in seen for key in space.ids(everything)])

@@ -9,12 +9,14 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from archbo.benchmarks import Tabular
 from archbo.bo_loop import AskTell, Optimizer, Strategy, run
 from archbo.bo_loop.run import evaluate_trial
+from archbo.comparison.statistics import Curves
 from archbo.errors import UsageError
 from archbo.log import FINISHED, Log, State
 
@@ -28,6 +30,7 @@ __all__ = [
     "median_regret",
     "median_share",
     "middle_run",
+    "progress_curves",
     "run_search",
 ]
 
@@ -348,6 +351,24 @@ def check_runs(runs: Mapping[str, Sequence[Run]]) -> Tabular:
 def costs_of(runs: Iterable[Run]) -> list[float]:
     """The costs, ascending, at which any of the runs had evaluated one more architecture."""
     return sorted({query.spent for run in runs for query in run.queries})
+
+
+def progress_curves(runs: Iterable[Run], costs: Sequence[float]) -> Curves:
+    """How far each of ``r`` runs had come after each of ``t`` costs, ``r x t``; NaN before there is something.
+
+    For one objective it is the regret. For several it is the share of the table's hypervolume in percent, or the
+    hypervolume where the table has none above the reference.
+    """
+    return np.array([_curve(run, costs) for run in runs])
+
+
+def _curve(run: Run, costs: Sequence[float]) -> list[float]:
+    if run.log.goal.n_objectives == 1:
+        regrets = map(run.regret, costs)
+        return [y if y < math.inf else math.nan for y in regrets]
+    whole = run.tabular.best_hypervolume
+    scale = 100 / whole if whole > 0 else 1.0
+    return [run.hypervolume(cost) * scale for cost in costs]
 
 
 def middle_run(runs: Sequence[Run]) -> Run:

@@ -6,6 +6,7 @@ from archbo.encodings.choices import ChoiceEncoding
 from archbo.encodings.default import default_encoding, has_paths
 from archbo.encodings.graph_features import GraphFeatureEncoding
 from archbo.encodings.op_counts import OpCountEncoding
+from archbo.encodings.parts import PartEncoding
 from archbo.encodings.path import PathEncoding
 from archbo.encodings.weisfeiler_lehman import WLEncoding
 from archbo.encodings.zero_cost import NodewiseEncoding, ZeroCostEncoding
@@ -19,6 +20,7 @@ __all__ = [
     "NodewiseEncoding",
     "OneHotEncoding",
     "OpCountEncoding",
+    "PartEncoding",
     "PathEncoding",
     "WLEncoding",
     "ZeroCostEncoding",

@@ -152,7 +152,9 @@ class Concatenation(Encoding):
             _same_space(parts[0].space, part.space)
         super().__init__(parts[0].space)
         self.parts = torch.nn.ModuleList(parts)  # type: ignore[assignment] # holds encodings only
-        self.differentiable = all(part.differentiable for part in parts)
+        # Whatever else depends on reals at all is constant between jumps.
+        among = all if self.space.is_finite else any
+        self.differentiable = among(part.differentiable for part in parts)
         self.feature_names = tuple(name for part in parts for name in part.feature_names)
         groups: list[int] = []
         for part in parts:

@@ -87,7 +87,7 @@ class GraphFeatureEncoding(Encoding):
         self._identity = torch.tensor(
             [op in space.identity_ops for op in template.op_names], device="cpu"
         )
-        self._longest = max(len(path) - 2 for path in template.paths())
+        self._longest = template.longest_path
         self._reached = {node: _reached(template.successors, node) for node in template.inputs}
         names, groups = zip(*self._describe(ops), strict=True)
         sample = self._all(space.sample(SAMPLE, generator=generator(0)))
@@ -100,7 +100,7 @@ class GraphFeatureEncoding(Encoding):
     def _describe(self, ops: Sequence[str]) -> Iterator[tuple[str, int]]:
         """Name and group of each row that ``_all`` makes."""
         template = self.space.template
-        label = self.space.graphs(torch.zeros(1, self.space.n_columns, device="cpu")).ops[0]
+        label = self.space.graphs(self.space.sample(1, generator=generator(0))).ops[0]
         names = {node: template.op_names[label[node]] for node in self._ends}
         sets = [", ".join(op for op in ops if op in s) or "nothing" for s in self._sets]
         for op in ops:

@@ -18,6 +18,10 @@ MAX_FEATURES = 100_000
 CHUNK_BYTES = 2**24
 """How much is written at a time: what fits into the caches of a processor."""
 
+WALKED = 1000
+"""The most paths that are walked one by one; of more, those to each node are summed up, which takes as long as a few
+hundred walks."""
+
 
 class PathEncoding(Encoding):
     """Which sequences of operations lead from an input to an output, or how often (BANANAS, arXiv 1910.11858).
@@ -77,7 +81,7 @@ class PathEncoding(Encoding):
         letter = {op: number for number, op in enumerate(ops, 1)}
         self._digit = torch.tensor([letter.get(op, 0) for op in template.op_names], device="cpu")
         self._factor = torch.where(self._digit > 0, len(ops), 1)
-        self._paths = len(list(template.paths()))
+        self._paths = template.n_paths
 
     @classmethod
     def at_most(
@@ -106,6 +110,10 @@ class PathEncoding(Encoding):
 
     def _encode(self, X: Tensor) -> Tensor:
         features = X.new_empty(len(X), self.n_features)
+        if self._paths > WALKED:
+            for rows, out in zip(X.split(256), features.split(256), strict=True):
+                out.copy_(self._summed(rows))
+            return features if self.counts else features.clamp(max=1.0)
         rows = max(256, CHUNK_BYTES // (X.element_size() * max(self.n_features, 4 * self._paths)))
         for start in range(0, len(X), rows):
             part = slice(start, start + rows)
@@ -116,6 +124,33 @@ class PathEncoding(Encoding):
             else:
                 features[part].scatter_reduce_(1, index, alive.to(X.dtype), "amax")
         return features
+
+    def _summed(self, X: Tensor) -> Tensor:
+        """The number of paths by feature, from those that lead to each node."""
+        graphs, template = self.space.graphs(X), self.space.template
+        factor, digit = (table.to(X.device)[graphs.ops] for table in (self._factor, self._digit))
+        n, V = graphs.ops.shape
+        shorter = (self._block - 1) // max(int(self._factor.max()), 1)
+        codes = torch.arange(shorter, device=X.device)
+        blocks = []
+        for start in template.inputs:
+            ways = X.new_zeros(n, V, self._block)
+            ways[:, start, 0] = graphs.mask[:, start].to(X.dtype)
+            for node in range(start + 1, V):
+                if node in template.inputs:
+                    continue
+                reads = graphs.adjacency[:, :node, node].to(X.dtype)
+                arriving = torch.bmm(reads.unsqueeze(1), ways[:, :node]).squeeze(1)
+                if node in template.outputs:
+                    ways[:, node] = arriving
+                    continue
+                longer = torch.zeros_like(arriving)
+                index = codes * factor[:, node, None] + digit[:, node, None]
+                longer.scatter_(1, index, arriving[:, :shorter])
+                is_letter = digit[:, node, None] > 0
+                ways[:, node] = longer.where(is_letter, arriving)
+            blocks.append(ways[:, list(template.outputs)].sum(1))
+        return torch.cat(blocks, -1)
 
     def _walk(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """For each path of the template: its feature (``n x P`` int64), and whether it is there (bool)."""
@@ -158,5 +193,4 @@ class PathEncoding(Encoding):
 def _alphabet(space: SearchSpace, semantic: bool) -> tuple[list[str], int]:
     """The operations that paths are made of, and the length of the longest path."""
     gone = space.zero_ops | (space.identity_ops if semantic else frozenset())
-    longest = max(len(path) - 2 for path in space.template.paths())
-    return [op for op in space.op_names if op not in gone], longest
+    return [op for op in space.op_names if op not in gone], space.template.longest_path

@@ -10,6 +10,7 @@ from archbo.encodings.base import Encoding
 from archbo.errors import UsageError
 from archbo.randomness import generator
 from archbo.spaces import GraphBatch, SearchSpace
+from archbo.spaces.relabel import mixed
 
 __all__ = ["WLEncoding"]
 
@@ -110,13 +111,13 @@ class WLEncoding(Encoding):
 
     def _labels(self, graph: "_Graph") -> Iterator[Tensor]:
         """For each iteration the nodes' labels, ``V x n`` int64 hashes of 64 bits."""
-        labels = _mix(graph.ops + 1)
+        labels = mixed(graph.ops + 1)
         yield labels
         for _ in range(self.iterations):
-            seen = (graph.edges * _mix(labels + 1).unsqueeze(1)).sum(0)
+            seen = (graph.edges * mixed(labels + 1).unsqueeze(1)).sum(0)
             if self.successors:
-                seen = seen + (graph.edges * _mix(labels + 2).unsqueeze(0)).sum(1)
-            labels = _mix(3 * labels + seen)
+                seen = seen + (graph.edges * mixed(labels + 2).unsqueeze(0)).sum(1)
+            labels = mixed(3 * labels + seen)
             yield labels
 
     def _encode(self, X: Tensor) -> Tensor:
@@ -222,16 +223,3 @@ def _frequent(labels: Tensor, live: Tensor, limit: int, *, at_least: int) -> tup
     order = torch.argsort(-archs, stable=True)
     order = order[telling[order]][:limit]
     return codes[order], where[first[order]]
-
-
-def _mix(x: Tensor) -> Tensor:
-    """A hash of 64-bit integers (splitmix64, doi 10.1145/2714064.2660195)."""
-    x = x * -7046029254386353131
-    x = (x ^ _shift(x, 30)) * -4658895280553007687
-    x = (x ^ _shift(x, 27)) * -7723592293110705685
-    return x ^ _shift(x, 31)
-
-
-def _shift(x: Tensor, bits: int) -> Tensor:
-    """A logical shift to the right."""
-    return (x >> bits) & ((1 << (64 - bits)) - 1)

@@ -11,14 +11,17 @@ from archbo.networks.darts import DartsSkeleton
 from archbo.networks.edge_cell import EdgeCellSkeleton, TransNASSkeleton
 from archbo.networks.gnn_macro import GnnSkeleton
 from archbo.networks.node_cell import NodeCellSkeleton
+from archbo.networks.trans_nas_macro import TransNASMacroSkeleton
 from archbo.randomness import global_seed
 from archbo.spaces import (
     ArchLike,
+    DagSpace,
     DartsSpace,
     EdgeCellSpace,
     GnnMacroSpace,
     NodeCellSpace,
     SearchSpace,
+    TransNASMacroSpace,
 )
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "NodeCellSkeleton",
     "Skeleton",
     "SpaceNetwork",
+    "TransNASMacroSkeleton",
     "TransNASSkeleton",
     "default_skeleton",
     "has_networks",
@@ -48,8 +52,10 @@ def _gnn(space: GnnMacroSpace) -> Skeleton:
 DEFAULTS: Mapping[type[SearchSpace], Callable[[Any], Skeleton]] = {
     EdgeCellSpace: _edge_cell,
     NodeCellSpace: lambda _: NodeCellSkeleton(),
+    DagSpace: lambda _: NodeCellSkeleton(),
     DartsSpace: lambda _: DartsSkeleton(),
     GnnMacroSpace: _gnn,
+    TransNASMacroSpace: lambda _: TransNASMacroSkeleton(),
 }
 """The skeleton of each kind of space, from the paper that published its networks."""
 

@@ -24,10 +24,10 @@ def relu_conv_bn(
     )
 
 
-def conv_bn_relu(C_in: int, C_out: int, kernel: int) -> nn.Sequential:
+def conv_bn_relu(C_in: int, C_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution without bias, batch normalisation, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(C_in, C_out, kernel, padding=kernel // 2, bias=False),
+        nn.Conv2d(C_in, C_out, kernel, stride=stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(C_out),
         nn.ReLU(),
     )

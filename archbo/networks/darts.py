@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -93,7 +92,7 @@ def _edges(space: DartsSpace, row: Sequence[int]) -> list[tuple[str, int]]:
     edges = []
     for place, node in enumerate(NODES):
         pair, *codes = row[3 * place : 3 * place + 3]
-        sources = list(combinations(range(node), 2))[pair]
+        sources = space.pairs[node][pair]
         edges += [(space.op_names[code], s) for code, s in zip(codes, sources, strict=True)]
     return edges
 

@@ -1,21 +1,21 @@
 """Networks of cells with operations on edges: NAS-Bench-201, TransNAS-Bench-101 micro, and cells of one's own."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor, nn
 
-from archbo.errors import UsageError
 from archbo.networks.base import Skeleton, SpaceNetwork, require_positive, total
-from archbo.networks.blocks import FactorizedReduce, Zero, relu_conv_bn
+from archbo.networks.blocks import relu_conv_bn
+from archbo.networks.operations import CellSkeleton, known
 from archbo.spaces import EdgeCellSpace
 
 __all__ = ["EdgeCellSkeleton", "TransNASSkeleton"]
 
 
-@dataclass(frozen=True)
-class EdgeCellSkeleton(Skeleton):
+@dataclass(frozen=True, repr=False)
+class EdgeCellSkeleton(CellSkeleton):
     """The network of NAS-Bench-201 (arXiv 2001.00326): three stages of identical cells.
 
     A 3x3 convolution to ``channels``, then stages of ``cells`` cells with 1, 2 and 4 times as many channels,
@@ -49,24 +49,12 @@ class EdgeCellSkeleton(Skeleton):
     cells: int = 5
     classes: int = 10
     image_channels: int = 3
-    operations: Mapping[str, Callable[[int], nn.Module]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         require_positive(self, channels=self.channels, cells=self.cells, classes=self.classes)
 
-    def __repr__(self) -> str:
-        # The names of functions: their own text has an address, which is another in each process.
-        plain = [(one.name, repr(getattr(self, one.name))) for one in fields(self)[:-1]]
-        own = {op: f"{make.__module__}.{make.__qualname__}" for op, make in self.operations.items()}
-        values = [*plain, *([("operations", repr(own))] if own else [])]
-        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in values)})"
-
     def build(self, space: EdgeCellSpace, row: Sequence[int]) -> SpaceNetwork:
-        for op in sorted(set(self.operations).difference(space.op_names)):
-            raise UsageError(
-                f"{op!r} is no operation of {space.name}, which has {', '.join(space.op_names)}; leave it out of "
-                "operations"
-            )
+        self.check(space)
         C = self.channels
         stem = nn.Sequential(
             nn.Conv2d(self.image_channels, C, 3, padding=1, bias=False), nn.BatchNorm2d(C)
@@ -77,7 +65,7 @@ class EdgeCellSkeleton(Skeleton):
                 layers.append(_ResidualReduction(C, 2 * C))
                 C *= 2
             layers += [
-                _EdgeCell(space, row, C, C, stride=1, own=self.operations)
+                _EdgeCell(partial(self.module, space), space, row, C, C, stride=1)
                 for _ in range(self.cells)
             ]
         return _EdgeCellNetwork(stem, layers, [nn.BatchNorm2d(C), nn.ReLU()], C, self.classes)
@@ -117,9 +105,9 @@ class TransNASSkeleton(Skeleton):
         layers: list[nn.Module] = []
         for module in range(5):
             stride = 2 if module % 2 == 0 else 1
-            layers.append(_EdgeCell(space, row, C, stride * C, stride))
+            layers.append(_EdgeCell(partial(known, space), space, row, C, stride * C, stride))
             C *= stride
-            layers.append(_EdgeCell(space, row, C, C, stride=1))
+            layers.append(_EdgeCell(partial(known, space), space, row, C, C, stride=1))
         return _EdgeCellNetwork(stem, layers, [], C, self.classes)
 
 
@@ -154,23 +142,19 @@ class _EdgeCell(nn.Module):
 
     def __init__(
         self,
+        make: Callable[[str, int, int, int], nn.Module],
         space: EdgeCellSpace,
         row: Sequence[int],
         C_in: int,
         C_out: int,
         stride: int,
-        own: Mapping[str, Callable[[int], nn.Module]] | None = None,
     ) -> None:
         super().__init__()
         self.pairs = space.edges
         self.edges = nn.ModuleList()
         for code, (source, _) in zip(row, space.edges, strict=True):
-            op = space.op_names[code]
-            if own and op in own:
-                self.edges.append(own[op](C_out))
-                continue
-            make = _known_operation(space, op)
-            self.edges.append(make(C_out if source else C_in, C_out, 1 if source else stride))
+            sizes = (C_out, C_out, 1) if source else (C_in, C_out, stride)
+            self.edges.append(make(space.op_names[code], *sizes))
 
     def forward(self, x: Tensor) -> Tensor:
         maps = [x]
@@ -182,60 +166,6 @@ class _EdgeCell(nn.Module):
         for edge, (source, target) in zip(self.edges, self.pairs, strict=True):
             if target == node:
                 yield edge(maps[source])
-
-
-def _zero(C_in: int, C_out: int, stride: int) -> nn.Module:
-    return Zero(C_out if C_in != C_out else None, stride)
-
-
-def _identity(C_in: int, C_out: int, stride: int) -> nn.Module:
-    return nn.Identity() if C_in == C_out and stride == 1 else FactorizedReduce(C_in, C_out)
-
-
-def _average(C_in: int, C_out: int, stride: int) -> nn.Module:
-    return nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
-
-
-def _maximum(C_in: int, C_out: int, stride: int) -> nn.Module:
-    return nn.MaxPool2d(3, stride=stride, padding=1)
-
-
-def _convolution(kernel: int, C_in: int, C_out: int, stride: int) -> nn.Module:
-    return relu_conv_bn(C_in, C_out, kernel, stride)
-
-
-_CONVOLUTIONS = {kernel: partial(_convolution, kernel) for kernel in (1, 3, 5, 7)}
-
-OPERATIONS: Mapping[str, Callable[[int, int, int], nn.Module]] = {
-    **dict.fromkeys(("none", "zero", "zeroize"), _zero),
-    **dict.fromkeys(("skip_connect", "skip", "identity"), _identity),
-    **dict.fromkeys(("avg_pool_3x3", "avg_pool", "avgpool3x3"), _average),
-    **dict.fromkeys(("max_pool_3x3", "max_pool", "maxpool3x3"), _maximum),
-    "conv": _CONVOLUTIONS[3],
-    **{
-        name.format(kernel): make
-        for kernel, make in _CONVOLUTIONS.items()
-        for name in ("nor_conv_{0}x{0}", "conv_{0}x{0}", "conv{0}x{0}")
-    },
-}
-"""Operations by the names that NAS-Bench-201, DARTS (arXiv 1806.09055), NAS-Bench-101 (arXiv 1902.09635) and plain
-speech have for them: each makes a module from channels in, channels out and stride. Convolutions are ReLU, convolution,
-batch normalisation, as in NAS-Bench-201."""
-
-
-def _known_operation(space: EdgeCellSpace, op: str) -> Callable[[int, int, int], nn.Module]:
-    """What makes an operation: what the space says that it is, otherwise what its name says."""
-    if op in space.zero_ops:
-        return _zero
-    if op in space.identity_ops:
-        return _identity
-    if op not in OPERATIONS:
-        raise UsageError(
-            f"archbo has no module for the operation {op!r} of {space.name}; give a function that makes one of a "
-            f"number of channels, EdgeCellSkeleton(operations={{{op!r}: ...}}), or call it one of "
-            f"{', '.join(OPERATIONS)}"
-        )
-    return OPERATIONS[op]
 
 
 class _ResidualReduction(nn.Module):

@@ -1,31 +1,24 @@
-"""Networks of cells with operations on nodes: NAS-Bench-101."""
+"""Networks of cells with operations on nodes: NAS-Bench-101, and cells of one's own."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from archbo.networks.base import Skeleton, SpaceNetwork, require_positive, total
+from archbo.errors import UsageError
+from archbo.networks.base import SpaceNetwork, require_positive, total
 from archbo.networks.blocks import conv_bn_relu
-from archbo.spaces import NodeCellSpace
+from archbo.networks.operations import CellSkeleton
+from archbo.spaces import NodeGraphSpace
 
 __all__ = ["NodeCellSkeleton"]
 
-OUTPUT = 6
-"""The position of the output: cells have at most seven nodes (arXiv 1902.09635)."""
 
-PAIRS = tuple(combinations(range(OUTPUT + 1), 2))
-"""The possible edges, in the order of the space's columns."""
-
-MIDDLE = range(1, OUTPUT)
-"""The positions of the nodes that have an operation."""
-
-
-@dataclass(frozen=True)
-class NodeCellSkeleton(Skeleton):
+@dataclass(frozen=True, repr=False)
+class NodeCellSkeleton(CellSkeleton):
     """The network of NAS-Bench-101 (arXiv 1902.09635): a stem and three stacks of three cells.
 
     Max pooling halves the resolution between stacks, which have 1, 2 and 4 times ``channels``. Nodes that
@@ -35,14 +28,18 @@ class NodeCellSkeleton(Skeleton):
 
     Weights are drawn from N(0, 2 / fan_out), those of the classifier from N(0, 0.01^2).
 
+    Identities pass on the sum of what they read; other operations are known by their names (``OPERATIONS``), or given.
+
     Args:
         channels: The number of channels of the first stack.
         cells: The number of cells per stack.
         classes: The number of outputs.
         image_channels: The number of channels of the input.
+        operations: What makes the operations of these names, from the number of channels that go in and out; the
+            resolution stays. They go before those that archbo knows.
     """
 
-    space_type = NodeCellSpace
+    space_type = NodeGraphSpace
     channels: int = 128
     cells: int = 3
     classes: int = 10
@@ -53,24 +50,32 @@ class NodeCellSkeleton(Skeleton):
         # Five nodes may share the channels of a cell.
         require_positive(self, channels=self.channels - 4)
 
-    def build(self, space: NodeCellSpace, row: Sequence[int]) -> SpaceNetwork:
+    def build(self, space: NodeGraphSpace, row: Sequence[int]) -> SpaceNetwork:
+        self.check(space)
         return _NodeCellNetwork(self, space, row)
 
 
 class _NodeCellNetwork(SpaceNetwork):
     def __init__(
-        self, skeleton: NodeCellSkeleton, space: NodeCellSpace, row: Sequence[int]
+        self, skeleton: NodeCellSkeleton, space: NodeGraphSpace, row: Sequence[int]
     ) -> None:
         super().__init__()
-        X = torch.tensor([row], dtype=torch.double)
-        graphs = space.graphs(X)
+        graphs = space.graphs(torch.tensor([row], dtype=torch.double))
         live = graphs.connected()[0].tolist()
         edges = [
             (source, target)
             for source, target in graphs.adjacency[0].nonzero().tolist()
             if live[source] and live[target]
         ]
-        ops = {node: space.op_names[row[len(PAIRS) + node - 1]] for node in MIDDLE if live[node]}
+        output = space.nodes - 1
+        columns = dict(enumerate(space.op_columns, 1))
+        ops = {node: space.op_names[row[column]] for node, column in columns.items() if live[node]}
+        at_end = sum(target == output and source > 0 for source, target in edges)
+        if at_end > skeleton.channels:
+            raise UsageError(
+                f"{at_end} nodes share the {skeleton.channels} channels of a cell of {space.name}; give more channels"
+            )
+        make = partial(skeleton.module, space)
 
         C = skeleton.channels
         self.stem = conv_bn_relu(skeleton.image_channels, C, 3)
@@ -81,7 +86,7 @@ class _NodeCellNetwork(SpaceNetwork):
                 layers.append(nn.MaxPool2d(2))
                 C *= 2
             for _ in range(skeleton.cells):
-                layers.append(_NodeCell(edges, ops, C_in, C))
+                layers.append(_NodeCell(make, edges, ops, output, C_in, C))
                 C_in = C
         self.cells = nn.Sequential(*layers)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -90,9 +95,11 @@ class _NodeCellNetwork(SpaceNetwork):
         for name, module in self.named_modules():
             if isinstance(module, _NodeCell):
                 for key in module.projections:
-                    self.columns[f"{name}.projections.{key}"] = PAIRS.index((0, int(key)))
+                    column = space.input_column(int(key))
+                    if column is not None:
+                        self.columns[f"{name}.projections.{key}"] = column
                 for key in module.ops:
-                    self.columns[f"{name}.ops.{key}"] = len(PAIRS) + int(key) - 1
+                    self.columns[f"{name}.ops.{key}"] = columns[int(key)]
         self._initialise()
 
     def _initialise(self) -> None:
@@ -110,17 +117,27 @@ class _NodeCellNetwork(SpaceNetwork):
 
 class _NodeCell(nn.Module):
     def __init__(
-        self, edges: Sequence[tuple[int, int]], nodes: dict[int, str], C_in: int, C_out: int
+        self,
+        make: Callable[[str, int, int], nn.Module],
+        edges: Sequence[tuple[int, int]],
+        nodes: dict[int, str],
+        output: int,
+        C_in: int,
+        C_out: int,
     ) -> None:
         super().__init__()
-        self.channels = node_channels(edges, list(nodes), C_out)
+        self.output = str(output)
+        self.channels = node_channels(edges, list(nodes), output, C_out)
         self.sources = {
             node: [source for source, target in edges if target == node]
-            for node in (*nodes, OUTPUT)
+            for node in (*nodes, output)
         }
         # The order of the nodes is the order in which a seed draws the weights.
         self.ops = nn.ModuleDict(
-            {str(node): _operation(op, self.channels[node]) for node, op in nodes.items()}
+            {
+                str(node): make(op, self.channels[node], self.channels[node])
+                for node, op in nodes.items()
+            }
         )
         self.projections = nn.ModuleDict(
             {
@@ -142,38 +159,33 @@ class _NodeCell(nn.Module):
             if node in self.projections:
                 arriving.append(self.projections[node](x))
             values[target] = op(total(arriving))
-        parts = [values[source] for source in self.sources[OUTPUT] if source]
-        if str(OUTPUT) not in self.projections:
+        parts = [values[source] for source in self.sources[int(self.output)] if source]
+        if self.output not in self.projections:
             return torch.cat(parts, 1)
-        projected: Tensor = self.projections[str(OUTPUT)](x)
+        projected: Tensor = self.projections[self.output](x)
         return torch.cat(parts, 1) + projected if parts else projected
 
 
 def node_channels(
-    edges: Sequence[tuple[int, int]], nodes: Sequence[int], C_out: int
+    edges: Sequence[tuple[int, int]], nodes: Sequence[int], output: int, C_out: int
 ) -> dict[int, int]:
     """The number of channels of each node and of the output; no node feeds one that has more.
 
     Args:
         edges: The edges of the cell, pairs of positions.
         nodes: The positions between input and output that are in use, ascending.
+        output: The position of the output.
         C_out: The number of channels of the output.
 
     Example:
-        >>> node_channels([(0, 1), (1, 2), (2, 6), (1, 6), (0, 3), (3, 6)], [1, 2, 3], 32)
+        >>> node_channels([(0, 1), (1, 2), (2, 6), (1, 6), (0, 3), (3, 6)], [1, 2, 3], 6, 32)
         {6: 32, 1: 11, 2: 11, 3: 10}
     """
-    channels = {OUTPUT: C_out}
-    last = [node for node in nodes if (node, OUTPUT) in edges]
+    channels = {output: C_out}
+    last = [node for node in nodes if (node, output) in edges]
     for number, node in enumerate(last):
         channels[node] = C_out // len(last) + (number < C_out % len(last))
     for node in reversed(nodes):
         if node not in channels:
             channels[node] = max(channels[target] for source, target in edges if source == node)
     return channels
-
-
-def _operation(op: str, C: int) -> nn.Module:
-    if op == "maxpool3x3":
-        return nn.MaxPool2d(3, stride=1, padding=1)
-    return conv_bn_relu(C, C, {"conv1x1-bn-relu": 1, "conv3x3-bn-relu": 3}[op])

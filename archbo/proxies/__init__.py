@@ -7,6 +7,7 @@ from archbo.networks import (
     NodeCellSkeleton,
     Skeleton,
     SpaceNetwork,
+    TransNASMacroSkeleton,
     TransNASSkeleton,
     network,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Setup",
     "Skeleton",
     "SpaceNetwork",
+    "TransNASMacroSkeleton",
     "TransNASSkeleton",
     "compute",
     "compute_layers",

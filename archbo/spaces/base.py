@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from archbo.errors import InvalidArchitectureError, UsageError
-from archbo.spaces.choices import ColumnChoices, changes, other_changes, text_of, type_of
+from archbo.errors import DataError, InvalidArchitectureError, UsageError
+from archbo.spaces.choices import NOT_ACTIVE, changes, other_changes, text_of, type_of
+from archbo.spaces.decisions import Choice, Decision, Scaled
 from archbo.spaces.graph import GraphBatch, GraphTemplate, without_caches
 
 __all__ = ["Arch", "ArchLike", "Row", "SearchSpace"]
@@ -28,8 +29,11 @@ ATTEMPTS = 20
 """How often ``mutate`` and ``crossover`` draw before they keep a parent; few rows of a real space need as many."""
 
 
-class Row(tuple[int, ...]):
-    """The row of an ``Arch``: a tuple that is known to be a row, and not the digits of another library."""
+class Row(tuple[Any, ...]):
+    """The row of an ``Arch``: a tuple that is known to be a row, and not the digits of another library.
+
+    Its cells are integers, and floats where the decision is a range of reals.
+    """
 
     __slots__ = ()
 
@@ -48,7 +52,7 @@ class Arch:
     """
 
     space: "SearchSpace"
-    row: tuple[int, ...]
+    row: tuple[Any, ...]
 
     # Python would count up from arch[0].
     __iter__: ClassVar[None] = None
@@ -66,16 +70,15 @@ class Arch:
             raise UsageError(
                 f"{self.space.name} has no column {column!r}; it has {', '.join(self.space.columns)}"
             )
-        index = self.space.columns.index(column)
-        return self.space.choices[index][self.row[index]]
+        return self.values[column]
 
     @property
     def values(self) -> dict[str, Any]:
-        """The choice of each column, as the space was given it; operations by name."""
+        """The value of each column, as the space was given it; operations by name; "not active" where it does not count."""
         return {
-            column: choices[value]
-            for column, choices, value in zip(
-                self.space.columns, self.space.choices, self.row, strict=True
+            column: decision.value(cell) if counts else NOT_ACTIVE
+            for (column, decision), cell, counts in zip(
+                self.space.finders.items(), self.row, self.space.counting(self.row), strict=True
             )
         }
 
@@ -89,7 +92,10 @@ ArchLike: TypeAlias = Arch | str | Mapping[str, object] | Sequence[Any] | Tensor
 
 
 class SearchSpace(ABC):
-    """A set of architectures, each a row of ``d`` small integers held in a float tensor.
+    """A set of architectures, each a row of ``d`` numbers held in a float tensor.
+
+    The numbers are indices of choices; those of a range of reals are the reals themselves. What a column stands for is
+    its ``Decision``; all are ``Choice`` of ``choices`` unless a subclass overrides ``decisions``.
 
     A subclass sets the attributes and implements ``parse``, ``format`` and ``graphs``. It overrides
     ``is_valid`` where not every row is an architecture, ``canonical`` where several rows mean the same, and
@@ -101,7 +107,7 @@ class SearchSpace(ABC):
     Attributes:
         name: The name in the catalog.
         columns: Names of the ``d`` decisions.
-        choices: For each column the objects to choose from: operations by name, 0 and 1 for an edge.
+        choices: For each column the objects to choose from: operations by name, 0 and 1 for an edge; none for reals.
         op_names: The operations to choose from.
         op_columns: Positions of the columns whose choices are ``op_names``.
         zero_ops: Operations that remove their edge or node.
@@ -113,7 +119,7 @@ class SearchSpace(ABC):
 
     name: str
     columns: tuple[str, ...]
-    choices: tuple[tuple[object, ...], ...]
+    choices: tuple[Sequence[object], ...]
     op_names: tuple[str, ...]
     op_columns: tuple[int, ...] = ()
     zero_ops: frozenset[str] = frozenset()
@@ -123,7 +129,7 @@ class SearchSpace(ABC):
     merges_isomorphs: ClassVar[bool] = False
 
     @abstractmethod
-    def parse(self, text: str) -> tuple[int, ...]:
+    def parse(self, text: str) -> tuple[Any, ...]:
         """Read the space's official notation.
 
         Raises:
@@ -131,7 +137,7 @@ class SearchSpace(ABC):
         """
 
     @abstractmethod
-    def format(self, row: Sequence[int] | Tensor) -> str:
+    def format(self, row: Sequence[Any] | Tensor) -> str:
         """Write a row in the space's official notation; ``parse`` reads it back."""
 
     @abstractmethod
@@ -146,19 +152,39 @@ class SearchSpace(ABC):
         return len(self.columns)
 
     @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What each column stands for."""
+        return tuple(map(Choice, self.choices))
+
+    @cached_property
+    def finders(self) -> dict[str, Decision]:
+        """The decisions by the names of their columns."""
+        return dict(zip(self.columns, self.decisions, strict=True))
+
+    @cached_property
     def cardinalities(self) -> tuple[int, ...]:
-        """The number of choices of each decision."""
-        return tuple(map(len, self.choices))
+        """The number of choices of each decision; 0 for a range of reals, which has no number."""
+        return tuple(decision.cardinality for decision in self.decisions)
 
     @cached_property
     def choice_names(self) -> tuple[tuple[str, ...], ...]:
-        """For each column the texts of its choices."""
-        return tuple(tuple(map(text_of, choices)) for choices in self.choices)
+        """For each column the texts of its choices; none for a range."""
+        return tuple(decision.names for decision in self.decisions)
 
     @cached_property
-    def size(self) -> int:
-        """The number of rows, valid or not."""
-        return math.prod(self.cardinalities)
+    def is_finite(self) -> bool:
+        """Whether no decision is a range of reals."""
+        return not any(decision.is_real for decision in self.decisions)
+
+    @cached_property
+    def size(self) -> float:
+        """The number of rows, valid or not; infinite with a range of reals."""
+        return math.prod(self.cardinalities) if self.is_finite else math.inf
+
+    @property
+    def extent(self) -> str:
+        """Its size in words."""
+        return f"{self.size:,} rows" if self.is_finite else "infinitely many rows"
 
     @property
     def content(self) -> dict[str, object]:
@@ -171,7 +197,10 @@ class SearchSpace(ABC):
             "name": self.name,
             "columns": list(self.columns),
             "choices": [list(texts) for texts in self.choice_names],
-            "types": [list(map(type_of, choices)) for choices in self.choices],
+            "types": [
+                list(map(type_of, choices)) if names else []
+                for names, choices in zip(self.choice_names, self.choices, strict=True)
+            ],
             "zero_ops": sorted(self.zero_ops),
             "identity_ops": sorted(self.identity_ops),
         }
@@ -231,6 +260,8 @@ class SearchSpace(ABC):
             arch: An ``Arch`` of this space or one that is equal to it; the space's notation; a choice for each
                 column as a mapping; or a row as tensor, array or list of numbers, or ``Arch.row``.
                 Other objects are read like their text, such as a ``Genotype`` or a pair of matrix and labels.
+                Cells are read from a graph of networkx too, with ``op`` on its nodes as ``Arch.to_networkx`` makes
+                it, or on its edges where the space has its operations there.
                 A bare tuple of integers is a row too, except where another library writes the architectures of
                 this space as such tuples and means another one by it: then it is refused, since nobody can
                 tell which is meant. Give a list for the row, or the text of the tuple for the other reading.
@@ -263,8 +294,9 @@ class SearchSpace(ABC):
                 return Arch(self, self._parse_object(arch))
             self._refuse_two_meanings(arch)
             row = numbers
-        self.check(torch.tensor([row], dtype=torch.double, device="cpu"))
-        return Arch(self, tuple(map(int, row)))
+        X = torch.tensor([row], dtype=torch.double, device="cpu")
+        self.check(X)
+        return self.archs(X)[0]
 
     def _stranger(self, arch: Arch) -> InvalidArchitectureError:
         other = arch.space
@@ -277,13 +309,21 @@ class SearchSpace(ABC):
             f"{self.unlike(other)}; give architectures of this one, or their text"
         )
 
-    def _parse_object(self, value: object) -> tuple[int, ...]:
+    def _parse_object(self, value: object) -> tuple[Any, ...]:
         """Read what is neither text nor numbers; a collection is read like its text."""
         if isinstance(value, list | tuple):
             return self.parse(str(value))
+        if isinstance(value, nx.Graph):
+            return self._parse_graph(value)
         raise InvalidArchitectureError(
             f"cannot read {_shown(value)} as an architecture of {self.name}; give its text, a choice "
             f"for each of {', '.join(self.columns)} as a dict, or a row of {self.n_columns} numbers"
+        )
+
+    def _parse_graph(self, graph: "nx.Graph[Any]") -> tuple[int, ...]:
+        """Read a graph of networkx, such as ``Arch.to_networkx`` makes; a space with graphs overrides it."""
+        raise InvalidArchitectureError(
+            f"cannot read a graph as an architecture of {self.name}; give its text"
         )
 
     def _digits(self, digits: Sequence[int]) -> tuple[int, ...] | None:
@@ -302,39 +342,44 @@ class SearchSpace(ABC):
                     f"text, {str(digits)!r}"
                 )
 
-    @cached_property
-    def finders(self) -> dict[str, ColumnChoices]:
-        """What finds a choice of each column from what stands for it."""
-        return dict(zip(self.columns, map(ColumnChoices, self.choices), strict=True))
+    def row_of(self, values: Mapping[str, object]) -> tuple[Any, ...]:
+        """The row of a value per column; it need not be valid.
 
-    def row_of(self, values: Mapping[str, object]) -> tuple[int, ...]:
-        """The row of a choice per column; it need not be valid.
-
-        Numbers are found as numbers, anything else by its text.
+        Numbers are found as numbers, anything else by its text. What does not count may be "not active" or None, and
+        any other value that it is given there is forgotten.
 
         Raises:
-            InvalidArchitectureError: A column is missing or unknown, or a value is not among its column's choices.
+            InvalidArchitectureError: A column is missing or unknown, or a value is not one of its column's.
         """
-        row = []
-        for column, finder in self.finders.items():
+        cells, gaps = [], []
+        for column, decision in self.finders.items():
             if column not in values:
                 raise InvalidArchitectureError(
                     f"no choice for column {column!r} in {_shown(dict(values))}; "
                     f"{self.name} has the columns {', '.join(self.columns)}"
                 )
-            index = finder.find(values[column])
-            if index is None:
-                raise InvalidArchitectureError(
-                    f"unknown choice {text_of(values[column])!r} in column {column!r}; "
-                    f"{self.name} has {', '.join(finder.by_text)}"
-                )
-            row.append(index)
-        if len(values) > len(row):
+            cell = decision.find(values[column])
+            if cell is None:
+                if not (decision.active_if and _is_gap(values[column])):
+                    raise InvalidArchitectureError(
+                        f"unknown choice {text_of(values[column])!r} in column {column!r}; "
+                        f"{self.name} has {decision.described}"
+                    )
+                gaps.append(column)
+            cells.append(decision.default if cell is None else cell)
+        if len(values) > len(cells):
             unknown = next(column for column in values if column not in self.finders)
             raise InvalidArchitectureError(
                 f"unknown column {unknown!r}; {self.name} has the columns {', '.join(self.columns)}"
             )
-        return tuple(row)
+        for column, counts in zip(self.columns, self.counting(cells), strict=True):
+            if counts and column in gaps:
+                raise InvalidArchitectureError(
+                    f"column {column!r} counts in {_shown(dict(values))}, so that it cannot be {NOT_ACTIVE!r}; "
+                    f"{self.name} has {self.finders[column].described}"
+                )
+        X = torch.tensor([cells], dtype=torch.double, device="cpu")
+        return tuple(self._cells(self.settled(X))[0])
 
     def rows(
         self,
@@ -355,7 +400,7 @@ class SearchSpace(ABC):
             archs = torch.tensor(archs, device="cpu")
         if isinstance(archs, Tensor):
             self.check(archs)
-            return archs.to(dtype)
+            return self.settled(archs).to(dtype)
         if isinstance(archs, str | bytes | Mapping | Arch) or not isinstance(archs, Iterable):
             raise InvalidArchitectureError(
                 f"{_shown(archs)} is no list of architectures of {self.name}; give several in a list"
@@ -365,7 +410,18 @@ class SearchSpace(ABC):
 
     def archs(self, X: Tensor) -> list[Arch]:
         """The architectures of rows ``X`` (``n x d``)."""
-        return [Arch(self, Row(row)) for row in X.long().tolist()]
+        return [Arch(self, Row(row)) for row in self._cells(self.settled(X))]
+
+    def _cells(self, X: Tensor) -> list[list[Any]]:
+        """The cells of rows, as ``Arch.row`` has them."""
+        if self.is_finite:
+            rows: list[list[Any]] = X.long().tolist()
+            return rows
+        columns = [
+            (column if decision.is_real else column.long()).tolist()
+            for decision, column in zip(self.decisions, X.unbind(-1), strict=True)
+        ]
+        return list(map(list, zip(*columns, strict=True)))
 
     def check(self, X: Tensor) -> None:
         """Raise unless every row of ``X`` (``n x d``) is a valid architecture.
@@ -382,15 +438,93 @@ class SearchSpace(ABC):
         if len(bad):
             raise InvalidArchitectureError(
                 f"row {int(bad[0])} is no architecture of {self.name}: {X[bad[0]].tolist()}; "
-                f"columns take integers from 0 up to {[c - 1 for c in self.cardinalities]}{self.rule}"
+                f"columns take integers from 0 up to {self._ends}{self.rule}"
             )
+
+    @property
+    def _ends(self) -> list[Any]:
+        return [d.described if d.is_real else d.cardinality - 1 for d in self.decisions]
 
     # What rows mean.
 
     def is_valid(self, X: Tensor) -> Tensor:
         """``n`` bool: which rows of ``X`` (``n x d``) are architectures of the space."""
-        limits = torch.tensor(self.cardinalities, dtype=X.dtype, device=X.device)
-        return ((X >= 0) & (limits > X) & (X.round() == X)).all(-1)
+        low, high = torch.tensor(
+            [decision.limits for decision in self.decisions], dtype=X.dtype, device=X.device
+        ).T
+        real = torch.tensor([decision.is_real for decision in self.decisions], device=X.device)
+        valid: Tensor = (low <= X) & (high >= X) & ((X.round() == X) | real)
+        return valid.all(-1)
+
+    @cached_property
+    def in_order(self) -> tuple[str, ...]:
+        """The columns, each behind those that its decision's ``active_if`` names.
+
+        Raises:
+            DataError: A condition names no column, or leads back to its own.
+        """
+        ordered: list[str] = []
+        while len(ordered) < len(self.columns):
+            ready = [
+                column
+                for column, decision in self.finders.items()
+                if column not in ordered and set(ordered) >= decision.active_if.keys()
+            ]
+            if not ready:
+                stuck = next(column for column in self.columns if column not in ordered)
+                raise DataError(
+                    f"active_if of column {stuck!r} of space {self.name!r} leads to a column that there is not, or back "
+                    f"to itself; it has the columns {', '.join(self.columns)}"
+                )
+            ordered.extend(ready)
+        return tuple(ordered)
+
+    @cached_property
+    def _conditions(self) -> list[tuple[int, int, list[float]]]:
+        """Columns, other columns, and the cells of these with which the first count, in an order that follows chains.
+
+        Raises:
+            DataError: A condition wants what its column cannot be.
+        """
+        found: list[tuple[int, int, list[float]]] = []
+        for column in self.in_order if any(d.active_if for d in self.decisions) else ():
+            for parent, values in self.finders[column].active_if.items():
+                decision = self.finders[parent]
+                cells = [decision.find(value) for value in values]
+                known = [cell for cell in cells if cell is not None]
+                if len(known) < len(cells) or not cells or decision.is_real:
+                    raise DataError(
+                        f"active_if of column {column!r} of space {self.name!r} wants {parent} to be one of {list(values)}; "
+                        f"{parent} has {decision.described}"
+                        + ", of which none can be named"
+                        * decision.is_real
+                    )
+                found.append((self.columns.index(column), self.columns.index(parent), known))
+        return found
+
+    def active(self, X: Tensor) -> Tensor:
+        """``n x d`` bool: which decisions of rows ``X`` (``n x d``) count; others switch the rest off."""
+        active = torch.ones(X.shape, dtype=torch.bool, device=X.device)
+        for column, parent, cells in self._conditions:
+            wanted = torch.tensor(cells, dtype=X.dtype, device=X.device)
+            active[:, column] &= active[:, parent] & torch.isin(X[:, parent].round(), wanted)
+        return active
+
+    def counting(self, row: Sequence[float]) -> list[bool]:
+        """Which decisions of one row count."""
+        if not self._conditions:
+            return [True] * len(row)
+        X = torch.tensor([list(row)], dtype=torch.double, device="cpu")
+        counts: list[bool] = self.active(X)[0].tolist()
+        return counts
+
+    def settled(self, X: Tensor) -> Tensor:
+        """Rows ``X`` (``n x d``) with one fixed cell for every decision that does not count."""
+        if not self._conditions:
+            return X
+        defaults = [decision.default for decision in self.decisions]
+        fixed = torch.tensor(defaults, dtype=X.dtype, device=X.device)
+        return torch.where(self.active(X), X, fixed)
 
     def canonical(self, X: Tensor) -> Tensor:
         """One representative row for all rows of ``X`` (``n x d``) that mean the same architecture."""
@@ -400,11 +534,17 @@ class SearchSpace(ABC):
         """Integers that are equal iff the rows are.
 
         Returns:
-            ``n`` int64, or ``n x w`` where the space has more than 2^63 rows.
+            ``n`` int64, or ``n x w`` where the space has more than 2^63 rows. The bits of a real are a word.
         """
         words, size = [], 1
         word = torch.zeros(len(X), dtype=torch.int64, device=X.device)
-        for column, cardinality in zip(X.long().unbind(-1), self.cardinalities, strict=True):
+        for cells, cardinality in zip(X.unbind(-1), self.cardinalities, strict=True):
+            if not cardinality:
+                words.append(
+                    (cells.double() + 0.0).view(torch.int64)
+                )  # there is a zero with a sign
+                continue
+            column = cells.long()
             if size * cardinality >= 2**63:
                 words.append(word)
                 word, size = torch.zeros_like(word), 1
@@ -447,52 +587,73 @@ class SearchSpace(ABC):
     # Ways to get rows.
 
     def sample(self, n: int, *, generator: Generator, dtype: torch.dtype = torch.double) -> Tensor:
-        """``n x d`` rows, each drawn uniformly per decision and kept if valid."""
+        """``n x d`` rows, each drawn uniformly per decision, on its scale, and kept if valid."""
         rows = torch.empty(0, self.n_columns, dtype=dtype, device="cpu")
         while len(rows) < n:
-            draw = torch.stack(
-                [
-                    torch.randint(c, (2 * n + 16,), generator=generator, device="cpu")
-                    for c in self.cardinalities
-                ],
-                -1,
-            ).to(dtype)
+            draw = self.settled(self._drawn(2 * n + 16, generator).to(dtype))
             rows = torch.cat([rows, draw[self.is_valid(draw)]])
         return rows[:n]
 
+    def _drawn(self, n: int, generator: Generator) -> Tensor:
+        return torch.stack([d.draw(n, generator=generator).double() for d in self.decisions], -1)
+
     def neighbours(self, row: Tensor) -> Tensor:
-        """All valid rows (``m x d``) that differ from ``row`` (``d``) in one decision."""
+        """All valid rows (``m x d``) that differ from ``row`` (``d``) in one decision, of a range in one step.
+
+        What is switched on by it has its fixed cell.
+        """
         moves = [
             (column, value)
-            for column, cardinality in enumerate(self.cardinalities)
-            for value in range(cardinality)
-            if value != int(row[column])
+            for column, counts in enumerate(self.counting(row.tolist()))
+            for value in (self.decisions[column].near(float(row[column])) if counts else ())
         ]
         X = row.repeat(len(moves), 1)
-        columns, values = torch.tensor(moves, dtype=torch.int64, device=X.device).reshape(-1, 2).T
-        X[torch.arange(len(moves), device=X.device), columns] = values.to(X.dtype)
+        columns = torch.tensor([column for column, _ in moves], dtype=torch.int64, device=X.device)
+        values = torch.tensor([value for _, value in moves], dtype=X.dtype, device=X.device)
+        X[torch.arange(len(moves), device=X.device), columns] = values
+        X = self.settled(X)
         return X[self.is_valid(X)]
 
+    @cached_property
+    def _open(self) -> list[int]:
+        return [column for column, d in enumerate(self.decisions) if d.cardinality != 1]
+
     def mutate(self, X: Tensor, *, generator: Generator) -> Tensor:
-        """Change one decision of each row of ``X`` (``n x d``) at random; a row without a valid draw stays."""
-        limits = torch.tensor(self.cardinalities, device="cpu")
-        open_columns = (limits > 1).nonzero().flatten()
+        """Change one decision of each row of ``X`` (``n x d``) at random; a row without a valid draw stays.
+
+        What is switched on by it is drawn.
+        """
+        open_columns = torch.tensor(self._open, dtype=torch.int64, device="cpu")
         result, left = X.clone(), torch.arange(len(X), device="cpu")
-        for _ in range(ATTEMPTS if len(open_columns) else 0):
+        for _ in range(ATTEMPTS if self._open else 0):
             n = len(left)
             pick = torch.randint(len(open_columns), (n,), generator=generator, device="cpu")
-            column = open_columns[pick]
             random = torch.rand(n, generator=generator, dtype=torch.float, device="cpu")
-            shift = (1 + random * (limits[column] - 1)).floor()
-            draw = X[left.to(X.device)].clone()
-            cell = torch.arange(n, device=X.device), column.to(X.device)
-            draw[cell] = (draw[cell] + shift.to(draw)) % limits[column].to(draw)
+            before = X[left.to(X.device)]
+            draw = self._moved(before, open_columns[pick].to(X.device), random.to(X.device))
             valid = self.is_valid(draw)
+            if self._conditions:
+                counts = self.active(before)
+                fresh = self._drawn(n, generator).to(X)
+                draw = self.settled(torch.where(~counts & self.active(draw), fresh, draw))
+                valid = self.is_valid(draw) & (draw != before).any(-1)
             result[left.to(X.device)[valid]] = draw[valid]
             left = left[~valid.cpu()]
             if not len(left):
                 break
         return result
+
+    def _moved(self, X: Tensor, columns: Tensor, random: Tensor) -> Tensor:
+        """Rows with another cell in one column each, given a random number from 0 to 1 each."""
+        limits = torch.tensor(self.cardinalities, device=X.device)[columns]
+        moved, cell = X.clone(), (torch.arange(len(X), device=X.device), columns)
+        shift = (1 + random * (limits - 1)).floor()
+        moved[cell] = (moved[cell] + shift.to(X)) % limits.to(X)
+        for column, decision in enumerate(self.decisions):
+            if isinstance(decision, Scaled):
+                here = columns == column
+                moved[here, column] = decision.moved(X[here, column], random[here])
+        return moved
 
     def crossover(self, X: Tensor, Z: Tensor, *, generator: Generator) -> Tensor:
         """Children ``n x d`` that take each decision from the row in ``X`` or the one in ``Z`` (``n x d`` each).
@@ -500,6 +661,9 @@ class SearchSpace(ABC):
         Each parent gives about half. Where that is no architecture, the child takes fewer decisions from ``Z``
         until it is one; in the end it is the row in ``X``.
         """
+        if self._conditions:  # what counts in one parent only comes from that one
+            of_x, of_z = self.active(X), self.active(Z)
+            X, Z = torch.where(of_x, X, Z), torch.where(of_z, Z, X)
 
         def coins() -> Tensor:
             random = torch.rand(X.shape, generator=generator, dtype=torch.float, device="cpu")
@@ -512,7 +676,7 @@ class SearchSpace(ABC):
             if not bool(bad.any()):
                 break
             take &= ~bad | coins()
-        return torch.where(bad, X, children)
+        return self.settled(torch.where(bad, X, children))
 
     def enumerate(self, *, dtype: torch.dtype = torch.double) -> Tensor:
         """Every architecture once: all valid rows, canonical ones only where the space merges isomorphs.
@@ -521,9 +685,9 @@ class SearchSpace(ABC):
             UsageError: There are too many.
         """
         if not self.is_enumerable:
-            raise UsageError(f"{self.name} has {self.size:,} rows, too many to list; use sample()")
+            raise UsageError(f"{self.name} has {self.extent}, too many to list; use sample()")
         axes = [torch.arange(c, dtype=dtype, device="cpu") for c in self.cardinalities]
-        X = torch.cartesian_prod(*axes).reshape(-1, self.n_columns)
+        X = self.settled(torch.cartesian_prod(*axes).reshape(-1, self.n_columns))
         X = X[self.is_valid(X)]
         return self.distinct(self.canonical(X)) if self.merges_isomorphs else X
 
@@ -539,9 +703,9 @@ class SearchSpace(ABC):
         first = torch.full_like(index, len(X)).scatter_reduce_(0, group, index, "amin")
         return X[first[first < len(X)].sort().values]
 
-    def to_networkx(self, row: Sequence[int] | Tensor) -> "nx.DiGraph[int]":
+    def to_networkx(self, row: Sequence[Any] | Tensor) -> "nx.DiGraph[int]":
         """The architecture as a directed graph whose nodes carry ``op``, the name of their operation."""
-        X = torch.tensor([[int(value) for value in row]], dtype=torch.double, device="cpu")
+        X = torch.tensor([[float(value) for value in row]], dtype=torch.double, device="cpu")
         return self.graphs(X).to_networkx(0)
 
     def _unknown_op(self, op: str, where: str) -> InvalidArchitectureError:
@@ -568,6 +732,11 @@ def checked_ops(op_names: Iterable[str], space: str, reserved: str = "") -> tupl
                 "or end with a space"
             )
     return ops
+
+
+def _is_gap(value: object) -> bool:
+    """Whether a value says that its column does not count."""
+    return value is None or (isinstance(value, str) and value == NOT_ACTIVE)
 
 
 def _shown(value: object) -> str:

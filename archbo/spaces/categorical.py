@@ -1,22 +1,17 @@
 """Any product of named choices, from Python or from a TOML file."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from numbers import Real
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
-import torch
-from torch import Tensor
-
-from archbo.errors import DataError, InvalidArchitectureError
-from archbo.spaces.base import SearchSpace
-from archbo.spaces.choices import python_value, text_of
-from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.errors import DataError
+from archbo.spaces.decisions import Choice
+from archbo.spaces.mixed import MixedSpace
 
 __all__ = ["CategoricalSpace"]
 
 
-class CategoricalSpace(SearchSpace):
+class CategoricalSpace(MixedSpace):
     """A product of named choices; architectures are written ``width=16,op=conv3x3``.
 
     Its graph has one node per decision between an input and an output, so that a path is a choice.
@@ -40,25 +35,15 @@ class CategoricalSpace(SearchSpace):
         16
     """
 
+    merges_isomorphs: ClassVar[bool] = False  # no two rows are one architecture
+
     def __init__(self, name: str, choices: Mapping[str, Sequence[object]]) -> None:
-        if not isinstance(name, str):
-            raise DataError(f"the name of a space is a text; got {name!r}")
-        if not isinstance(choices, Mapping) or not choices:
-            raise DataError(
-                f"space {name!r} has no columns; give at least one, each with a list of choices"
-            )
-        self.name = name
-        self.columns = tuple(choices)
-        self.choices = tuple(_checked(column, values, name) for column, values in choices.items())
-        self.op_names = tuple(
-            f"{column}={choice}"
-            for column, names in zip(self.columns, self.choice_names, strict=True)
-            for choice in names
-        )
-        d = len(self.columns)
-        support = torch.zeros(d + 2, d + 2, dtype=torch.bool, device="cpu")
-        support[0, 1:-1] = support[1:-1, -1] = True
-        self.template = GraphTemplate(("input", "output", *self.op_names), (0,), (d + 1,), support)
+        super().__init__(name, choices)
+        for column, decision in self.finders.items():
+            if not isinstance(decision, Choice) or decision.active_if:
+                raise DataError(
+                    f"column {column!r} of space {name!r} needs a list of choices; got {choices[column]!r}"
+                )
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -73,52 +58,3 @@ class CategoricalSpace(SearchSpace):
         if not isinstance(space, cls):
             raise DataError(f'{path}: its kind is another; write kind = "categorical"')
         return space
-
-    def parse(self, text: str) -> tuple[int, ...]:
-        parts = [part.partition("=") for part in text.split(",")]
-        given = {key.strip(): value.strip() for key, _, value in parts}
-        if set(given) != set(self.columns) or len(parts) != len(self.columns):
-            raise InvalidArchitectureError(
-                f"malformed architecture {text!r}: give each of {', '.join(self.columns)} once, "
-                f"as in {self.format([0] * self.n_columns)!r}"
-            )
-        return self.row_of(given)
-
-    def format(self, row: Sequence[int] | Tensor) -> str:
-        names = zip(self.columns, self.choice_names, row, strict=True)
-        return ",".join(f"{column}={texts[int(value)]}" for column, texts, value in names)
-
-    def graphs(self, X: Tensor) -> GraphBatch:
-        n, V = len(X), self.template.n_nodes
-        offsets = torch.tensor([0, *self.cardinalities[:-1]], device=X.device).cumsum(0)
-        ops = torch.zeros(n, V, dtype=torch.int64, device=X.device)
-        ops[:, 1:-1] = X.long() + offsets + 2
-        ops[:, -1] = 1
-        adjacency = self.template.support.to(X.device).expand(n, V, V)
-        mask = torch.ones(n, V, dtype=torch.bool, device=X.device)
-        return GraphBatch(self.template, adjacency, ops, mask)
-
-
-def _checked(column: object, values: object, space: str) -> tuple[object, ...]:
-    """The choices of a column, if the notation can hold them and tell them apart."""
-    if not isinstance(column, str):
-        raise DataError(f"the columns of space {space!r} are named by texts; got {column!r}")
-    # A set has another order in each process.
-    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
-        raise DataError(
-            f"column {column!r} of space {space!r} needs a list of choices; got {values!r}"
-        )
-    choices = tuple(map(python_value, values))
-    texts = [text_of(choice) for choice in choices]
-    numbers = [choice for choice in choices if isinstance(choice, Real)]
-    if not choices or len(set(texts)) < len(texts) or len(set(numbers)) < len(numbers):
-        raise DataError(
-            f"column {column!r} of space {space!r} needs distinct choices, at least one; got {texts}"
-        )
-    for text in (column, *texts):
-        if set(text) & {",", "="} or text != text.strip() or not text:
-            raise DataError(
-                f"{text!r} in column {column!r} of space {space!r}: names may not be empty, "
-                "hold ',' or '=', or begin or end with a space"
-            )
-    return choices

@@ -112,17 +112,27 @@ def changes(before: Mapping[str, object], after: Mapping[str, object]) -> Iterat
     for key in ("kind", "name"):
         if before.get(key) != after[key]:
             yield f"its {key} was {before.get(key)!r} and is {after[key]!r}"
-    old, new = _columns(before), _columns(after)
+    old, new, scales = _columns(before), _columns(after), _scales(after)
     gone, added = [c for c in old if c not in new], [c for c in new if c not in old]
     if gone:
         yield f"columns are gone: {', '.join(gone)}"
     if added:
         yield f"columns were added: {', '.join(added)}"
     for column, choices in new.items():
-        lost = [choice for choice in old.get(column, ()) if choice not in choices]
+        scale = scales.get(column, {})
+        lost = [c for c in old.get(column, ()) if c not in choices and not _covers(scale, c)]
         if lost:
             yield f"choices of column {column!r} are gone: {', '.join(lost)}"
-    for key in sorted({*before, *after} - {"kind", "name", "columns", "choices", "types"}):
+    for column, scale in _scales(before).items():
+        ends = [scale[end] for end in ("low", "high") if end in scale]
+        if column in new and not all(
+            end in new[column] or _covers(scales.get(column, {}), end) for end in ends
+        ):
+            now = scales.get(column, {})
+            yield f"column {column!r} was {_range(scale)} and is {_range(now) if 'low' in now else ', '.join(new[column])}"
+    for key in sorted(
+        {*before, *after} - {"kind", "name", "columns", "choices", "types", "scales"}
+    ):
         if before.get(key) != after.get(key):
             yield f"{key} was {before.get(key)!r} and is {after.get(key)!r}"
 
@@ -140,6 +150,29 @@ def other_changes(before: Mapping[str, object], after: Mapping[str, object]) -> 
             )
     if before.get("types") != after["types"]:
         yield "the types of its choices"
+    if _scales(before) != _scales(after):
+        yield "the scales of its columns"
+
+
+def _scales(content: Mapping[str, object]) -> dict[str, Any]:
+    scales = content.get("scales")
+    return scales if isinstance(scales, dict) else {}
+
+
+def _range(scale: Mapping[str, Any]) -> str:
+    return f"{scale['low']} to {scale['high']}"
+
+
+def _covers(scale: Mapping[str, Any], value: object) -> bool:
+    """Whether a number, or the text of one, lies in a range; one of integers takes integers only."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return False
+    if "low" not in scale or not scale["low"] <= number <= scale["high"]:
+        return False
+    whole = isinstance(scale["low"], int)
+    return not whole or (number.is_integer() and not isinstance(value, float))
 
 
 def _columns(content: Mapping[str, object]) -> dict[str, list[str]]:

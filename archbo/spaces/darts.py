@@ -3,17 +3,15 @@
 import ast
 import re
 from collections.abc import Sequence
-from functools import cached_property
-from itertools import combinations, permutations
+from itertools import combinations, combinations_with_replacement, permutations
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from archbo.errors import InvalidArchitectureError
+from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
-from archbo.spaces.relabel import FORBIDDEN, smallest_code
 
 __all__ = ["DartsSpace"]
 
@@ -22,9 +20,6 @@ CELLS = ("normal", "reduce")
 
 NODES = range(2, 6)
 """The intermediate nodes of a cell; 0 and 1 are its inputs, the outputs of the two cells before."""
-
-PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}
-"""For each node the pairs of earlier nodes that may feed it."""
 
 SLOTS = tuple((node, source) for node in NODES for source in range(node))
 """The fourteen places of a cell where there can be an edge."""
@@ -35,6 +30,9 @@ CONCATS = {
 }
 """How it is written that a cell concatenates all its nodes; some files count a node 6 that there is not
 (the README of NAS-Bench-X11, NASLib before 2022)."""
+
+MOST_OPS = 42
+"""The most operations of which the code of a cell is a 64-bit integer."""
 
 OPS = (
     "max_pool_3x3",
@@ -51,7 +49,7 @@ OPS = (
 class DartsSpace(SearchSpace):
     """A normal and a reduction cell, each of four nodes that add up two operations on earlier nodes.
 
-    The two operations of a node read distinct earlier nodes; the output of a cell is the concatenation
+    The two operations of a node read distinct earlier nodes, or any two; the output of a cell is the concatenation
     of all four nodes (arXiv 1806.09055). A row has three columns per node: which pair of earlier nodes it
     reads, and the operations on the first and on the second of the pair.
 
@@ -68,7 +66,12 @@ class DartsSpace(SearchSpace):
 
     Args:
         name: The name in the catalog.
-        op_names: The operations; by default those of DARTS with ``none``, which real tables use.
+        op_names: The operations, at most 42; by default those of DARTS with ``none``, which real tables use.
+        any_sources: Whether both operations of a node may read the same earlier node, as they may in ENAS (arXiv
+            1802.03268) and NASNet (arXiv 1707.07012) and do in some people's tables.
+
+    Raises:
+        UsageError: There are more than 42 operations.
 
     Example:
         >>> space = DartsSpace()
@@ -81,9 +84,23 @@ class DartsSpace(SearchSpace):
 
     merges_isomorphs = True
 
-    def __init__(self, name: str = "darts", op_names: Sequence[str] = ("none", *OPS)) -> None:
+    def __init__(
+        self,
+        name: str = "darts",
+        op_names: Sequence[str] = ("none", *OPS),
+        *,
+        any_sources: bool = False,
+    ) -> None:
         self.name = name
         self.op_names = checked_ops(op_names, name)
+        if len(self.op_names) > MOST_OPS:
+            raise UsageError(
+                f"space {name!r} has {len(self.op_names)} operations; give at most {MOST_OPS}"
+            )
+        self.any_sources = any_sources
+        pairs = combinations_with_replacement if any_sources else combinations
+        # For each node the pairs of earlier nodes that may feed it.
+        self.pairs = {node: tuple(pairs(range(node), 2)) for node in NODES}
         self.zero_ops = frozenset({"none"}) & set(self.op_names)
         # In a reduction cell a skip from a cell input halves the resolution with a strided convolution; it is
         # counted as identity there too, because what it passes on is still its input.
@@ -95,7 +112,9 @@ class DartsSpace(SearchSpace):
             for what in ("inputs", "first_op", "second_op")
         )
         self.choices = 2 * tuple(
-            choices for node in NODES for choices in (PAIRS[node], self.op_names, self.op_names)
+            choices
+            for node in NODES
+            for choices in (self.pairs[node], self.op_names, self.op_names)
         )
         self.op_columns = tuple(
             index for index, column in enumerate(self.columns) if "_op_" in column
@@ -115,6 +134,11 @@ class DartsSpace(SearchSpace):
     def nas_bench_301(cls) -> Self:
         """The cells of DARTS without the operation ``none`` (NAS-Bench-301, arXiv 2008.09777)."""
         return cls("nas-bench-301", OPS)
+
+    @classmethod
+    def with_any_sources(cls) -> Self:
+        """The cells of DARTS with those in which a node reads the same node twice."""
+        return cls("darts-any-sources", any_sources=True)
 
     # Notation.
 
@@ -191,11 +215,13 @@ class DartsSpace(SearchSpace):
                         f"source {source!r} of {here}; give an earlier node, 0 to {node - 1}"
                     )
             (op_a, a), (op_b, b) = sorted(pair, key=lambda edge: edge[1])
-            if a == b:
+            if a == b and not self.any_sources:
                 raise InvalidArchitectureError(
-                    f"both edges of {here} read node {a}; give two distinct sources"
+                    f"both edges of {here} read node {a}; give two distinct sources, or take the space "
+                    "darts-any-sources"
                 )
-            row += [PAIRS[node].index((a, b)), self.op_names.index(op_a), self.op_names.index(op_b)]
+            ops = (self.op_names.index(op_a), self.op_names.index(op_b))
+            row += [self.pairs[node].index((a, b)), *ops]
         return row
 
     def format(self, row: Sequence[int] | Tensor) -> str:
@@ -208,7 +234,7 @@ class DartsSpace(SearchSpace):
                 del digits[:3]
                 edges += [
                     (self.op_names[op], source)
-                    for op, source in zip(ops, PAIRS[node][pair], strict=True)
+                    for op, source in zip(ops, self.pairs[node][pair], strict=True)
                 ]
             fields.append(f"{cell}={edges}, {cell}_concat=range(2, 6)")
         return f"Genotype({', '.join(fields)})"
@@ -227,7 +253,7 @@ class DartsSpace(SearchSpace):
             ends = torch.arange(3 * index, 3 * index + 3, device=X.device)[:, None]
             ops[cell][[0, 1, 10]] = ends.expand(3, n)
             for node, (pair, *codes) in zip(NODES, columns, strict=True):
-                sources = torch.tensor(PAIRS[node], device=X.device)[pair.long()].T
+                sources = torch.tensor(self.pairs[node], device=X.device)[pair.long()].T
                 for position, source, code in zip(_positions(node), sources, codes, strict=True):
                     ops[cell][position] = code + 6  # after the six labels of inputs and outputs
                     present = mask[cell][position]
@@ -243,56 +269,74 @@ class DartsSpace(SearchSpace):
     def canonical(self, X: Tensor) -> Tensor:
         n = len(X)
         # From here on each cell is a row of its own.
-        live = self.graphs(X).connected().reshape(2 * n, 11)[:, 2:10]
-        X_cell = X.long().reshape(2 * n, 12)
-        digits = torch.zeros(2 * n, len(SLOTS), dtype=torch.int64, device=X.device)
+        live = self.graphs(X).connected().reshape(2 * n, 11)[:, 2:10].T.contiguous()
+        columns = X.long().reshape(2 * n, 12).T.contiguous()
+        edges = []
         for node in NODES:
-            pair, *codes = X_cell[:, 3 * node - 6 : 3 * node - 3].unbind(-1)
-            sources = torch.tensor(PAIRS[node], device=X.device)[pair]
-            for side, op in enumerate(codes):
-                digit = (op + 1) * live[:, 2 * node - 4 + side]
-                slot = SLOTS.index((node, 0)) + sources[:, side]
-                digits.scatter_(1, slot[:, None], digit[:, None])
-        code = smallest_code(torch.cat([digits, digits > 0], -1), self._weights)
+            pair, *ops = columns[3 * node - 6 : 3 * node - 3]
+            sources = torch.tensor(self.pairs[node], device=X.device)[pair].T
+            edges += [
+                (node, *edge) for edge in zip(sources, ops, live[2 * node - 4 :], strict=False)
+            ]
+        code = torch.stack([self._code(edges, numbers) for numbers in permutations(NODES)]).amin(0)
+        columns = torch.cat([torch.stack(self._decoded(code, node)) for node in NODES])
+        return columns.T.reshape(n, self.n_columns).to(X.dtype)
 
-        columns = []
-        for node in NODES:
-            values = [self._place[node, source] for source in range(node)]
-            found = code[:, None] // torch.tensor(values, device=X.device) % self._base
-            # Edges first; a missing one becomes a none on the earliest node that is left.
-            first = torch.argsort((found == 0).long(), dim=-1, stable=True)[:, :2]
-            sources = first.sort(-1).values
-            pairs = torch.tensor(PAIRS[node], device=X.device)
-            pair = (sources[:, None] == pairs).all(-1).long().argmax(-1)
-            ops = found.gather(1, sources) - 1
-            if self.zero_ops:
-                ops = torch.where(ops < 0, self.op_names.index("none"), ops)
-            columns += [pair, *ops.unbind(-1)]
-        return torch.stack(columns, -1).reshape(n, self.n_columns).to(X.dtype)
-
-    # The code of a numbered cell has a digit per slot: 0 for no edge, else 1 + the operation.
+    # The code of a numbered cell has a digit per node: the smaller and the larger of its edges, each 0 if nothing flows,
+    # else 1 + source * operations + operation.
 
     @property
     def _base(self) -> int:
-        return len(self.op_names) + 1
+        return 1 + NODES[-1] * len(self.op_names)
 
-    @cached_property
-    def _place(self) -> dict[tuple[int, int], int]:
-        """The value of each slot's digit, the first slot the most significant."""
-        return {slot: self._base**exponent for exponent, slot in enumerate(reversed(SLOTS))}
+    def _value(self, node: int) -> int:
+        """The value of a node's digit; the first is the most significant."""
+        return int(self._base ** (2 * (NODES[-1] - node)))
 
-    @cached_property
-    def _weights(self) -> Tensor:
-        """``28 x 24`` double: the value of each digit, and whether it may be there, when renumbered."""
-        columns = []
-        for numbers in permutations(NODES):
-            new = (0, 1, *numbers)
-            moved = [(new[node], new[source]) for node, source in SLOTS]
-            values = [self._place.get(slot, 0) for slot in moved]
-            columns.append(
-                [*values, *(0.0 if slot in self._place else FORBIDDEN for slot in moved)]
-            )
-        return torch.tensor(columns, dtype=torch.double, device="cpu").T
+    def _code(
+        self, edges: Sequence[tuple[int, Tensor, Tensor, Tensor]], numbers: Sequence[int]
+    ) -> Tensor:
+        """The code of each cell when its nodes get other numbers, or more than any if an edge points backwards.
+
+        Args:
+            edges: Two for each node: the node, its source, its operation, and whether something flows, ``n`` each.
+            numbers: Of nodes 2 to 5.
+        """
+        new = torch.tensor((0, 1, *numbers), device=edges[0][1].device)
+        code = torch.zeros_like(edges[0][1])
+        backwards = torch.zeros_like(code, dtype=torch.bool)
+        digits = []
+        for node, source, op, flows in edges:
+            moved = new[source]
+            backwards |= flows & (moved >= new[node])
+            digits.append((1 + moved * len(self.op_names) + op) * flows)
+        for node, first, second in zip(NODES, digits[::2], digits[1::2], strict=True):
+            pair = first.minimum(second) * self._base + first.maximum(second)
+            code += pair * self._value(int(new[node]))
+        return code.masked_fill(backwards, torch.iinfo(torch.int64).max)
+
+    def _decoded(self, code: Tensor, node: int) -> list[Tensor]:
+        """The three columns of a node; where nothing flows, a ``none`` reads the earliest node that it may."""
+        pair = code // self._value(node) % self._base**2
+        first, second = pair // self._base, pair % self._base
+        sources, ops = [], []
+        for digit in (first, second):
+            flows = digit > 0
+            none = self.op_names.index("none") if self.zero_ops else 0
+            sources.append(((digit - 1) // len(self.op_names)).where(flows, 0))
+            ops.append(((digit - 1) % len(self.op_names)).where(flows, none))
+        if not self.any_sources:
+            sources[1] = sources[1].where(second > 0, 1)
+            sources[0] = sources[0].where(first > 0, (sources[1] == 0).long())
+        table = torch.zeros(node, node, dtype=torch.int64, device=code.device)
+        for index, (a, b) in enumerate(self.pairs[node]):
+            table[a, b] = table[b, a] = index
+        swap = sources[0] > sources[1]
+        return [
+            table[sources[0], sources[1]],
+            ops[1].where(swap, ops[0]),
+            ops[0].where(swap, ops[1]),
+        ]
 
 
 def _positions(node: int) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal, Self
 
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.networkx_graphs import AnyGraph, has_ops, node_cell, numbered, op_of
+from archbo.spaces.relabel import mixed
+from archbo.spaces.semantics import checked_nodes, special_ops
 
 __all__ = ["EdgeCellSpace"]
 
@@ -23,9 +26,6 @@ NB201_OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3
 NB201_SEED = 88
 """The seed with which the authors of NAS-Bench-201 shuffled their cells before they numbered them
 (exps/NAS-Bench-201/main.py of AutoDL-Projects)."""
-
-MULTIPLIERS = (-4658895280553007687, -7723592293110705685)
-"""The odd factors of SplitMix64 (Steele et al. 2014) as signed numbers: they spread a key over all 64 bits."""
 
 
 class EdgeCellSpace(SearchSpace):
@@ -77,11 +77,7 @@ class EdgeCellSpace(SearchSpace):
     ) -> None:
         self.name = name
         self.op_names = checked_ops(op_names, name, reserved="|~+")
-        if isinstance(nodes, bool) or not isinstance(nodes, int) or nodes < 2:
-            raise UsageError(
-                f"nodes of space {name!r} is {nodes!r}; give a whole number, at least 2"
-            )
-        self.nodes = nodes
+        self.nodes = checked_nodes(nodes, name, at_least=2)
         self.edges = tuple((source, target) for target in range(nodes) for source in range(target))
         self.notation = notation
         if notation not in ("nb201", "tnb101"):
@@ -97,13 +93,7 @@ class EdgeCellSpace(SearchSpace):
                 f"{len(self.op_names)} operations of space {name!r}, but the notation 'tnb101' has a digit for "
                 "each; take 'nb201'"
             )
-        self.zero_ops = self._special("zero_ops", zero_ops, "none")
-        self.identity_ops = self._special("identity_ops", identity_ops, "skip_connect")
-        both = self.zero_ops & self.identity_ops
-        if both:
-            raise UsageError(
-                f"{min(both)!r} of space {name!r} is either a zero or an identity operation"
-            )
+        self.zero_ops, self.identity_ops = special_ops(name, self.op_names, zero_ops, identity_ops)
         self.columns = tuple(f"op_{source}_{target}" for source, target in self.edges)
         self.choices = (self.op_names,) * len(self.edges)
         self.op_columns = tuple(range(len(self.edges)))
@@ -128,17 +118,6 @@ class EdgeCellSpace(SearchSpace):
         """The 4,096 cells of TransNAS-Bench-101's micro space."""
         ops = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
         return cls("tnb101-micro", ops, notation="tnb101")
-
-    def _special(self, kind: str, given: Collection[str] | None, usual: str) -> frozenset[str]:
-        if given is None:
-            return frozenset({usual}) & frozenset(self.op_names)
-        found = frozenset({given} if isinstance(given, str) else given)
-        for op in sorted(found.difference(self.op_names)):
-            raise UsageError(
-                f"{kind} of space {self.name!r} has {op!r}, which is not among its operations "
-                f"{', '.join(self.op_names)}"
-            )
-        return found
 
     @property
     def content(self) -> dict[str, object]:
@@ -208,6 +187,86 @@ class EdgeCellSpace(SearchSpace):
                 f"malformed cell {text!r}: write {self._pattern}"
             ) from error
         return self._parse_string("+".join(f"|{group}|" for group in groups))
+
+    def _parse_graph(self, graph: AnyGraph) -> tuple[int, ...]:
+        if has_ops(graph):
+            return self._parse_ops_on_nodes(graph)
+        order = numbered(graph, self.name)
+        if len(order) != self.nodes:
+            raise InvalidArchitectureError(
+                f"the graph has {len(order)} nodes, and none has an operation; cells of {self.name} have "
+                f"{self.nodes} nodes with operations on the edges between them"
+            )
+        if order != list(range(self.nodes)):
+            for one, other in pairwise(order):
+                if not graph.has_edge(one, other):
+                    raise InvalidArchitectureError(
+                        f"either of nodes {one!r} and {other!r} of the graph could come first; number its nodes "
+                        f"from 0 to {self.nodes - 1}, in the order of the cell"
+                    )
+        place = {node: number for number, node in enumerate(order)}
+        ops = {
+            (place[a], place[b]): op_of(values, f"edge {a!r} -> {b!r}", self.name)
+            for a, b, values in graph.edges(data=True)
+        }
+        return self._with_zeros(ops)
+
+    def _parse_ops_on_nodes(self, graph: AnyGraph) -> tuple[int, ...]:
+        """Read what ``to_networkx`` makes: operation ``k`` is on the edge of column ``k - 1``."""
+        edges, labels = node_cell(graph, self.name)
+        if all(isinstance(node, int) for node in graph):
+            ops = {
+                edge: str(graph.nodes[node]["op"])
+                for node, edge in enumerate(self.edges, 1)
+                if node in graph
+            }
+            row = self._with_zeros(ops)
+            wanted = self.to_networkx(row)
+            if set(wanted) == set(graph) and set(wanted.edges) == set(graph.edges):
+                return row
+        return self._with_zeros(self._edges_of(edges, labels))
+
+    def _edges_of(
+        self, edges: Sequence[tuple[int, int]], labels: Sequence[str]
+    ) -> dict[tuple[int, int], str]:
+        """The operations by edge, from operations that are nodes and what they read.
+
+        A feature map is the set of operations that it sums: what an operation reads, all of it.
+        """
+        last = len(labels) - 1
+        reads = {node: frozenset(a for a, b in edges if b == node) for node in range(1, last + 1)}
+        maps = sorted(set(reads.values()), key=lambda ops: max(ops, default=-1))
+        inside = {op: number for number, ops in enumerate(maps) for op in ops}
+        found = {
+            (maps.index(reads[op]), inside[op]): labels[op] for op in range(1, last) if op in inside
+        }
+        # Every operation is in one map, on an edge of its own; and no two maps could change places.
+        is_cell = sum(map(len, maps)) == len(inside) == last == len(found) + 1
+        is_ordered = all(pair in found for pair in pairwise(range(self.nodes)))
+        if not (is_cell and is_ordered and len(maps) == self.nodes):
+            raise InvalidArchitectureError(
+                f"the graph does not tell which edges of a {self.name} cell its operations are on; number the nodes "
+                "as Arch.to_networkx does, or put the operations on the edges between feature maps"
+            )
+        return found
+
+    def _with_zeros(self, ops: Mapping[tuple[int, int], str]) -> tuple[int, ...]:
+        """The row of the operations on some edges; the others have a zero operation."""
+        zero = min(map(self.op_names.index, self.zero_ops), default=None)
+        row = []
+        for edge in self.edges:
+            where = f"edge {edge} of the graph"
+            if edge in ops:
+                if ops[edge] not in self.op_names:
+                    raise self._unknown_op(ops[edge], where)
+                row.append(self.op_names.index(ops[edge]))
+            elif zero is not None:
+                row.append(zero)
+            else:
+                raise InvalidArchitectureError(
+                    f"there is no {where}, and {self.name} has no zero operation; give each edge an operation"
+                )
+        return tuple(row)
 
     # What NASLib's digits stand for, and the edges that they belong to
     # (naslib/search_spaces/nasbench201/conversions.py, which writes the string from them).
@@ -314,7 +373,7 @@ class EdgeCellSpace(SearchSpace):
             passed = torch.zeros_like(op, dtype=torch.bool)
             for one in identity if source > 0 or self.notation == "nb201" else ():
                 passed |= op == one
-            terms = torch.where(passed, sums[source], _mixed(sums[source] + _mixed(op + 1)))
+            terms = torch.where(passed, sums[source], mixed(sums[source] + mixed(op + 1)))
             gone = sums[source] == 0
             for one in zero:
                 gone |= op == one
@@ -349,13 +408,7 @@ class EdgeCellSpace(SearchSpace):
         """The cells of NAS-Bench-201 in the order of its authors, 15,625 x 6; None in other spaces."""
         if (self.notation, self.op_names) != ("nb201", NB201_OPS):
             return None
-        order = list(range(self.size))
+        rows = self.enumerate()
+        order = list(range(len(rows)))
         random.Random(NB201_SEED).shuffle(order)
-        return self.enumerate()[order]
-
-
-def _mixed(keys: Tensor) -> Tensor:
-    """Other integers, equal where the keys are, that look random (SplitMix64)."""
-    for shift, factor in zip((30, 27), MULTIPLIERS, strict=True):
-        keys = (keys ^ (keys >> shift)) * factor
-    return keys ^ (keys >> 31)
+        return rows[order]

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from archbo.errors import DataError, DataWarning, InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace
-from archbo.spaces.choices import NOT_ACTIVE, ColumnChoices, text_of
+from archbo.spaces.choices import NOT_ACTIVE, text_of
+from archbo.spaces.decisions import Decision
 
 __all__ = ["arch_column_of", "carried_over", "few", "rows_of_frame", "text_columns"]
 
@@ -56,15 +57,15 @@ def rows_of_frame(
             f"{source} has no column {arch_column!r} of architectures, nor {missing[0]!r} of the columns of space "
             f"{space.name}; it has {few(frame.columns)}"
         )
-    finders = dict(zip(space.columns, map(ColumnChoices, space.choices), strict=True))
+    finders = space.finders
     columns = [_cells(frame[column], finder) for column, finder in finders.items()]
     choices = [dict(zip(finders, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def read(choice: dict[str, object]) -> tuple[int, ...]:
+    def read(choice: dict[str, object]) -> tuple[Any, ...]:
         for column, cell in choice.items():
             if cell is MISSING:
                 raise InvalidArchitectureError(
-                    f"no choice in column {column!r}; {space.name} has {', '.join(finders[column].by_text)}; where an "
+                    f"no choice in column {column!r}; {space.name} has {finders[column].described}; where an "
                     f"empty cell means that the column does not count, give it the choice {NOT_ACTIVE!r}"
                 )
         return space.row_of(choice)
@@ -72,7 +73,7 @@ def rows_of_frame(
     return _rows(read, pd.Series(choices, index=frame.index, dtype=object), space, source)
 
 
-def _numbered(space: SearchSpace, order: Sequence[Sequence[float]], number: int) -> tuple[int, ...]:
+def _numbered(space: SearchSpace, order: Sequence[Sequence[float]], number: int) -> tuple[Any, ...]:
     """The row of an architecture by its official number."""
     if not 0 <= number < len(order):
         raise InvalidArchitectureError(
@@ -85,9 +86,11 @@ MISSING = object()
 """An empty cell of a column that has no choice for it."""
 
 
-def _cells(column: "pd.Series[Any]", finder: ColumnChoices) -> list[object]:
+def _cells(column: "pd.Series[Any]", decision: Decision) -> list[object]:
     """The cells of a column, with the choice that an empty one stands for."""
-    empty = MISSING if finder.empty is None else finder.choices[finder.empty]
+    empty = MISSING if decision.empty is None else decision.value(decision.empty)
+    if decision.active_if:
+        empty = NOT_ACTIVE
     # They stay NumPy's, so that a number in single precision is compared as one.
     cells = zip(column.to_numpy(), column.isna(), strict=True)
     return [empty if gone else cell for cell, gone in cells]
@@ -101,15 +104,19 @@ def text_columns(space: SearchSpace) -> list[str]:
         >>> text_columns(CategoricalSpace("s", {"width": [8, 16], "act": ["ReLU", "None"]}))
         ['act']
     """
-    pairs = zip(space.columns, space.choices, strict=True)
-    return [name for name, choices in pairs if not all(isinstance(c, Real) for c in choices)]
+    pairs = zip(space.columns, space.choices, space.choice_names, strict=True)
+    return [
+        name
+        for name, choices, listed in pairs
+        if listed and not all(isinstance(choice, Real) for choice in choices)
+    ]
 
 
 def _rows(
-    read: Callable[[Any], tuple[int, ...]], cells: "pd.Series[Any]", space: SearchSpace, source: str
+    read: Callable[[Any], tuple[Any, ...]], cells: "pd.Series[Any]", space: SearchSpace, source: str
 ) -> Tensor:
     """What each cell reads as; one error for all that cannot be read."""
-    rows: list[tuple[int, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     bad: list[tuple[int, InvalidArchitectureError]] = []
     for place, cell in enumerate(cells):
         try:
@@ -174,7 +181,7 @@ def carried_over(
         if finders[column].find(value) is None:
             raise UsageError(
                 f"fill: {column}={text_of(value)} is no choice of {space.name}; "
-                f"it has {', '.join(finders[column].by_text)}"
+                f"it has {finders[column].described}"
             )
     missing = [column for column in finders if column not in given and column not in filled]
     if missing:
@@ -186,10 +193,10 @@ def carried_over(
     for column, finder in finders.items():
         fills = [filled[column]] * len(frame) if column in filled else None
         cells = fills if fills is not None else _cells(given[column], finder)
-        found = [None if cell is MISSING else finder.find(cell) for cell in cells]
-        carried[column] = [None if n is None else finder.choices[n] for n in found]
-        for place, (index, cell) in enumerate(zip(found, cells, strict=True)):
-            if index is None:
+        found = [_known(cell, finder) for cell in cells]
+        carried[column] = [None if cell is MISSING else cell for cell in found]
+        for place, (value, cell) in enumerate(zip(found, cells, strict=True)):
+            if value is MISSING:
                 lacking.setdefault(place, f"{column}={'' if cell is MISSING else text_of(cell)}")
     if lacking:
         what = few(dict.fromkeys(lacking.values()), 3)
@@ -205,6 +212,14 @@ def carried_over(
     result = result.drop(index=list(lacking)).infer_objects()
     result.attrs = {}  # whatever the frame was kept in, this is of the new space
     return result
+
+
+def _known(cell: object, decision: Decision) -> object:
+    """The value of a decision that a cell stands for, or that it does not count."""
+    if decision.active_if and isinstance(cell, str) and cell == NOT_ACTIVE:
+        return NOT_ACTIVE
+    found = None if cell is MISSING else decision.find(cell)
+    return MISSING if found is None else decision.value(found)
 
 
 def _written(frame: pd.DataFrame, column: str, source: str) -> pd.DataFrame:

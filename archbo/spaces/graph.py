@@ -1,12 +1,14 @@
 """Many architectures as one batch of labelled directed acyclic graphs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import networkx as nx
 import torch
 from torch import Tensor
+
+from archbo.spaces.relabel import mixed
 
 __all__ = ["GraphBatch", "GraphTemplate", "without_caches"]
 
@@ -45,6 +47,27 @@ class GraphTemplate:
     def successors(self) -> tuple[tuple[int, ...], ...]:
         """For each node the positions that it may feed."""
         return tuple(tuple(row.nonzero().flatten().tolist()) for row in self.support)
+
+    @cached_property
+    def longest_path(self) -> int:
+        """The most nodes between an input and an output on any way that the support allows."""
+        return max(self._ways[1][node] for node in self.outputs) - 2
+
+    @cached_property
+    def n_paths(self) -> int:
+        """The number of ``paths``."""
+        return sum(self._ways[0][node] for node in self.outputs)
+
+    @cached_property
+    def _ways(self) -> tuple[list[int], list[int]]:
+        """For each node the number of ways to it from the inputs, and the most nodes on one."""
+        number = [int(node in self.inputs) for node in range(self.n_nodes)]
+        longest = list(number)
+        for node, successors in enumerate(self.successors):
+            for successor in successors if number[node] and node not in self.outputs else ():
+                number[successor] += number[node]
+                longest[successor] = max(longest[successor], longest[node] + 1)
+        return number, longest
 
     def paths(self) -> Iterator[tuple[int, ...]]:
         """Every way from an input to an output that the support allows, as node positions, depth first."""
@@ -130,6 +153,24 @@ class GraphBatch:
             edges[node] *= ~gone[node]
             edges[:, node] *= ~gone[node]
         return edges, live & ~gone
+
+    def formulas(self, identity_ops: Collection[str]) -> Tensor:
+        """``n`` int64 hashes of what the outputs compute, where each node is its operation on the sum of what it reads.
+
+        An identity passes on the terms of its sum; sums are in any order. Nodes on no path count for nothing.
+        """
+        names = self.template.op_names
+        passes = torch.tensor([op in identity_ops for op in names], device=self.ops.device)
+        live = self.connected()
+        terms = mixed(self.ops + 1)
+        for node in range(self.template.n_nodes):
+            if node in self.template.inputs:
+                continue
+            reads = self.adjacency[:, :node, node] & live[:, :node]
+            arriving = (terms[:, :node] * reads).sum(1)
+            applied = mixed(arriving + terms[:, node])
+            terms[:, node] = torch.where(passes[self.ops[:, node]], arriving, applied)
+        return terms[:, list(self.template.outputs)].sum(1)
 
 
 def without_caches(value: object) -> dict[str, object]:

@@ -24,6 +24,7 @@ from archbo.studies.storage import (
     SECONDS,
     LogReader,
     arch_from,
+    counts_with,
     died,
     directions_of,
     distributions_of,
@@ -152,8 +153,8 @@ class ArchSampler(BaseSampler):
     def _with_fixed(self, trial: FrozenTrial, proposal: Trial) -> Trial:
         """A proposal with the parameters that ``enqueue_trial`` fixed."""
         fixed = trial.system_attrs.get(FIXED, {})
-        params = params_of(proposal.arch)
-        wanted = {column: fixed.get(column, choice) for column, choice in params.items()}
+        cells = zip(self.strategy.space.finders.items(), proposal.arch.row, strict=True)
+        wanted = {column: fixed.get(column, d.value(cell)) for (column, d), cell in cells}
         return replace(proposal, arch=arch_from(wanted, self.strategy.space))
 
     def log_before(self, study: OptunaStudy, trial_id: int) -> tuple[FrozenTrial, Log]:
@@ -220,10 +221,10 @@ def arch_of(trial: BaseTrial, space: SearchSpace) -> Arch:
         >>> len(study.trials)
         3
     """
-    params = {
-        column: trial._suggest(column, distribution)  # type: ignore[attr-defined] # as its suggest_categorical does
-        for column, distribution in distributions_of(space).items()
-    }
+    params: dict[str, Any] = {}
+    for column, distribution in distributions_of(space).items():
+        if counts_with(column, params, space):
+            params[column] = trial._suggest(column, distribution)  # type: ignore[attr-defined] # as suggest_float does
     return arch_from(params, space)
 
 

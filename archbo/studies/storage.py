@@ -15,8 +15,12 @@ from typing import Any, Literal, final
 from urllib.parse import urlsplit
 
 import optuna
-import torch
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
@@ -28,7 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from archbo.errors import DataError, InvalidArchitectureError
 from archbo.goals import Bound, Goal
 from archbo.log import Log, State, Trial
-from archbo.spaces import Arch, SearchSpace
+from archbo.spaces import Arch, Decision, Integer, Real, SearchSpace
 
 __all__ = [
     "CLAIM",
@@ -45,6 +49,7 @@ __all__ = [
     "LogReader",
     "arch_from",
     "constraints_of",
+    "counts_with",
     "died",
     "directions_of",
     "distributions_of",
@@ -218,11 +223,17 @@ def directions_of(goal: Goal) -> list[Literal["minimize", "maximize"]]:
 
 
 def distributions_of(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """A categorical parameter for each decision of a space, with its choices as they read."""
-    return {
-        column: CategoricalDistribution(_plain(choices))
-        for column, choices in zip(space.columns, space.choices, strict=True)
-    }
+    """A parameter for each decision of a space, in its order: a range, or the choices as they read."""
+    return {column: _distribution(space.finders[column]) for column in space.in_order}
+
+
+def _distribution(decision: Decision) -> BaseDistribution:
+    match decision:
+        case Real():
+            return FloatDistribution(decision.low, decision.high, log=decision.log)
+        case Integer():
+            return IntDistribution(int(decision.low), int(decision.high), log=decision.log)
+    return CategoricalDistribution(_plain(decision.choices))
 
 
 def _plain(choices: Sequence[object]) -> tuple[Any, ...]:
@@ -233,9 +244,30 @@ def _plain(choices: Sequence[object]) -> tuple[Any, ...]:
 
 
 def params_of(arch: Arch) -> dict[str, Any]:
-    """The parameters of an architecture."""
-    pairs = zip(arch.space.columns, arch.space.choices, arch.row, strict=True)
-    return {column: _plain(choices)[int(index)] for column, choices, index in pairs}
+    """The parameters of an architecture: of those decisions that count, in their order."""
+    space, params = arch.space, {}
+    cells = dict(
+        zip(space.columns, zip(arch.row, space.counting(arch.row), strict=True), strict=True)
+    )
+    for column in space.in_order:
+        cell, counts = cells[column]
+        decision = space.finders[column]
+        if counts and decision.names:
+            params[column] = _plain(decision.choices)[cell]
+        elif counts:
+            params[column] = decision.value(cell)
+    return params
+
+
+def counts_with(column: str, params: Mapping[str, Any], space: SearchSpace) -> bool:
+    """Whether a decision counts with the parameters of those before it in the space's order."""
+    conditions = space.finders[column].active_if.items()
+    return all(
+        parent in params
+        and space.finders[parent].find(params[parent])
+        in [space.finders[parent].find(value) for value in values]
+        for parent, values in conditions
+    )
 
 
 def plan_of(trial: Trial) -> dict[str, Any]:
@@ -327,7 +359,12 @@ def _has_arch(trial: FrozenTrial, space: SearchSpace) -> bool:
     """Whether a trial belongs in the log: it was planned, or another sampler drew all that makes an architecture."""
     if PLAN in trial.system_attrs or trial.state == TrialState.COMPLETE:
         return True
-    return all(column in trial.params for column in space.columns)
+    return _are_whole(trial.params, space)
+
+
+def _are_whole(params: Mapping[str, Any], space: SearchSpace) -> bool:
+    """Whether parameters make an architecture: no decision that counts lacks one."""
+    return all(c in params or not counts_with(c, params, space) for c in space.in_order)
 
 
 def arch_from(params: Mapping[str, Any], space: SearchSpace) -> Arch:
@@ -337,19 +374,18 @@ def arch_from(params: Mapping[str, Any], space: SearchSpace) -> Arch:
         DataError: They make none of the space.
     """
     try:
-        row = [
-            float(_plain(choices).index(params[column]))
-            for column, choices in zip(space.columns, space.choices, strict=True)
-        ]
-        return space.arch(torch.tensor(row, dtype=torch.double))
-    except (InvalidArchitectureError, KeyError, ValueError) as error:
+        given = {column: params[column] for column in space.columns if column in params}
+        gaps = {c: None for c in space.columns if c not in given and space.finders[c].active_if}
+        return space.arch(list(space.row_of(given | gaps)))
+    except InvalidArchitectureError as error:
         raise DataError(f"{dict(params)} is no architecture of {space.name}: {error}") from error
 
 
 def _arch_of(trial: FrozenTrial, space: SearchSpace) -> Arch:
     """A trial's architecture, from its parameters, or from its plan while it has none."""
     try:
-        if all(column in trial.params for column in space.columns):
+        planned = PLAN in trial.system_attrs
+        if all(column in trial.params for column in space.columns) or not planned:
             return arch_from(trial.params, space)
         return space.arch(trial.system_attrs[PLAN]["arch"])
     except (DataError, InvalidArchitectureError, KeyError) as error:

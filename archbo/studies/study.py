@@ -424,8 +424,8 @@ class Study(AskTell):
         return optuna.trial.create_trial(
             state=STATES[trial.state],
             values=[metrics[o.metric] for o in self.goal.objectives] if told else None,
-            params=params_of(trial.arch),
-            distributions=distributions_of(self.space),
+            params=(params := params_of(trial.arch)),
+            distributions={c: d for c, d in distributions_of(self.space).items() if c in params},
             user_attrs={**_readable(trial), **result},
             system_attrs={
                 PLAN: plan_of(trial),

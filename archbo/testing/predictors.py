@@ -143,7 +143,10 @@ class PredictorContract(ABC):
             mean, std = predictor.predict(X, observation_noise=noise, batch_size=3)
             joint: Any = predictor.posterior(X, observation_noise=noise)
             torch.testing.assert_close(mean, joint.mean.flatten(), rtol=1e-6, atol=1e-6)
-            torch.testing.assert_close(std, joint.variance.flatten().sqrt(), rtol=1e-3, atol=1e-5)
+            # A joint covariance has some jitter, so that it has a factor; where all members agree there is little else.
+            jitter = float(3e-6 * predictor.train_Y.var())
+            variance = joint.variance.flatten()
+            torch.testing.assert_close(std.square(), variance, rtol=2e-3, atol=jitter)
         assert (predictor.predict(X)[1] >= std).all()
         by_text = predictor.predict([str(arch) for arch in space.archs(X)], observation_noise=False)
         assert torch.stack(by_text).allclose(torch.stack((mean, std)), rtol=1e-9)
@@ -170,7 +173,7 @@ class PredictorContract(ABC):
 
     def test_uncertainty_grows_away_from_the_data(self, space: SearchSpace) -> None:
         # Of fewer observations, those who learn their order alone can say little.
-        predictor = self.fresh(space, n=min(20, space.size // 2))
+        predictor = self.fresh(space, n=int(min(20, space.size / 2)))
         _, at_data = predictor.predict(predictor.train_X, observation_noise=False)
         _, elsewhere = predictor.predict(unseen(predictor, 30), observation_noise=False)
         assert (elsewhere > 0).all()

@@ -25,6 +25,8 @@ from torch import Tensor
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.randomness import generator
 from archbo.spaces import Arch, CategoricalSpace, SearchSpace
+from archbo.spaces.choices import NOT_ACTIVE
+from archbo.spaces.decisions import Listed, Scaled
 
 __all__ = ["SpaceContract", "distinct_rows", "rows"]
 
@@ -70,7 +72,8 @@ class SpaceContract(ABC):
 
     def test_attributes_fit_together(self, space: SearchSpace) -> None:
         assert len(space.columns) == len(set(space.columns)) == len(space.cardinalities)
-        assert [len(names) for names in space.choice_names] == list(space.cardinalities)
+        for decision, names in zip(space.decisions, space.choice_names, strict=True):
+            assert len(names) == (decision.cardinality if isinstance(decision, Listed) else 0)
         assert [len(choices) for choices in space.choices] == list(space.cardinalities)
         assert space.zero_ops | space.identity_ops <= set(space.op_names)
         assert not space.zero_ops & space.identity_ops
@@ -130,9 +133,9 @@ class SpaceContract(ABC):
     # Notation.
 
     def test_notation_round_trips(self, space: SearchSpace) -> None:
-        for row in rows(space, 100).int().tolist():
-            text = space.format(row)
-            assert space.parse(text) == tuple(row)
+        for arch in space.archs(rows(space, 100)):
+            text = space.format(arch.row)
+            assert space.parse(text) == arch.row
             assert "\n" not in text
 
     def test_rows_with_different_notation_differ(self, space: SearchSpace) -> None:
@@ -143,11 +146,13 @@ class SpaceContract(ABC):
         X = rows(space, 10)
         archs = space.archs(X)
         for arch, row in zip(archs, X, strict=True):
-            forms: list[Any] = [arch, str(arch), arch.row, list(arch.row), row, row.float()]
-            forms += [row.long(), row.numpy(), list(row), tuple(row.tolist()), arch.values]
+            forms: list[Any] = [arch, str(arch), arch.row, list(arch.row), row, row.numpy()]
+            forms += [list(row), tuple(row.tolist()), arch.values]
+            forms += [row.float(), row.long()] if space.is_finite else []
             assert {space.arch(form) for form in forms} == {arch}
-        forms = [archs, list(map(str, archs)), list(X), X, X.tolist(), X.long()]
-        for form in [*forms, X.numpy(), [arch.values for arch in archs]]:
+        forms = [archs, list(map(str, archs)), list(X), X, X.tolist(), X.numpy()]
+        forms += [[arch.values for arch in archs], *([X.long()] if space.is_finite else [])]
+        for form in forms:
             found = space.rows(form)
             assert found.dtype == torch.double
             assert found.equal(X)
@@ -157,9 +162,15 @@ class SpaceContract(ABC):
     def test_an_architecture_has_a_value_for_each_column(self, space: SearchSpace) -> None:
         for arch in space.archs(rows(space, 10)):
             assert list(arch.values) == list(space.columns)
-            for index, column in enumerate(space.columns):
-                assert arch[column] is arch.values[column]
-                assert arch[column] is space.choices[index][arch.row[index]]
+            counting = space.counting(arch.row)
+            for index, (column, decision) in enumerate(space.finders.items()):
+                if not counting[index]:
+                    assert arch[column] == arch.values[column] == NOT_ACTIVE
+                elif isinstance(decision, Listed):
+                    assert arch[column] is arch.values[column]
+                    assert arch[column] is space.choices[index][arch.row[index]]
+                else:
+                    assert arch[column] == arch.values[column] == decision.value(arch.row[index])
             assert space.row_of(arch.values) == arch.row
         with pytest.raises(UsageError, match="no column 'nonsense'"):
             arch["nonsense"]
@@ -167,7 +178,7 @@ class SpaceContract(ABC):
     def test_a_tuple_of_digits_is_never_read_as_another_cell_than_its_text(
         self, space: SearchSpace
     ) -> None:
-        for row in rows(space, 20).int().tolist():
+        for row in [arch.row for arch in space.archs(rows(space, 20))]:
             try:
                 by_text = space.parse(str(tuple(row)))
             except InvalidArchitectureError:
@@ -233,22 +244,35 @@ class SpaceContract(ABC):
 
     def test_sample_reaches_every_choice(self, space: SearchSpace) -> None:
         X = rows(space, 1000)
-        for column, cardinality in enumerate(space.cardinalities):
-            assert X[:, column].unique().tolist() == list(range(cardinality))
+        for column, decision in enumerate(space.decisions):
+            if not decision.is_real:
+                assert X[:, column].unique().tolist() == list(range(decision.cardinality))
 
     def test_neighbours_are_all_valid_rows_one_decision_away(self, space: SearchSpace) -> None:
+        """Of choices all others, of a scale some on either side; what they switch on or off follows."""
         for row in rows(space, 5):
             found = space.neighbours(row)
             assert found.dtype == row.dtype
-            assert ((found != row).sum(-1) == 1).all()
-            wanted = {
-                (*row[:column].tolist(), float(value), *row[column + 1 :].tolist())
-                for column, cardinality in enumerate(space.cardinalities)
-                for value in range(cardinality)
-            }
-            wanted = {other for other in wanted if space.is_valid(torch.tensor([other])).item()}
-            assert len(found) == len(wanted) - 1
-            assert set(map(tuple, found.tolist())) == wanted - {tuple(row.tolist())}
+            assert space.is_valid(found).all()
+            differs, counts = found != row, space.active(found) & space.active(row.unsqueeze(0))
+            assert ((differs & counts).sum(-1) == 1).all()
+            assert space.settled(found).equal(found)
+            others = set(map(tuple, found.tolist()))
+            assert len(others) == len(found)
+            for column, decision in enumerate(space.decisions):
+                if not space.counting(row.tolist())[column]:
+                    continue
+                here = found[differs[:, column] & counts[:, column], column]
+                if isinstance(decision, Scaled):
+                    assert bool((here < row[column]).any()) == (row[column] > decision.limits[0])
+                    assert bool((here > row[column]).any()) == (row[column] < decision.limits[1])
+                    continue
+                wanted = row.repeat(decision.cardinality, 1)
+                wanted[:, column] = torch.arange(decision.cardinality)
+                wanted = space.settled(wanted[wanted[:, column] != row[column]])
+                wanted = wanted[space.is_valid(wanted)]
+                assert set(map(tuple, wanted.tolist())) <= others
+                assert len(wanted) == len(here)
 
     def test_mutate_changes_one_decision_and_follows_its_generator(
         self, space: SearchSpace
@@ -256,7 +280,7 @@ class SpaceContract(ABC):
         X = rows(space, 200)
         before = X.clone()
         mutated = space.mutate(X, generator=generator(0))
-        changed = (mutated != X).sum(-1)
+        changed = ((mutated != X) & space.active(X) & space.active(mutated)).sum(-1)
         assert X.equal(before)
         assert space.is_valid(mutated).all()
         assert (changed <= 1).all()
@@ -272,8 +296,8 @@ class SpaceContract(ABC):
         children = space.crossover(X, Z, generator=generator(0))
         assert X.equal(before)
         assert space.is_valid(children).all()
-        assert ((children == X) | (children == Z)).all()
-        differ = X != Z
+        assert ((children == X) | (children == Z) | ~space.active(children)).all()
+        differ = (X != Z) & space.active(X) & space.active(Z) & space.active(children)
         share = (children == Z)[differ].double().mean()
         # Where a child is no architecture it takes less from the second parent.
         assert 0.05 < share < 0.55
@@ -325,9 +349,9 @@ class SpaceContract(ABC):
             space.arch(wrong[1])
 
     def test_choices_end_at_their_cardinality(self, space: SearchSpace) -> None:
-        X = rows(space, len(space.cardinalities))
+        X = rows(space, space.n_columns)
         X.fill_diagonal_(0)
-        X += torch.diag(torch.tensor(space.cardinalities, dtype=X.dtype))
+        X += torch.diag(torch.tensor([d.limits[1] + 1 for d in space.decisions], dtype=X.dtype))
         assert not space.is_valid(X).any()
 
     def test_rows_of_wrong_width_are_refused(self, space: SearchSpace) -> None:

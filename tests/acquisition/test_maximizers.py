@@ -10,7 +10,7 @@ from archbo.acquisition import (
     LocalCandidates,
     WholePool,
 )
-from archbo.spaces import CategoricalSpace
+from archbo.spaces import CategoricalSpace, NodeCellSpace
 
 SPACE = CategoricalSpace("s", {name: range(4) for name in "abcd"})
 ROWS = SPACE.enumerate()[torch.randperm(256, generator=torch.Generator().manual_seed(0))]
@@ -90,3 +90,37 @@ def test_starts_without_neighbours_do_not_keep_the_others_from_climbing():
     pool = torch.cat([lonely, path[:1]])
     found = Climb().maximize(additive, pool, 1, candidates=candidates, avoid=NOTHING)
     assert found.equal(path[-1:])
+
+
+def test_a_climb_takes_few_scores_where_decisions_are_independent():
+    """Forty decisions are changed in one step; one at a time they would take forty times as many scores."""
+    space = CategoricalSpace("wide", {f"c{i}": range(10) for i in range(40)})
+    scored = []
+
+    def score(X):
+        scored.append(len(X))
+        return X.sum(-1)
+
+    candidates = LocalCandidates(space)
+    bottom = torch.zeros(1, 40, dtype=torch.double)
+    top = Climb().maximize(score, bottom, 1, candidates=candidates, avoid=bottom)
+    assert top.tolist() == [[9.0] * 40]
+    assert sum(scored) <= 1 + 2 * 360 + 40
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_climb_stays_among_valid_rows_and_ends_on_a_hill(seed):
+    """Changes that are good by themselves may be no architecture together."""
+    space = NodeCellSpace.nas_bench_101()
+    weights = torch.randn(space.n_columns, generator=torch.Generator().manual_seed(seed)).double()
+
+    def score(X):
+        assert space.is_valid(X).all()
+        return X @ weights
+
+    candidates = LocalCandidates(space)
+    pool = space.sample(5, generator=torch.Generator().manual_seed(seed))
+    found = Climb().maximize(score, pool, 1, candidates=candidates, avoid=pool)
+    around = candidates.without(candidates.neighbours(found[0]), pool)
+    assert score(found) >= score(around).max()
+    assert score(found) > score(pool).max()

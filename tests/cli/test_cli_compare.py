@@ -76,8 +76,11 @@ def test_twins_of_what_is_learned_from_are_held_out(archbo, folder):
         found = json.loads((folder / "c.json").read_text())
         assert found.get("hold_out", "architectures") == name
         assert ("but their twins" in printed) == (name == "twins")
+        assert ("with twins" in printed) == (name == "twins")
         taus[name] = found["results"][0]["kendall"]
     assert taus["twins"] != taus["architectures"]
+    # The last call showed both.
+    assert all(f"{tau:.3f}" in printed for tau in taus.values())
 
 
 def test_a_table_of_six_says_what_it_takes(archbo, folder):
@@ -109,3 +112,50 @@ def test_scores_of_other_people_are_taken(archbo, folder):
     code, _, complaint = archbo(*COMPARE, *options, "--proxies", "zc.json")
     assert code == 2
     assert "--proxies: zc.json needs a dataset; it has cifar10, svhn" in complaint
+
+
+def test_tables_are_written_and_scores_are_kept(archbo, folder):
+    options = ["--predictors", "gbdt", "--repeats", 2, "--csv", "c.csv", "--markdown", "c.md"]
+    options += ["--cache", "kept", "--json", "c.json"]
+    code, _, complaint = archbo(*COMPARE, *options)
+    assert code == 0, complaint
+    table = pd.read_csv(folder / "c.csv")
+    results = json.loads((folder / "c.json").read_text())["results"]
+    for row, result in zip(table[[*results[0]]].to_dict("records"), results, strict=True):
+        assert row == pytest.approx(result)
+    assert {"weighted_kendall", "best_rank_at_10", "crps", "coverage"} < {*table}
+    assert f"{table['kendall'].median():.3f}" in (folder / "c.md").read_text()
+    assert len([*(folder / "kept").iterdir()]) == 2
+    code, _, complaint = archbo(*COMPARE, *options)
+    assert code == 0, complaint
+    # Times that are measured again would not be the same.
+    assert json.loads((folder / "c.json").read_text())["results"] == results
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--workers", 0), "--workers must be at least 1; got 0"),
+        (("--cache", "toy.csv"), "kept in toy.csv: File exists; give another folder"),
+        (("--csv", "toy.csv"), "--csv would write over toy.csv, the file of --table"),
+        (("--csv", "a", "--markdown", "a"), "--markdown would write over a, the file of --csv"),
+        (("--markdown", "nowhere/a.md"), "there is no folder"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_any_fit(archbo, folder, options, complaint):
+    code, printed, said = archbo(*COMPARE, *options)
+    assert code == 2
+    assert complaint in said
+    assert not printed
+
+
+def test_processes_give_the_same_table(archbo, folder):
+    scores = []
+    for workers in (1, 2):
+        options = ("--predictors", "gbdt", "--repeats", 2, "--csv", "c.csv", "--workers", workers)
+        code, _, complaint = archbo(*COMPARE, *options)
+        assert code == 0, complaint
+        scores.append(
+            pd.read_csv(folder / "c.csv").drop(columns=["fit_seconds", "predict_seconds"])
+        )
+    pd.testing.assert_frame_equal(*scores, check_exact=True)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 PREDICT = ("predict", "some.csv", "--space", "toy.toml", "--objective", "latency")
 
@@ -63,6 +64,23 @@ def test_a_study_has_its_space_and_its_objective(archbo, some, folder):
     assert "The surrogate predicts accuracy well (tau " in printed
 
 
+def test_latencies_of_other_devices_tell_those_of_a_new_one(archbo, table, folder):
+    """From six measurements, whichever direction is wanted."""
+    known = table[["width", "depth", "skip"]]
+    known.assign(gpu=table["energy"], cpu=table["latency"] ** 2).to_csv("known.csv", index=False)
+    new = known.assign(ms=table["latency"] + table["energy"] / 20)
+    new.sample(6, random_state=1).to_csv("measured.csv", index=False)
+    for objective in ("ms", "-ms"):
+        command = ("predict", "measured.csv", "--space", "toy.toml", f"--objective={objective}")
+        options = ("--proxies", "known.csv", "--predictor", "proxy-gp", "--json", "p.json")
+        code, _, complaint = archbo(*command, *options)
+        assert code == 0, complaint
+        ranked = json.loads((folder / "p.json").read_text())["predictions"]
+        assert len(ranked) == 18
+        pairs = [(entry["mean"]["ms"], new.loc[entry["arch"], "ms"]) for entry in ranked]
+        assert spearmanr(*zip(*pairs, strict=True))[0] > 0.95
+
+
 LARGE = 'kind = "categorical"\n[columns]\n' + "".join(
     f"c{n} = [1, 2, 3, 4, 5]\n" for n in range(12)
 )
@@ -73,6 +91,8 @@ REFUSED = {
     "--for FILE": ("predict", "some.csv", "--space", "large.toml", "--objective", "latency"),
     "--top": (*PREDICT, "--top", 0),
     "--predictor": (*PREDICT, "--predictor", "nosuch"),
+    "gp does not see --proxies": (*PREDICT, "--proxies", "toy.csv"),
+    "--proxies": (*PREDICT, "--proxies", "nowhere.csv", "--predictor", "proxy-gp"),
     "nothing left to rank": ("predict", "toy.csv", *PREDICT[2:]),
     "no study at": ("predict", "none.db"),
 }

@@ -85,6 +85,16 @@ def test_ones_own_function_is_searched_and_goes_on(archbo, study, folder):
     assert all(t.values == (t.arch["width"] * t.arch["depth"],) for t in log.trials)
 
 
+def test_a_space_that_is_used_up_is_said(archbo, study, folder):
+    (folder / "tiny.toml").write_text(
+        'kind = "categorical"\n[columns]\nwidth = [1, 2]\ndepth = [1]'
+    )
+    new = ("--space", "tiny.toml", "--study", "run.db", "--strategy", "random", "--queries", 3)
+    code, printed, complaint = archbo("search", "./train.py:evaluate", *new)
+    assert code == 0, complaint
+    assert "2 told, 0 failed; no architecture of tiny is left to try" in printed
+
+
 def test_failures_and_timeouts_are_recorded(archbo, study):
     options = ("--objective", "acc,-latency", "--queries", 12, "--workers", 2, "--timeout", 0.5)
     code, _, complaint = archbo("search", "./train.py:metrics", *NEW, *options)

@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib import image, style
+from matplotlib.colors import to_hex
 
 from archbo.benchmarks import Benchmark
 from archbo.bo_loop import RandomSearch
@@ -17,6 +19,7 @@ from archbo.comparison import (
     run_search,
     save_figure,
 )
+from archbo.comparison.plots.style import looks
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
@@ -157,6 +160,33 @@ def test_methods_have_colours_of_their_own(benchmark):
     colours = [line(axes, f"{name} (n=1)").get_color() for name in names]
     assert len(set(colours[:7])) == 7
     assert colours[7] == colours[0]
+    # In print, and where colours repeat, they are told apart by their lines.
+    each = [line(axes, f"{name} (n=1)") for name in names]
+    assert len({(one.get_color(), one.get_linestyle()) for one in each}) == 9
+    assert len({*looks([str(n) for n in range(28)]).values()}) == 28
+
+
+def test_pictures_are_black_on_white_in_a_dark_notebook(tmp_path):
+    with style.context("dark_background"):
+        figure = plot_predictions([1.0, 2.0], [0.1, 0.2], [1.1, 1.8], unit="%")
+        # As Jupyter shows it.
+        figure.savefig(tmp_path / "notebook.png", facecolor=figure.get_facecolor())
+        save_figure(figure, tmp_path / "file.png")
+    (axes,) = figure.axes
+    assert to_hex(axes.xaxis.label.get_color()) == "#000000"
+    for name in ("notebook", "file"):
+        corner = image.imread(tmp_path / f"{name}.png")[0, 0, :4]
+        assert corner.tolist() == [1, 1, 1, 1]
+
+
+def test_many_predictions_have_few_bars_and_points_on_top():
+    many = np.linspace(1.0, 2.0, 300)
+    (axes,) = plot_predictions(many, many, many, unit="%").axes
+    (bars,) = axes.collections
+    assert len(bars.get_segments()) == 40
+    assert len(axes.lines[1].get_xdata()) == 300
+    (axes,) = plot_predictions(many[:9], many[:9], many[:9], unit="%").axes
+    assert len(axes.collections[0].get_segments()) == 9
 
 
 def test_a_picture_is_written_whole(tmp_path, monkeypatch):

@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from archbo import catalog
-from archbo.spaces import CategoricalSpace, EdgeCellSpace, NodeCellSpace
+from archbo.spaces import (
+    CategoricalSpace,
+    DagSpace,
+    EdgeCellSpace,
+    Integer,
+    MixedSpace,
+    NodeCellSpace,
+    Ordered,
+    Real,
+)
 from archbo.testing.spaces import SpaceContract, rows
 
 MAKERS = dict(catalog.SPACES) | {
@@ -27,7 +36,38 @@ MAKERS = dict(catalog.SPACES) | {
     "own-edges-without-zero": lambda: EdgeCellSpace("plain", ["conv", "pool"], notation="nb201"),
     "five-nodes": lambda: EdgeCellSpace("five", ["none", "skip_connect", "conv"], nodes=5),
     "two-nodes": lambda: EdgeCellSpace("two", [f"conv{k}" for k in range(30)], nodes=2),
+    "mixed": lambda: MixedSpace(
+        "mixed",
+        {
+            "op": ["conv", "pool", "skip"],
+            "kernel": Ordered([3, 5, 7], active_if={"op": ["conv", "pool"]}),
+            "width": Integer(8, 24, log=True),
+            "rate": Real(1e-4, 1.0, log=True),
+            "momentum": Real(-0.5, 0.9),
+            "expand": Integer(1, 6, active_if={"kernel": [5, 7]}),
+        },
+    ),
+    "finite-mixed": lambda: MixedSpace(
+        "finite",
+        {
+            "op": ["conv", "skip"],
+            "kernel": Ordered([3, 5, 7], log=True, active_if={"op": ["conv"]}),
+            "depth": Integer(1, 12),
+        },
+    ),
     "own-nodes": lambda: NodeCellSpace("own-nodes", ["a", "b"], max_edges=6),
+    "four-nodes": lambda: NodeCellSpace("four-nodes", ["none", "skip_connect", "a"], nodes=4),
+    "many-nodes": lambda: NodeCellSpace(
+        "many-nodes",
+        ["a", "zero", "same"],
+        nodes=12,
+        max_edges=20,
+        zero_ops=["zero"],
+        identity_ops=["same"],
+    ),
+    "dag": lambda: DagSpace("dag", ["a", "skip_connect"], nodes=5, inputs=2),
+    "tree": lambda: DagSpace("tree", ["a", "b"], nodes=5, inputs=1),
+    "large-dag": lambda: DagSpace("large-dag", ["a", "b", "c"], nodes=30, inputs=3),
 }
 
 

@@ -3,13 +3,16 @@
 from functools import partial
 
 import pytest
+from on_every_space import MIXED
 
 from archbo import bo_loop, catalog
 from archbo.acquisition import (
     FixedCandidates,
     ThompsonSampling,
 )
+from archbo.errors import UsageError
 from archbo.goals import Goal
+from archbo.log import Log, State
 from archbo.proxies import Proxies
 from archbo.randomness import generator
 from archbo.spaces import EdgeCellSpace, NodeCellSpace
@@ -124,3 +127,53 @@ class TestIsomorphs(StrategyContract):
         make, self.goal = CASES[request.param]
         X = self.space.distinct(self.space.sample(40, generator=generator(1)))[:20]
         self.make = partial(make, candidates=FixedCandidates(self.space, X))
+
+
+class TestMixed(StrategyContract):
+    """Reals, and decisions that do not always count; a few of infinitely many may be asked for."""
+
+    space = MIXED
+
+    @pytest.fixture(autouse=True, params=[*MODEL_FREE, "nsga2-several", "guided-several"])
+    def _case(self, request):
+        make, self.goal = CASES[request.param]
+        X = self.space.sample(20, generator=generator(1))
+        self.make = partial(make, candidates=FixedCandidates(self.space, X))
+
+
+QUICK_ON_MIXED = (*MODEL_FREE, "nsga2-several", "bayesian", "thompson")
+SLOW_ON_MIXED = [n for n in CASES if not n.startswith("robot") and n not in QUICK_ON_MIXED]
+
+
+@pytest.mark.filterwarnings("ignore::archbo.errors.NumericalWarning")
+@pytest.mark.parametrize("name", QUICK_ON_MIXED)
+def test_reals_are_searched_without_a_list(name):
+    _search_mixed(name)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::archbo.errors.NumericalWarning")
+@pytest.mark.parametrize("name", SLOW_ON_MIXED)
+def test_reals_are_searched_without_a_list_by_the_rest(name):
+    _search_mixed(name)
+
+
+def _search_mixed(name):
+    """What is proposed is new and says nothing of what does not count."""
+    make, goal = CASES[name]
+    strategy, log = make(MIXED, goal, seed=0), Log(MIXED, goal)
+    for _ in range(9):
+        log = strategy.propose(log, 1)
+        for trial in [trial for trial in log.trials if trial.state == State.ASKED]:
+            log = log.told(trial, [sum(trial.arch.row) + k for k in range(len(goal.metrics))])
+    X = log.rows()
+    assert MIXED.is_valid(X).all()
+    assert MIXED.settled(X).equal(X)
+    assert len(MIXED.distinct(log.rows(fidelity=goal.target))) == len(
+        log.rows(fidelity=goal.target)
+    )
+
+
+def test_robot_wants_proxies_of_a_mixed_space():
+    with pytest.raises(UsageError, match="mixed"):
+        bo_loop.RoBoT(MIXED)

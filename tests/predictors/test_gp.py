@@ -1,6 +1,7 @@
 """The Gaussian process against its textbook formulas and BoTorch's own fit."""
 
 import json
+import math
 import warnings
 from pathlib import Path
 
@@ -93,6 +94,22 @@ def test_marginals_of_a_pool_are_those_of_botorch(space):
         slow = SingleTaskGP.posterior(model, row)
         torch.testing.assert_close(quick.mean[index], slow.mean, rtol=1e-6, atol=1e-7)
         torch.testing.assert_close(quick.variance[index], slow.variance, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(3,), (5, 2), (0, 2), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize("noise", [False, True])
+def test_joint_posteriors_of_batches_are_those_of_botorch(shape, noise):
+    model = fitted(TOY, n=12).latent
+    X = TOY.enumerate()[: math.prod(shape)].reshape(*shape, 3)
+    quick = model.posterior(X, observation_noise=noise)
+    slow = SingleTaskGP.posterior(model, X, observation_noise=noise)
+    torch.testing.assert_close(quick.mean, slow.mean, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        quick.distribution.covariance_matrix,
+        slow.distribution.covariance_matrix,
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_marginals_follow_the_parameters():
@@ -298,7 +315,9 @@ def test_the_noise_is_learned_from_repeated_observations():
 
 def test_targets_that_there_are_not_are_refused():
     for make in (GP, AutoGP, SparseGP, GBDT):
-        with pytest.raises(UsageError, match="targets is 'x'; give 'rank' or 'standardize'"):
+        with pytest.raises(
+            UsageError, match="targets is 'x'; give 'rank' or 'half-rank' or 'standardize'"
+        ):
             make(TOY, targets="x")
 
 

@@ -1,5 +1,7 @@
 """Warps: monotone, invertible, and what their names say."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,7 @@ from scipy.stats import norm, rankdata
 
 from archbo.predictors.warps import RankWarp, Standardize
 
-WARPS = [RankWarp, Standardize]
+WARPS = [RankWarp, partial(RankWarp, half=True), Standardize]
 every_warp = pytest.mark.parametrize("warp", WARPS)
 
 # Values on a grid, so that neighbouring ones are either equal or well apart.
@@ -82,6 +84,17 @@ def test_rank_warp_sees_the_order_only(steps, tail):
     stretched = torch.where(Y.min() == Y, Y - tail, Y) * 3 + 7
     first, second = (RankWarp().fit(sample).forward(sample) for sample in (Y, stretched))
     torch.testing.assert_close(first, second)
+
+
+def test_half_a_rank_warp_keeps_distances_from_the_median_up():
+    Y = torch.tensor([-1e9, -7.0, -1.0, 0.0, 1.0, 1.001, 5.0], dtype=torch.double)
+    scores = RankWarp(half=True).fit(Y).forward(Y)
+    upper = scores[3:]
+    assert upper[0] == 0
+    torch.testing.assert_close(upper / upper[1], Y[3:])
+    torch.testing.assert_close(
+        scores[:3] / scores[2], RankWarp().fit(Y).forward(Y)[:3] / RankWarp().fit(Y).forward(Y)[2]
+    )
 
 
 @given(samples.filter(lambda steps: len(set(steps)) >= 2), units)

@@ -15,6 +15,7 @@ from archbo.proxies import (
     EdgeCellSkeleton,
     GnnSkeleton,
     NodeCellSkeleton,
+    TransNASMacroSkeleton,
     TransNASSkeleton,
     network,
 )
@@ -24,8 +25,10 @@ SPACES = {name: catalog.space(name) for name in catalog.SPACES}
 SMALL = {
     "nb201": EdgeCellSkeleton(channels=4, cells=2, classes=5),
     "tnb101-micro": TransNASSkeleton(channels=4, classes=5),
+    "tnb101-macro": TransNASMacroSkeleton(channels=4, classes=5),
     "nb101": NodeCellSkeleton(channels=8, cells=2, classes=5),
     "darts": DartsSkeleton(channels=4, cells=3, classes=5),
+    "darts-any-sources": DartsSkeleton(channels=4, cells=3, classes=5),
     "nas-bench-301": DartsSkeleton(channels=4, cells=3, classes=5),
     "nas-bench-graph": GnnSkeleton(features=6, hidden=8, classes=5),
     "nas-bench-graph-proteins": GnnSkeleton(features=6, hidden=8, classes=5),
@@ -195,8 +198,8 @@ def test_edge_cells_halve_the_resolution_twice():
 def test_a_node_cell_splits_and_cuts_channels():
     # Nodes 1, 2 and 3 share 8 channels as 3, 3 and 2; node 4 feeds node 3 alone.
     edges = [(0, 1), (1, 6), (0, 2), (2, 6), (3, 6), (1, 3), (2, 3)]
-    assert node_channels(edges, [1, 2, 3], 8) == {6: 8, 1: 3, 2: 3, 3: 2}
-    assert node_channels([(0, 1), (1, 2), (2, 6)], [1, 2], 8) == {6: 8, 1: 8, 2: 8}
+    assert node_channels(edges, [1, 2, 3], 6, 8) == {6: 8, 1: 3, 2: 3, 3: 2}
+    assert node_channels([(0, 1), (1, 2), (2, 6)], [1, 2], 6, 8) == {6: 8, 1: 8, 2: 8}
 
     space = SPACES["nb101"]
     matrix = [[0, 1, 1, 0, 1], [0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1], [0] * 5]
@@ -276,6 +279,21 @@ def test_graph_layers_look_at_the_graph():
         assert not torch.allclose(net(x, edges), net(x, edges[:, :3])), op
 
 
+def test_a_macro_network_has_two_residual_blocks_per_module():
+    net = network(SPACES["tnb101-macro"], "64-1234-basic", TransNASMacroSkeleton())
+    shapes = [tuple(net.blocks[: 1 + k](torch.zeros(1, 64, 8, 8)).shape[1:]) for k in range(4)]
+    assert shapes == [(64, 8, 8), (128, 8, 8), (128, 4, 4), (256, 2, 2)]
+    norms = {64: 128, 128: 256, 256: 512}
+    blocks = sum(
+        9 * C_in * C + 9 * C * C + 2 * norms[C] + (C_in * C + norms[C] if changed else 0)
+        for C_in, C, changed in [
+            *((64, 64, False), (64, 64, False), (64, 128, True), (128, 128, False)),
+            *((128, 128, True), (128, 128, False), (128, 256, True), (256, 256, False)),
+        ]
+    )
+    assert parameters(net.blocks) == blocks
+
+
 # What is refused.
 
 
@@ -283,7 +301,7 @@ def test_spaces_without_networks_and_skeletons_of_others_are_refused():
     toy = CategoricalSpace("toy", {"op": ["a", "b"]})
     with pytest.raises(UsageError, match="toy has no networks"):
         network(toy, (0,))
-    with pytest.raises(UsageError, match="NodeCellSkeleton is for a NodeCellSpace"):
+    with pytest.raises(UsageError, match="NodeCellSkeleton is for a NodeGraphSpace"):
         network(SPACES["nb201"], "(0, 0, 0, 0, 0, 0)", NodeCellSkeleton())
 
 

@@ -27,7 +27,7 @@ class Candidates(ABC):
     Proposals follow from the arguments alone. An object keeps nothing between calls that they depend on.
 
     A subclass implements ``_propose``, ``_random`` and ``contains``. It overrides ``restrict`` where rows are proposed
-    in another form than they are given, ``neighbours`` where a local search may move on from what is proposed, and
+    in another form than they are given, ``reached`` where a local search may move on from what is proposed, and
     ``given`` where such moves depend on the observations.
 
     Args:
@@ -52,9 +52,14 @@ class Candidates(ABC):
         """The rows of ``X`` (``n x d``) that could be proposed, as they would be."""
         return X[self.contains(X)]
 
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """The rows of valid ``X`` (``n x d``) that a local search may move to from ``row`` (``d``): by default none."""
+        return X[:0]
+
+    @final
     def neighbours(self, row: Tensor) -> Tensor:
         """Rows ``m x d`` next to ``row`` (``d``) that a local search may move to."""
-        return row.new_empty(0, len(row))
+        return self.reached(row, self.space.neighbours(row))
 
     def given(self, X: Tensor, Y: Tensor) -> "Candidates":
         """The candidates after observations ``X`` (``n x d``), ``Y`` (``n x 1``), ``n > 0``: by default the same.
@@ -143,9 +148,9 @@ class DerivedCandidates(Candidates):
         """As the candidates do."""
         return self.candidates.restrict(X)
 
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The candidates' own."""
-        return self.candidates.neighbours(row)
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """As the candidates do."""
+        return self.candidates.reached(row, X)
 
     def without(self, X: Tensor, avoid: Tensor) -> Tensor:
         """As the candidates do."""

@@ -52,9 +52,9 @@ class LikelyCandidates(DerivedCandidates):
         """The likely ones of the candidates after these observations."""
         return LikelyCandidates(self.candidates.given(X, Y), self.success, least=self.least)
 
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The candidates' neighbours that are likely to succeed, or no less likely than the row."""
-        rows = self.candidates.neighbours(row)
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """What the candidates reach and is likely to succeed, or no less likely than the row."""
+        rows = self.candidates.reached(row, X)
         if len(rows) == 0:
             return rows
         p = self.success(torch.cat([row.unsqueeze(0), rows]))

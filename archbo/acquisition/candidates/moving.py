@@ -76,9 +76,9 @@ class MovingCandidates(Candidates, ABC):
         """The rows of valid ``X`` (``n x d``) that could be proposed, as they would be."""
         return X if self.within is None else self.within.restrict(X)
 
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The space's own, as far as they may be proposed, if a local search is to move on; else none."""
-        return self.restrict(self.space.neighbours(row)) if self.climbs else super().neighbours(row)
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """What may be proposed, if a local search is to move on; else nothing."""
+        return self.restrict(X) if self.climbs else super().reached(row, X)
 
     def _sample(self, n: int, X: Tensor, generator: Generator) -> Tensor:
         """About ``n`` random rows of the type of ``X``, not all of them distinct."""

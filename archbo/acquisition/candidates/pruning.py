@@ -39,9 +39,9 @@ class _Less(DerivedCandidates):
         rows = self.candidates._propose(X, Y, generator)
         return rows[self.kept(rows)] if bool(self.dropped.any()) else rows
 
-    def neighbours(self, row: Tensor) -> Tensor:
-        """The candidates' neighbours that make no dropped choice."""
-        rows = self.candidates.neighbours(row)
+    def reached(self, row: Tensor, X: Tensor) -> Tensor:
+        """What the candidates reach and makes no dropped choice."""
+        rows = self.candidates.reached(row, X)
         return rows[self.kept(rows)]
 
 

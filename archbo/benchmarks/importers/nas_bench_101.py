@@ -5,7 +5,7 @@ import json
 import struct
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
+from itertools import combinations, islice
 from typing import IO, final
 
 import numpy as np
@@ -15,9 +15,11 @@ import pandas as pd
 from archbo.benchmarks.importers.base import ARCH, Files, Importer, Published
 from archbo.errors import DataError
 from archbo.spaces import NodeCellSpace, SearchSpace
-from archbo.spaces.node_cell import PAIRS
 
 __all__ = ["NasBench101"]
+
+PAIRS = tuple(combinations(range(7), 2))
+"""The pairs of nodes that there may be an edge between, row by row of the matrix (arXiv 1902.09635)."""
 
 EPOCHS = (4, 12, 36, 108)
 """The lengths of the trainings (arXiv 1902.09635, section 2.4)."""

@@ -10,7 +10,8 @@ from archbo.bo_loop.strategy import Proposals, Strategy
 from archbo.errors import UsageError
 from archbo.goals import Goal
 from archbo.log import Log
-from archbo.spaces import SearchSpace
+from archbo.spaces import Decision, Real, SearchSpace
+from archbo.spaces.decisions import Scaled
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -93,9 +94,9 @@ class _Replay:
         self.goal, self.population = goal, population
         self.X = torch.empty(0, space.n_columns, dtype=torch.double)
         self.gains = torch.empty(0, goal.n_outcomes, dtype=torch.double)
-        choices = optuna.distributions.CategoricalDistribution
+        self.space = space
         self.genes: dict[str, BaseDistribution] = {
-            f"gene{i}": choices(tuple(range(count))) for i, count in enumerate(space.cardinalities)
+            f"gene{column}": _gene(decision) for column, decision in enumerate(space.decisions)
         }
         loudness = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -111,7 +112,8 @@ class _Replay:
         """Tell the study what it does not know yet."""
         self.seed(0)
         for row, gain in zip(X[len(self.X) :], gains[len(self.X) :], strict=True):
-            self.study.enqueue_trial(dict(zip(self.genes, row.long().tolist(), strict=True)))
+            cells = self.space.archs(row.unsqueeze(0))[0].row
+            self.study.enqueue_trial(dict(zip(self.genes, cells, strict=True)))
             trial = self.study.ask(self.genes)
             trial.relative_params  # noqa: B018 - on the way to these it is given its generation
             for number, slack in enumerate(self.goal.slacks_of(gain).tolist()):
@@ -131,4 +133,16 @@ class _Replay:
 
         trial = self.study.ask(self.genes)
         self.study.tell(trial, state=TrialState.FAIL)
-        return self.X.new_tensor([[trial.params[name] for name in self.genes]])
+        return self.space.settled(self.X.new_tensor([[trial.params[name] for name in self.genes]]))
+
+
+def _gene(decision: Decision) -> "BaseDistribution":
+    """The cells of a decision as Optuna draws them anew when they mutate."""
+    from optuna import distributions
+
+    match decision:
+        case Real():
+            return distributions.FloatDistribution(decision.low, decision.high, log=decision.log)
+        case Scaled():
+            return distributions.IntDistribution(0, decision.cardinality - 1)
+    return distributions.CategoricalDistribution(tuple(range(decision.cardinality)))

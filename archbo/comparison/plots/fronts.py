@@ -1,6 +1,6 @@
 """Pareto fronts, and whole searches in one picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archbo.benchmarks import Tabular
 from archbo.comparison.plots.progress import draw_progress, plot_progress
-from archbo.comparison.plots.style import DOTS, GREY, palette, styled
+from archbo.comparison.plots.style import DOTS, GREY, looks, styled
 from archbo.comparison.runs import Run, check_runs, middle_run
 from archbo.errors import UsageError
 from archbo.goals import pareto
@@ -88,22 +88,38 @@ def _draw_fronts(
 ) -> None:
     goal = tabular.goal
     values = goal.own_units(tabular.gains)
-    dots = values[tabular.feasible]
-    dots = dots[torch.linspace(0, len(dots) - 1, min(len(dots), MOST_DOTS)).long()]
-    colours = palette(list(runs))
+    feasible = values[tabular.feasible]
+    dots = feasible[torch.linspace(0, len(feasible) - 1, min(len(feasible), MOST_DOTS)).long()]
+    drawn_as = looks(list(runs))
     for pair, axes in zip(_pairs(tabular), panels, strict=True):
         columns = list(pair)
         axes.plot(*dots[:, columns].T, ".", color=DOTS, markersize=2, zorder=0, rasterized=True)
         stairs = _staircase(values[tabular.front][:, columns], goal.signs[columns])
         axes.plot(*stairs, color="black", linewidth=1, label="the table's front")
+        near = [_better_half(feasible, goal.signs)[:, columns], values[tabular.front][:, columns]]
         for method, repeats in runs.items():
             found = [values for _, values in middle_run(repeats).log.winners]
             if found:
-                xy = torch.tensor(found)[:, columns].T
-                axes.plot(*xy, "o", color=colours[method], markersize=4, alpha=0.8, label=method)
+                near.append(torch.tensor(found)[:, columns].to(values))
+                look = drawn_as[method]
+                style: dict[str, Any] = {"color": look.color, "marker": look.marker, "ms": 5}
+                axes.plot(*near[-1].T, linestyle="none", alpha=0.8, label=method, **style)
         x, y = (goal.objectives[column].metric for column in pair)
         axes.set(xlabel=x, ylabel=y)
+        # Whatever else is bad would leave the front a corner of the picture.
+        points = torch.cat(near)
+        limits: tuple[Callable[..., object], ...] = (axes.set_xlim, axes.set_ylim)
+        for axis, set_limits in zip(points.T, limits, strict=True):
+            low, high = (float(end) for end in axis.aminmax())
+            if high > low:
+                set_limits(low - 0.05 * (high - low), high + 0.05 * (high - low))
     panels[0].legend()
+
+
+def _better_half(values: Tensor, signs: Tensor) -> Tensor:
+    """What is at least as good as the median in each objective (``n x m``)."""
+    gains = values * signs
+    return values[(gains >= gains.quantile(0.5, 0)).all(-1)]
 
 
 def _staircase(values: Tensor, signs: Tensor) -> Tensor:
@@ -152,9 +168,9 @@ def plot_trade_off(log: Log, x: int, y: int, fidelity: str | None = None) -> Fig
     axes.plot(xs[kept], ys[kept], "o", **style, label="keeps all bounds" if goal.bounds else "told")
     if x < goal.n_objectives and len(front) > 1:
         plane = torch.stack([xs[front], ys[front]], dim=-1)
-        axes.plot(*_staircase(plane, goal.signs[[x, y]]), color="C2", linewidth=1)
+        axes.plot(*_staircase(plane, goal.signs[[x, y]]), color="C1", linewidth=1)
     best = "on the front" if goal.n_objectives > 1 else "the best"
-    axes.plot(xs[front], ys[front], "D", color="C2", markersize=5, label=best)
+    axes.plot(xs[front], ys[front], "D", color="C1", markersize=5, label=best)
     for output, line in ((x, axes.axvline), (y, axes.axhline)):
         if output >= goal.n_objectives:
             limit = goal.bounds[output - goal.n_objectives].limit

@@ -5,25 +5,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from archbo.comparison.leaderboard import Evaluation
-from archbo.comparison.metrics import calibration
+from archbo.comparison.evaluation import LEVELS, Evaluation
 from archbo.comparison.plots.predictions import draw_predictions
-from archbo.comparison.plots.style import GREY, styled
+from archbo.comparison.plots.style import GREY, Look, looks, styled
 
 __all__ = ["plot_comparison"]
 
-LEVELS = np.linspace(0.05, 0.99, 20)
-"""The nominal coverages at which a calibration curve is drawn."""
-SHOWN = 200
-"""The number of predictions in a scatter plot; more hide one another."""
-
-Colours: TypeAlias = Mapping[Any, Any]
-"""A colour for each label."""
+Looks: TypeAlias = Mapping[Any, Look]
+"""How each label is drawn."""
 
 
 @styled()
@@ -50,34 +43,29 @@ def plot_comparison(evaluations: Sequence[Evaluation], *, unit: str, title: str 
         >>> [axes.get_ylabel() for axes in figure.axes[:3]]
         ['Kendall tau', 'observed coverage', '']
     """
-    frame = pd.DataFrame(map(vars, evaluations))
-    frame["label"] = frame["predictor"]
-    if not (frame["encoding"] == "default").all():
-        frame["label"] += ", " + frame["encoding"]
+    frame = pd.DataFrame([vars(each) | {"label": each.method} for each in evaluations])
     labels = list(frame["label"].unique())
-    palette = colormaps["tab10" if len(labels) <= 10 else "tab20"]
-    colours = {label: palette(i % palette.N) for i, label in enumerate(labels)}
+    drawn_as = looks(labels)
     final = frame[frame["train_size"] == frame["train_size"].max()]
     rows = 1 + -(-len(labels) // 3)
     figure = Figure(figsize=(11, 3.4 * rows))
     figure.suptitle(title)
     panels = [figure.add_subplot(rows, 3, i + 1) for i in range(3 + len(labels))]
-    _draw_correlation(panels[0], frame, colours)
-    _draw_calibration(panels[1], final, colours)
-    _draw_time(panels[2], final, colours)
+    _draw_correlation(panels[0], frame, drawn_as)
+    _draw_calibration(panels[1], final, drawn_as)
+    _draw_time(panels[2], final, drawn_as)
     firsts = final.drop_duplicates("label")
     for axes, (_, first) in zip(panels[3:], firsts.iterrows(), strict=True):
-        _draw_predictions(axes, first, unit, colours[first["label"]])
+        _draw_predictions(axes, first, unit, drawn_as[first["label"]].color)
     return figure
 
 
-def _draw_correlation(axes: Axes, frame: pd.DataFrame, colours: Colours) -> None:
+def _draw_correlation(axes: Axes, frame: pd.DataFrame, drawn_as: Looks) -> None:
     for label, group in frame.groupby("label", sort=False):
         tau = group.groupby("train_size")["kendall"].agg(["mean", "min", "max"])
-        axes.plot(tau["mean"], "o-", ms=3, color=colours[label], label=label)
-        axes.fill_between(
-            tau.index, tau["min"], tau["max"], color=colours[label], alpha=0.15, linewidth=0
-        )
+        axes.plot(tau["mean"], ms=4, label=label, **vars(drawn_as[label]))
+        color = drawn_as[label].color
+        axes.fill_between(tau.index, tau["min"], tau["max"], color=color, alpha=0.12, linewidth=0)
     sizes = sorted(frame["train_size"].unique())
     axes.set_xscale("log")
     axes.set_xticks(sizes, map(str, sizes))
@@ -86,15 +74,15 @@ def _draw_correlation(axes: Axes, frame: pd.DataFrame, colours: Colours) -> None
     axes.legend(fontsize=7)
 
 
-def _draw_calibration(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
+def _draw_calibration(axes: Axes, final: pd.DataFrame, drawn_as: Looks) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     for label, group in final.groupby("label", sort=False):
-        curves = [calibration(cdf, LEVELS) for cdf in group["cdf"]]
-        axes.plot(LEVELS, np.mean(curves, axis=0), color=colours[label], label=label)
+        look, observed = drawn_as[label], np.mean(list(group["observed"]), axis=0)
+        axes.plot(LEVELS, observed, color=look.color, linestyle=look.linestyle, label=label)
     axes.set(xlabel="nominal coverage", ylabel="observed coverage")
 
 
-def _draw_time(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
+def _draw_time(axes: Axes, final: pd.DataFrame, drawn_as: Looks) -> None:
     medians = final.groupby("label", sort=False)[["fit_seconds", "predict_seconds"]].median()
     for column, marker in (("fit_seconds", "o"), ("predict_seconds", "d")):
         seconds = medians[column]
@@ -102,12 +90,16 @@ def _draw_time(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
             seconds,
             range(len(medians)),
             marker=marker,
-            c=[colours[label] for label in medians.index],
+            c=[drawn_as[label].color for label in medians.index],
         )
         axes.plot([], [], marker, color=GREY, label=column.removesuffix("_seconds"))
     axes.set_xscale("log")
-    # Within a decade matplotlib names every tick, one over the other.
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    # Matplotlib names more ticks than there is room for, one over the other.
+    least, most = medians.to_numpy().min(), medians.to_numpy().max()
+    decades = np.log10(most / least)
+    subs = (1, 2, 5) if decades < 1 else (1, 3) if decades < 2 else (1,)
+    axes.set_xlim(least / 2, most * 2)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=6))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="x", labelsize=8)
@@ -117,12 +109,11 @@ def _draw_time(axes: Axes, final: pd.DataFrame, colours: Colours) -> None:
     axes.legend(fontsize=7)
 
 
-def _draw_predictions(axes: Axes, one: pd.Series, unit: str, colour: object) -> None:
-    part = np.linspace(0, len(one["truth"]) - 1, SHOWN).round().astype(int)
-    mean, std, truth = (one[name][part] for name in ("mean", "std", "truth"))
+def _draw_predictions(axes: Axes, one: pd.Series, unit: str, color: str) -> None:
+    mean, std, truth = one["mean"], one["std"], one["truth"]
     # A few failed trainings would take most of the space.
     low, high = np.quantile(truth, 0.05), max(truth.max(), mean.max())
-    style = {"ms": 2.5, "linewidth": 0.5, "alpha": 0.5, "color": colour}
+    style = {"ms": 3, "alpha": 0.7, "color": color, "markeredgewidth": 0}
     draw_predictions(axes, mean, 1.645 * std, truth, unit, (low, high), style)
     margin = 0.05 * (high - low)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - 4 * margin, high + 4 * margin))

@@ -12,6 +12,9 @@ from archbo.comparison.plots.style import GREY, styled
 
 __all__ = ["draw_predictions", "plot_predictions"]
 
+MOST_BARS = 40
+"""The most error bars that are drawn; more hide the points."""
+
 Values: TypeAlias = Sequence[float] | NDArray[np.float64]
 
 
@@ -24,7 +27,7 @@ def plot_predictions(
     unit: str,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Predicted against true values, with error bars of one standard deviation.
+    """Predicted against true values, with error bars of one standard deviation, of 40 at most.
 
     Args:
         mean: ``n`` predicted means.
@@ -40,7 +43,7 @@ def plot_predictions(
     """
     figure = Figure(figsize=(4.6, 4.2))
     low, high = limits if limits is not None else (min(*truth, *mean), max(*truth, *mean))
-    style = {"markersize": 3, "linewidth": 0.6, "alpha": 0.6}
+    style = {"markersize": 3.5, "alpha": 0.8, "color": "C0", "markeredgewidth": 0}
     axes = figure.add_subplot()
     draw_predictions(axes, mean, std, truth, unit, (low, high), style)
     if limits is not None:
@@ -57,7 +60,11 @@ def draw_predictions(
     line: tuple[float, float],
     style: Mapping[str, Any],
 ) -> None:
-    """Draw predicted against true values, with error ``bars`` and a ``line`` on which both are the same."""
+    """Draw predicted against true values, with error ``bars``, of 40 at most, and a ``line`` on which both are the same."""
     axes.plot(line, line, color=GREY, linewidth=1)
-    axes.errorbar(truth, mean, yerr=bars, fmt="o", **style)
+    x, y, width = map(np.asarray, (truth, mean, bars))
+    part = np.linspace(0, len(x) - 1, min(len(x), MOST_BARS)).round().astype(int)
+    lines = {"ecolor": style["color"], "elinewidth": 0.8, "alpha": 0.5}
+    axes.errorbar(x[part], y[part], yerr=width[part], fmt="none", **lines)
+    axes.plot(x, y, "o", **style)
     axes.set(xlabel=f"true {unit}", ylabel=f"predicted {unit}")

@@ -7,7 +7,7 @@ from archbo.comparison.plots.fronts import plot_trade_off
 from archbo.comparison.reports.blocks import ARCHS, Picture, Section, Table
 from archbo.comparison.reports.evidence import Evidence, joined, number
 from archbo.log import State
-from archbo.spaces import Arch, CategoricalSpace
+from archbo.spaces import Arch, MixedSpace
 
 __all__ = ["best", "trade_offs"]
 
@@ -35,7 +35,7 @@ def best(evidence: Evidence) -> Section:
     if len(winners) > MOST_LISTED:
         more.append(f"The first {MOST_LISTED} of {len(winners)} are listed.")
     drawn = [arch for arch, _ in winners[:MOST_DRAWN]]
-    if isinstance(log.space, CategoricalSpace):
+    if isinstance(log.space, MixedSpace):
         return Section(title, verdict, more, tables=[table, _decisions(drawn)])
     if len(drawn) < len(winners):
         more.append(f"The first {len(drawn)} are drawn.")

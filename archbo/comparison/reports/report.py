@@ -87,7 +87,7 @@ def _page(evidence: Evidence, sections: list[Section], said: list[str]) -> str:
     counts = {str(state): len(log.select(state)) for state in State}
     facts = {
         "goal": str(log.goal),
-        "space": f"{log.space.name}, {log.space.size:,} rows",
+        "space": f"{log.space.name}, {log.space.extent}",
         "strategy": type(evidence.search.strategy).__name__,
         "trials": ", ".join(f"{n} {state}" for state, n in counts.items() if n) or "none yet",
         "written": f"{datetime.now():%Y-%m-%d %H:%M}",

@@ -267,20 +267,22 @@ def _sobol(evidence: Evidence, context: Context, X: Tensor) -> tuple[Tensor, lis
     space = evidence.log.space
     mean, _ = context.latent_marginals(X)
     variance = mean.var(0, correction=0).clamp_min(1e-12)
-    shares, choices = [], []
-    for column in range(space.n_columns):
+    shares, choices, counts = [], [], space.active(X)
+    for column, decision in enumerate(space.decisions):
         order = torch.randperm(len(X), generator=generator(context.seed, SHUFFLE, column))
         other = X.clone()
         other[:, column] = X[order, column]
+        other = space.settled(other)
         valid = space.is_valid(other)
         change = torch.zeros_like(mean[:1])
         if bool(valid.any()):
             moved, _ = context.latent_marginals(other[valid])
             change = (mean[valid] - moved).square()
         shares.append(change.mean(0) / (2 * variance))
-        names, drawn = space.choice_names[column], X[:, column].long()
+        names, drawn = decision.labels, decision.level(X[:, column])
         by_choice = torch.full((len(names), mean.shape[-1]), -torch.inf, dtype=mean.dtype)
         for choice in drawn.unique().tolist():
-            by_choice[choice] = mean[drawn == choice].mean(0)
+            here = (drawn == choice) & counts[:, column]
+            by_choice[choice] = mean[here].mean(0).nan_to_num(-torch.inf)
         choices.append([names[choice] for choice in by_choice.argmax(0).tolist()])
     return torch.stack(shares), choices

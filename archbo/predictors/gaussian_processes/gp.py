@@ -23,7 +23,7 @@ from archbo.predictors.gaussian_processes.kernels import matern
 from archbo.predictors.gaussian_processes.map_fit import BAD_FACTOR, fit_posterior_mode
 from archbo.predictors.gaussian_processes.pool_gp import PoolGP, PoolModel
 from archbo.predictors.ordinary import ordinary
-from archbo.predictors.warps import Targets, warp_for
+from archbo.predictors.warps import Targets, targets_for, warp_for
 from archbo.spaces import SearchSpace
 
 __all__ = [
@@ -51,14 +51,14 @@ class GaussianProcess(Predictor, ABC):
         space: The space that the rows belong to.
         encoding: What the kernel sees; the default encoding unless given.
         kernel: A GPyTorch kernel on ``features``, or what makes one for the encoding; each fit starts from a copy of it.
-        targets: ``"rank"`` fits to normal scores of the ranks, ``"standardize"`` to standardised values.
+        targets: What it is fitted to, see ``archbo.predictors.warps``; ``targets_for`` the space unless given.
         beside: What the kernel sees behind the features of the encoding; nothing unless given.
 
     Attributes:
         features: What the kernel sees.
 
     Raises:
-        UsageError: ``targets`` is neither.
+        UsageError: ``targets`` is none of them.
     """
 
     log_noise: ClassVar[float] = -4.0
@@ -72,10 +72,10 @@ class GaussianProcess(Predictor, ABC):
         encoding: Encoding | None = None,
         *,
         kernel: Kernel | KernelFactory,
-        targets: Targets = "rank",
+        targets: Targets | None = None,
         beside: Encoding | None = None,
     ) -> None:
-        super().__init__(space, encoding, warp=warp_for(targets))
+        super().__init__(space, encoding, warp=warp_for(targets or targets_for(space)))
         self.features = self.encoding if beside is None else self.encoding + beside
         with ordinary():
             prototype = kernel if isinstance(kernel, Kernel) else kernel(self.encoding)
@@ -151,10 +151,11 @@ class GP(GaussianProcess):
         encoding: What the kernel sees; ``default_encoding`` unless given.
         kernel: A GPyTorch kernel on the encoding's features, or what makes one for an encoding, such as those in
             ``archbo.predictors.kernels``; each fit starts from a copy of it.
-        targets: ``"rank"`` fits to normal scores of the ranks, ``"standardize"`` to standardised values.
+        targets: ``"rank"`` fits to normal scores of the ranks, ``"half-rank"`` to such of values below the median only,
+            ``"standardize"`` to standardised values. It is ``"half-rank"`` with reals and else ``"rank"`` unless given.
 
     Raises:
-        UsageError: ``targets`` is neither.
+        UsageError: ``targets`` is none of them.
 
     Example:
         >>> from archbo.spaces import CategoricalSpace
@@ -171,7 +172,7 @@ class GP(GaussianProcess):
         encoding: Encoding | None = None,
         *,
         kernel: Kernel | KernelFactory = matern,
-        targets: Targets = "rank",
+        targets: Targets | None = None,
     ) -> None:
         super().__init__(space, encoding, kernel=kernel, targets=targets)
 

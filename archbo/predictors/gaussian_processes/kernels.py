@@ -42,6 +42,9 @@ __all__ = [
 
 TYPICAL = 0.5
 """The mean squared distance of two architectures a priori: with it two random ones correlate by 0.7."""
+TYPICAL_OF_REALS, SCALE_OF_REALS = 2.0, 2.0
+"""The same where there are reals, and how much it may differ: what is smooth for networks is too smooth there, and
+reals matter very unequally. By Branin's and Hartmann's functions; ``python -m perf mixed``."""
 
 Sharing = Literal["group", "feature", "all"]
 """What shares a weight: the features of a group, none (automatic relevance determination), or all."""
@@ -93,7 +96,10 @@ class GroupedKernel(Kernel, ABC):  # type: ignore[misc]
         spread = variance.new_zeros(max(groups) + 1)
         # The mean squared distance of two independent draws is twice the variance.
         spread.index_add_(0, torch.tensor(groups), 2 * variance)
-        return cls(groups, torch.where(spread > 0, spread, 1.0))
+        spread = torch.where(spread > 0, spread, 1.0)
+        if encoding.space.is_finite:
+            return cls(groups, spread)
+        return cls(groups, spread, typical=TYPICAL_OF_REALS, weight_scale=SCALE_OF_REALS)
 
     @abstractmethod
     def _covariance(self, square: Tensor) -> Tensor:

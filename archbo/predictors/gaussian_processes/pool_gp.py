@@ -10,11 +10,12 @@ from botorch.models.kernels import CategoricalKernel
 from botorch.posteriors import GPyTorchPosterior, TransformedPosterior
 from gpytorch.distributions import MultivariateNormal
 from gpytorch.likelihoods import GaussianLikelihood
+from linear_operator import to_linear_operator
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from archbo.encodings import CategoricalEncoding
-from archbo.predictors.gaussian_model import check_request, cholesky
+from archbo.predictors.gaussian_model import Covariance, check_request, cholesky, with_noise
 from archbo.predictors.ordinary import ordinary, ordinary_tensor
 from archbo.spaces import SearchSpace
 
@@ -24,10 +25,10 @@ OWN_VARIANCE = {torch.float32: 1e-5, torch.float64: 1e-7}
 """What keeps a Cholesky factor from failing for rounding errors."""
 
 
-class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of its bases differ
-    """A ``SingleTaskGP`` whose marginal posterior at a large pool of rows is closed-form.
+class PoolModel(SingleTaskGP, ABC):
+    """A ``SingleTaskGP`` whose posterior at many batches of rows is closed-form.
 
-    For ``b x 1 x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
+    For ``b x q x d`` rows GPyTorch factorises ``b`` joint covariances over training and test rows; here
     one factor over the training rows serves all. Joint posteriors can be drawn from even where the kernel
     cannot tell architectures apart: each value has a tiny variance of its own.
 
@@ -78,7 +79,7 @@ class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of it
         observation_noise: bool | Tensor,
         **kwargs: Any,  # noqa: ANN401
     ) -> GPyTorchPosterior:
-        if X.ndim != 3 or X.shape[-2] != 1 or self.train_targets.ndim != 1:
+        if self.train_targets.ndim != 1:  # after fantasies
             joint: Any = super().posterior(X, observation_noise=observation_noise is True, **kwargs)
             distribution = joint.distribution.add_jitter(OWN_VARIANCE[joint.dtype])
             if isinstance(observation_noise, Tensor):
@@ -88,16 +89,28 @@ class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of it
                 distribution = MultivariateNormal(distribution.mean, covariance)
             return GPyTorchPosterior(distribution)
         self.eval()
-        with torch.no_grad():
-            features = self.transform_inputs(X).squeeze(-2)
-            mean, variance = self._marginals(features)
+        with torch.set_grad_enabled(X.requires_grad and torch.is_grad_enabled()):
+            features = self.transform_inputs(X)
+            mean, covariance = self._moments(features)
             if isinstance(observation_noise, Tensor):
-                variance = variance + observation_noise.to(X).expand(*X.shape[:-1], 1).flatten()
+                noise = observation_noise.squeeze(-1).to(X).expand(mean.shape)
+                covariance = with_noise(covariance, noise)
             elif observation_noise:
-                variance = variance + self.noise_at(features)
-        return GPyTorchPosterior(
-            MultivariateNormal(mean.unsqueeze(-1), DiagLinearOperator(variance.unsqueeze(-1)))
-        )
+                noise = self.noise_at(features.flatten(0, -2)).expand(mean.numel())
+                covariance = with_noise(covariance, noise.reshape(mean.shape))
+        return GPyTorchPosterior(MultivariateNormal(mean, to_linear_operator(covariance)))
+
+    def condition_on_observations(
+        self,
+        X: Tensor,
+        Y: Tensor,
+        noise: Tensor | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as in BoTorch
+    ) -> Any:  # noqa: ANN401
+        """As BoTorch's, for rows ``X`` (``b x n x d``)."""
+        if self.prediction_strategy is None:
+            super().posterior(X)  # GPyTorch goes on from what it keeps of a prediction
+        return super().condition_on_observations(X, Y, noise=noise, **kwargs)
 
     def mean_at(self, features: Tensor) -> Tensor:
         """The posterior mean (``b``) at features ``b x D``, differentiable in them."""
@@ -118,6 +131,20 @@ class PoolModel(SingleTaskGP, ABC):  # type: ignore[misc] # the signatures of it
                 weights = torch.cholesky_solve(residual.unsqueeze(-1), L).squeeze(-1)
             self._factors = (inputs, L, weights)
         return self._factors[1:]
+
+    def _moments(self, features: Tensor) -> tuple[Tensor, Covariance]:
+        """Mean ``b x q`` and covariance ``b x q x q`` at features ``b x q x D``; one factor serves all batches."""
+        shape, flat = features.shape[:-1], features.flatten(0, -2)
+        if shape[-1] == 1:
+            mean, variance = self._marginals(flat)
+            return mean.reshape(shape), DiagLinearOperator(variance.reshape(shape))
+        L, weights = self._solved()
+        cross = self.covar_module(flat, self.train_inputs[0]).to_dense()
+        mean = self.mean_module(flat) + cross @ weights
+        half = torch.linalg.solve_triangular(L, cross.mT, upper=False).mT.reshape(*shape, len(L))
+        covariance = self.covar_module(features).to_dense() - half @ half.mT
+        own = OWN_VARIANCE[features.dtype] * torch.eye(shape[-1]).to(features)
+        return mean.reshape(shape), covariance + own
 
     def _marginals(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance (``b`` each) at features ``b x D``; Rasmussen and Williams, algorithm 2.1."""

@@ -18,7 +18,7 @@ import torch
 
 from archbo.errors import NumericalWarning, UsageError
 
-__all__ = ["Job", "Lost", "Measure", "measured"]
+__all__ = ["Job", "Lost", "Measure", "begin_worker", "measured"]
 
 Job: TypeAlias = tuple[str, tuple[int, ...]]
 """An architecture's text and its row."""
@@ -157,10 +157,15 @@ _measure: Measure | None = None
 
 def _start(measure: Measure, threads: int) -> None:
     global _measure
+    begin_worker(threads)
+    _measure = measure
+
+
+def begin_worker(threads: int) -> None:
+    """Let this process end with its parent, which alone is told of Ctrl-C, and compute on that many threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when its processes end
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    _measure = measure
 
 
 def _end_with_parent() -> None:

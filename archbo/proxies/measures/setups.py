@@ -11,6 +11,7 @@ from archbo.networks import (
     GnnSkeleton,
     NodeCellSkeleton,
     Skeleton,
+    TransNASMacroSkeleton,
     TransNASSkeleton,
     default_skeleton,
 )
@@ -27,6 +28,7 @@ CORA = 2708
 REDUCED: Mapping[type[Skeleton], Skeleton] = {
     EdgeCellSkeleton: EdgeCellSkeleton(channels=8, cells=3),
     TransNASSkeleton: TransNASSkeleton(channels=8),
+    TransNASMacroSkeleton: TransNASMacroSkeleton(channels=8),
     NodeCellSkeleton: NodeCellSkeleton(channels=16, cells=2),
     DartsSkeleton: DartsSkeleton(channels=8, cells=3),
     GnnSkeleton: GnnSkeleton(features=128, hidden=64),
@@ -79,7 +81,8 @@ def setup(space: SearchSpace, *, full: bool = False, seed: int = 0) -> Setup:
             nodes, features=skeleton.features, classes=skeleton.classes, seed=seed
         )
         return Setup(skeleton, graph, classes)
-    small, large = (32, 256) if isinstance(skeleton, TransNASSkeleton) else (8, 32)
+    trans_nas = (TransNASSkeleton, TransNASMacroSkeleton)
+    small, large = (32, 256) if isinstance(skeleton, trans_nas) else (8, 32)
     images, labels = random_images(
         64 if full else 32,
         resolution=large if full else small,
