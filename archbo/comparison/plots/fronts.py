@@ -108,10 +108,11 @@ def _draw_fronts(
         axes.set(xlabel=x, ylabel=y)
         # Whatever else is bad would leave the front a corner of the picture.
         points = torch.cat(near)
-        for axis, set_limits in zip(points.T, (axes.set_xlim, axes.set_ylim), strict=True):
-            low, high = (float(end) for end in axis.aminmax())
+        for places, axis in zip(points.T, "xy", strict=True):
+            low, high = (float(end) for end in places.aminmax())
             if high > low:
-                set_limits(low - 0.05 * (high - low), high + 0.05 * (high - low))
+                room = 0.05 * (high - low)
+                axes.set(**{f"{axis}lim": (low - room, high + room)})
     panels[0].legend()
 
 
