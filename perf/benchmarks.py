@@ -156,8 +156,11 @@ def _final(final: pd.DataFrame, size: int) -> Grid:
     titles = list(final["title"].unique())
     rows = []
     for method in final["method"].unique():
-        scores = [medians.loc[(method, title)] for title in titles]
-        rows.append([method, *("{:.1f}, {:.0f}, {:.0%}".format(*each) for each in scores)])
+        cells = []
+        for title in titles:
+            precision, rank, within = map(float, medians.loc[(method, title)])
+            cells.append(f"{precision:.1f}, {rank:.0f}, {within:.0%}")
+        rows.append([str(method), *cells])
     caption = (
         f"P@10, N@10 and the share of values in 90 % intervals with {size} to learn from, medians:"
     )

@@ -151,7 +151,9 @@ def _significance(n_seeds: int, n_tests: int) -> str:
 
 def compare(
     tabular: Tabular,
-    predictors: Mapping[Name, Predictor],
+    predictors: Mapping[str, Predictor]
+    | Mapping[tuple[str, str], Predictor]
+    | Mapping[Name, Predictor],
     train_sizes: Sequence[int],
     *,
     seeds: Sequence[int] = range(3),
@@ -188,13 +190,12 @@ def compare(
         >>> compare(table, {"gp": gp}, [20, 40], seeds=[0]).frame()[["predictor", "train_size", "seed"]].to_numpy().tolist()
         [['gp', 20, 0], ['gp', 40, 0]]
     """
-    _check(tabular, predictors, train_sizes, workers)
-    names = product(predictors, train_sizes, seeds)
+    named: dict[Name, Predictor] = dict(predictors.items())
+    _check(tabular, named, train_sizes, workers)
+    names = product(named, train_sizes, seeds)
     jobs = [Job(name, size, seed) for name, size, seed in names]
     kept = (
-        KeptEvaluations(Path(cache), tabular, predictors, hold_out_twins)
-        if cache is not None
-        else None
+        KeptEvaluations(Path(cache), tabular, named, hold_out_twins) if cache is not None else None
     )
     found: dict[Job, Evaluation] = {}
 
@@ -208,7 +209,7 @@ def compare(
         if known is not None:
             take(job, known)
     left = [job for job in jobs if job not in found]
-    for job, evaluation in _made(left, (tabular, predictors, hold_out_twins), workers):
+    for job, evaluation in _made(left, (tabular, named, hold_out_twins), workers):
         if kept is not None:
             kept.put(job, evaluation)
         take(job, evaluation)

@@ -1,9 +1,10 @@
 """How good predictions are: order, error bars, and what a search would take from them."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
 from archbo.errors import UsageError
@@ -167,7 +168,9 @@ def calibration(cdf: Values, levels: Values) -> Values:
     return np.array([coverage(cdf, level=float(level)) for level in levels])
 
 
-def relative_improvement(found: ArrayLike, random: ArrayLike) -> float:
+def relative_improvement(
+    found: Sequence[float] | Values, random: Sequence[float] | Values
+) -> float:
     """How much better what a search found is than the average random architecture, in percent.
 
     100 (mean(found) - mean(random)) / mean(random), of accuracies, say: Yang et al., "NAS evaluation is frustratingly

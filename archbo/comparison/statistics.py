@@ -76,8 +76,8 @@ def area_under(costs: ArrayLike, curves: Curves) -> NDArray[np.float64]:
         array([1.])
     """
     widths = np.diff(np.asarray(costs, dtype=np.float64), prepend=0.0)
-    area: NDArray[np.float64] = curves @ widths / widths.sum()
-    return area
+    areas: NDArray[np.float64] = curves @ widths / widths.sum()
+    return areas
 
 
 def paired_tests(scores: Mapping[str, ArrayLike], against: str | None = None) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Pareto fronts, and whole searches in one picture."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -108,11 +108,11 @@ def _draw_fronts(
         axes.set(xlabel=x, ylabel=y)
         # Whatever else is bad would leave the front a corner of the picture.
         points = torch.cat(near)
-        limits: tuple[Callable[..., object], ...] = (axes.set_xlim, axes.set_ylim)
-        for axis, set_limits in zip(points.T, limits, strict=True):
-            low, high = (float(end) for end in axis.aminmax())
+        for places, axis in zip(points.T, "xy", strict=True):
+            low, high = (float(end) for end in places.aminmax())
             if high > low:
-                set_limits(low - 0.05 * (high - low), high + 0.05 * (high - low))
+                room = 0.05 * (high - low)
+                axes.set(**{f"{axis}lim": (low - room, high + room)})
     panels[0].legend()
 
 
