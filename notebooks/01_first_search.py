@@ -14,9 +14,9 @@
 # ---
 
 # %% [markdown]
-#
-# %% [markdown]
 # # A first search
+#
+# **The question.** How do I search, and does a search find the best cell sooner than chance would?
 #
 # From a benchmark that is installed with archbo to a drawn cell and a regret curve, in five minutes.
 # Install with `pip install -c constraints.txt .`, or `make install`, in a checkout.
@@ -148,3 +148,17 @@ def train_and_score(arch: archbo.Arch) -> float:
 
 log = archbo.run(archbo.Bayesian(mine, seed=0), train_and_score, 15)
 print(*log.best)
+
+# %% [markdown]
+# ## The answer
+#
+# To search takes a space, a goal, and a function that says what an architecture is worth; `archbo.run` does the rest.
+# **On NAS-Bench-201 archbo has evaluated the best of 15,625 cells, at 94.07 %, after 18 evaluations in the median of
+# three searches, and after 20 in each of them.** Random search is still about one percent below it after 80
+# evaluations. The surrogate behind it learned from as few cells: the one above, with 100, covers 94 % of the true
+# values with its 90 % intervals.
+#
+# **What this does not show.** Three searches of one table are few, and on other tables the distance to random search is
+# smaller or larger ([performance](../docs/performance.md)). Which surrogate to take is [the next
+# notebook's](02_which_surrogate.ipynb) question. And a table answers at once: what it takes to search with trainings of
+# hours, which fail and are killed, is in [the seventh](07_your_own_training.ipynb).

@@ -1,5 +1,7 @@
 """The notebooks run, and their two forms agree."""
 
+import base64
+import io
 import json
 import os
 import subprocess
@@ -7,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.image import imread
 
 HARDWARE = Path(__file__).resolve().parents[2] / "shared" / "data" / "nb201_hw.parquet"
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.py"))
@@ -60,3 +63,18 @@ def test_both_forms_agree_and_outputs_are_kept(script, tmp_path):
     kept = script.with_suffix(".ipynb")
     assert cells(kept) == cells(fresh)
     assert any("image/png" in output.get("data", {}) for output in outputs(kept))
+
+
+@pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda path: path.stem)
+def test_asks_first_and_says_last_what_it_does_not_show(script):
+    texts = [text for kind, text in cells(script.with_suffix(".ipynb")) if kind == "markdown"]
+    assert "**The question.**" in texts[0]
+    assert "**What this does not show.**" in texts[-1]
+
+
+@pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda path: path.stem)
+def test_pictures_can_be_seen_in_a_dark_notebook(script):
+    for output in outputs(script.with_suffix(".ipynb")):
+        if "image/png" in output.get("data", {}):
+            picture = imread(io.BytesIO(base64.b64decode(output["data"]["image/png"])))
+            assert picture.shape[-1] == 3 or picture[..., 3].min() == 1, "its face is transparent"
