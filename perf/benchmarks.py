@@ -171,7 +171,9 @@ def _differences(final: pd.DataFrame, size: int) -> str:
         return "There is nothing to compare it with."
     best = str(taus.median().idxmax())
     tests = paired_tests({str(name): taus[name] for name in taus}, best)
-    others = [row.second if row.first == best else row.first for row in tests.itertuples()]
+    others = [
+        str(row["second" if row["first"] == best else "first"]) for _, row in tests.iterrows()
+    ]
     listed = ", ".join(
         f"{other} (p = {p:.2g})" for other, p in zip(others, tests["corrected"], strict=True)
     )
