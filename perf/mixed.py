@@ -151,7 +151,9 @@ def measure(settings: Settings) -> Section:
         [
             "Medians over seeds of simple regret: how far the lowest value found is above the optimum; the last column has "
             f"the ends after the last evaluation. Every search begins with {INITIAL} random evaluations. BoTorch is `SingleTaskGP` "
-            "with its priors, LogEI, and `optimize_acqf` or `optimize_acqf_mixed_alternating`, 10 restarts from 512 samples."
+            "with its priors, LogEI, and `optimize_acqf` or `optimize_acqf_mixed_alternating`, 10 restarts from 512 samples.",
+            "The priors of archbo's Gaussian process with reals were chosen on Branin's and Hartmann's functions, some of these "
+            "seeds among them, and how it sees binaries on Ackley's: the table shows that nothing is lost, and does not judge.",
         ],
     )
 
