@@ -46,8 +46,8 @@ from archbo.randomness import generator
 # The matrices here are small: one thread is faster than several.
 torch.set_num_threads(1)
 SIZES = [int(size) for size in os.environ.get("ARCHBO_NOTEBOOK_SIZES", "25,100,300").split(",")]
-REPEATS = int(os.environ.get("ARCHBO_NOTEBOOK_REPEATS", "3"))
-QUERIES = int(os.environ.get("ARCHBO_NOTEBOOK_QUERIES", "40"))
+REPEATS = int(os.environ.get("ARCHBO_NOTEBOOK_REPEATS", "2"))
+QUERIES = int(os.environ.get("ARCHBO_NOTEBOOK_QUERIES", "30"))
 PART = 3000
 SURROGATES = ("gp", "ibnn", "dkl", "bnn-hmc", "sghmc", "laplace", "deep-ensemble")
 print(f"this run: {SIZES} cells to learn from, {REPEATS} samples of each size, {QUERIES} queries")

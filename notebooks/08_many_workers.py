@@ -42,7 +42,7 @@ from optuna.trial import TrialState
 from archbo.studies.storage import OWNER, PLAN, open_storage
 from archbo.studies.storage import SECONDS as PROPOSING
 
-QUERIES = int(os.environ.get("ARCHBO_NOTEBOOK_QUERIES", "60"))
+QUERIES = int(os.environ.get("ARCHBO_NOTEBOOK_QUERIES", "40"))
 # With a small budget there are fewer workers, and trainings are shorter.
 MOST, SECONDS = (4, 3.0) if QUERIES >= 20 else (2, 1.0)
 folder = Path(tempfile.mkdtemp())
