@@ -45,7 +45,7 @@ def test_each_predictor_of_the_catalog_has_its_own_in_every_process():
         {"encoding": "one-hot"},
         {"encoding": "path"},
     ],
-    ids=str,
+    ids=["kernel", "sharing", "targets", "one-hot", "path"],
 )
 def test_settings_and_encodings_are_content(change):
     space = catalog.space("nb201")
