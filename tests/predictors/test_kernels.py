@@ -108,6 +108,23 @@ def test_rbf_on_one_hot_rows_is_the_exponentiated_hamming_kernel(space):
     )
 
 
+def test_rows_matter_little_beside_what_is_computed_from_them():
+    """The prior weight of a row is ``ROWS`` of another's, and a kernel of variance ``APART`` sees rows alone."""
+    encoding = two_parts(NB201)
+    plain = kernels.GroupedMaternKernel.for_encoding(encoding).log_weight
+    main, apart = kernels.rows_apart(encoding).kernels
+    ratio = (main.base_kernel.log_weight - plain).exp().detach()
+    rows_, paths = ratio[:6], ratio[6:]
+    np.testing.assert_allclose(rows_ / paths[0], kernels.ROWS, rtol=1e-6)
+    np.testing.assert_allclose(paths, paths[0], rtol=1e-6)
+    x = encoding(rows(NB201, 9))
+    alone = kernels.GroupedMaternKernel.for_encoding(OneHotEncoding(NB201))
+    np.testing.assert_allclose(dense(apart, x), kernels.APART * dense(alone, x[:, :30]), rtol=1e-6)
+    assert not any(parameter.requires_grad for parameter in apart.parameters())
+    single = kernels.rows_apart(OneHotEncoding(NB201)).base_kernel
+    assert isinstance(single, kernels.GroupedMaternKernel)
+
+
 def test_sharing_gives_one_weight_to_a_group_a_feature_or_all():
     encoding = OneHotEncoding(NB201)
     for sharing, wanted in {"group": 6, "feature": 30, "all": 1}.items():

@@ -94,10 +94,18 @@ class GaussianProcess(Predictor, ABC):
             self.warp.forward(self.train_Y)[::every],
             likelihood=likelihood,
             mean_module=self._new_mean(),
-            covar_module=self._new_kernel(),
-            input_transform=self.features,
+            covar_module=self._new_covariance(),
+            input_transform=self._new_features(),
             outcome_transform=None,
         )
+
+    def _new_features(self) -> Encoding:
+        """What a model sees; its own where it depends on the observations."""
+        return self.features
+
+    def _new_covariance(self) -> Kernel:
+        """The kernel on what a model sees, a copy of its own."""
+        return self._new_kernel()
 
     def _new_mean(self) -> ConstantMean:
         """The prior mean; its constant is set by the fit."""
@@ -132,10 +140,12 @@ class GaussianProcess(Predictor, ABC):
             raise UsageError(
                 "the fit fell back to a fixed Gaussian process; give more observations"
             )
-        features = self.features(X.to(self.train_X)).requires_grad_()
-        mean_at: Any = self.model.mean_at
-        (slope,) = torch.autograd.grad(mean_at(features).sum(), features)
-        return features.detach(), slope
+        model: Any = self.model
+        seen = model.transform_inputs(X.to(self.train_X)).requires_grad_()
+        (slope,) = torch.autograd.grad(model.mean_at(seen).sum(), seen)
+        # Behind the features may be what depends on the observations.
+        n = self.features.n_features
+        return seen.detach()[:, :n], slope[:, :n]
 
 
 @final

@@ -121,6 +121,11 @@ class SparseModel(GaussianModel):
             self.root, self.inner, halves, noise, _ = self._solve(features, targets)
             self.mean, self.weights, _ = self._residual(targets, halves, noise)
 
+    def transform_inputs(self, X: Tensor, input_transform: Any = None) -> Tensor:  # noqa: ANN401 - as in BoTorch
+        """The features ``n x D`` of rows ``X`` (``n x d``)."""
+        features: Tensor = self.encoding(X)
+        return features
+
     def mean_at(self, features: Tensor) -> Tensor:
         """The posterior mean (``b``) at features ``b x D``, differentiable in them."""
         cross = self.kernel(self.inducing, features.double()).to_dense()
