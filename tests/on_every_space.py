@@ -19,6 +19,7 @@ MIXED = MixedSpace(
     },
 )
 SPACES = {name: make() for name, make in catalog.SPACES.items()} | {"toy": TOY}
+CELLS = {name: space for name, space in SPACES.items() if not isinstance(space, CategoricalSpace)}
 SOME_SPACES = {name: SPACES[name] for name in ("nb201", "nb101", "toy")}
 
 
