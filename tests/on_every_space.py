@@ -3,6 +3,7 @@
 from functools import cache, partial
 
 from archbo import GBDT, RelativisticGNN, catalog
+from archbo.networks import has_networks
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
 from archbo.spaces import CategoricalSpace, Integer, MixedSpace, Ordered, Real
 
@@ -18,7 +19,13 @@ MIXED = MixedSpace(
     },
 )
 SPACES = {name: make() for name, make in catalog.SPACES.items()} | {"toy": TOY}
+CELLS = {name: space for name, space in SPACES.items() if not isinstance(space, CategoricalSpace)}
 SOME_SPACES = {name: SPACES[name] for name in ("nb201", "nb101", "toy")}
+
+
+def has_proxies(space):
+    """Whether there are proxies for it: scores of its networks, or made-up ones of the toy space."""
+    return has_networks(space) or space == TOY
 
 
 @cache

@@ -146,7 +146,7 @@ def _children(value: object) -> tuple[object, ...]:
     if isinstance(value, dict) and type(value) is dict:
         return tuple(value.items())
     if isinstance(value, torch.nn.Module):
-        state: Any = value.__getstate__()
+        state: Any = _without_caches(value, value.__getstate__())
         return type(value), {key: each for key, each in state.items() if key not in BOOKKEEPING}
     try:
         made = value.__reduce_ex__(4)
@@ -158,7 +158,20 @@ def _children(value: object) -> tuple[object, ...]:
         return type(value), made
     maker, arguments, *rest = made
     state, items, pairs = (*rest, None, None, None)[:3]
+    state = _without_caches(value, state)
     return maker, arguments, state, tuple(items or ()), tuple(pairs or ())
+
+
+def _without_caches(value: object, state: Any) -> Any:  # noqa: ANN401 - of any object
+    """A state less what an object has computed from the rest of it."""
+    if not isinstance(state, dict):
+        return state
+    kind = type(value)
+    return {
+        name: each
+        for name, each in state.items()
+        if not isinstance(getattr(kind, str(name), None), cached_property)
+    }
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -84,6 +84,7 @@ class TransNASMacroSpace(CategoricalSpace):
         missing = X[:, LEAST:] == len(MODULES)
         valid &= missing[:, 1] | ~missing[:, 0]
         for choices, most in ((DOUBLES, MOST_DOUBLED), (HALVES, MOST_HALVED)):
-            number = torch.isin(X, torch.tensor(choices).to(X)).sum(-1)
+            wanted = torch.tensor(choices, dtype=X.dtype, device=X.device)
+            number = torch.isin(X, wanted).sum(-1)
             valid &= (number >= 1) & (number <= most)
         return valid

@@ -13,6 +13,7 @@ from archbo import catalog
 from archbo.comparison.content import digest
 from archbo.errors import UsageError
 from archbo.predictors import GP, kernels
+from archbo.proxies import ProxyTable
 
 CODE = """
 import sys
@@ -22,6 +23,16 @@ space = catalog.space("nb201")
 for name in sys.argv[1:]:
     print(digest(catalog.predictor(name, space)))
 """
+
+
+def test_what_was_computed_from_the_rest_is_no_content():
+    space = catalog.space("nb201")
+    X = space.sample(9, generator=torch.Generator().manual_seed(0)).unique(dim=0)
+    proxies = ProxyTable(space, X, X.cumsum(-1), space.columns)
+    before = digest(proxies)
+    assert proxies.reference_ranks.shape == X.shape
+    assert "reference_ranks" in vars(proxies)
+    assert digest(proxies) == before
 
 
 def test_each_predictor_of_the_catalog_has_its_own_in_every_process():

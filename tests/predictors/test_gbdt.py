@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 import xgboost
+from on_every_space import CELLS
 
-from archbo import catalog
 from archbo.encodings import ChoiceEncoding, OneHotEncoding
 from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import marginals
@@ -190,9 +190,8 @@ def test_there_are_no_attributions_without_trees():
         gbdt.attributions(X)
 
 
-@pytest.mark.parametrize("make", catalog.SPACES.values(), ids=catalog.SPACES)
-def test_tree_encoding_is_of_bounded_width(make):
-    space = make()
+@pytest.mark.parametrize("space", CELLS.values(), ids=CELLS)
+def test_tree_encoding_is_of_bounded_width(space):
     paths, graph = tree_encoding(space).parts
     assert paths.n_features <= 400
     assert graph.space is space

@@ -13,6 +13,7 @@ from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from linear_operator.utils.errors import NotPSDError
+from on_every_space import CELLS
 from scipy.spatial.distance import cdist
 
 from archbo import GBDT, GP, AutoGP, SparseGP, catalog
@@ -205,9 +206,8 @@ def test_observation_noise_adds_variance():
     torch.testing.assert_close(noisy - plain, torch.full_like(plain, noise), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", catalog.SPACES.values(), ids=catalog.SPACES)
-def test_default_encoding_joins_rows_graph_features_and_semantic_path_counts(make):
-    space = make()
+@pytest.mark.parametrize("space", CELLS.values(), ids=CELLS)
+def test_default_encoding_joins_rows_graph_features_and_semantic_path_counts(space):
     rows, features, paths = GP(space).encoding.parts
     assert rows.equals(OneHotEncoding(space))
     assert features.equals(GraphFeatureEncoding(space))

@@ -43,10 +43,19 @@ class DeepKernel(GroupedKernel):
     Args:
         groups: ``D`` integers from 0 to G-1, the group of each feature.
         spread: ``G``, the mean of ``|x_g - y_g|^2`` over pairs of architectures.
+        typical: As of ``GroupedKernel``.
+        weight_scale: As of ``GroupedKernel``.
     """
 
-    def __init__(self, groups: Sequence[int], spread: Tensor) -> None:
-        super().__init__(groups, spread, typical=1.0)
+    def __init__(
+        self,
+        groups: Sequence[int],
+        spread: Tensor,
+        *,
+        typical: float = 1.0,
+        weight_scale: float = 1.0,
+    ) -> None:
+        super().__init__(groups, spread, typical=typical, weight_scale=weight_scale)
         shapes = {
             "A": (len(groups), UNITS),
             "b": (UNITS,),
