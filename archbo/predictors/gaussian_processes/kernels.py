@@ -124,19 +124,19 @@ class GroupedKernel(Kernel, ABC):  # type: ignore[misc]
         spread = variance.new_zeros(max(groups) + 1)
         # The mean squared distance of two independent draws is twice the variance.
         spread.index_add_(0, torch.tensor(groups), 2 * variance)
-        matters = [
-            rows if isinstance(part, OneHotEncoding) else 1.0
-            for part in (encoding.parts if isinstance(encoding, Concatenation) else (encoding,))
-            for _ in range(part.n_features)
-        ]
-        shares = torch.ones_like(spread)
-        shares[torch.tensor(groups)] = torch.tensor(matters).to(spread)
-        spread = torch.where(spread > 0, spread, 1.0)
-        if encoding.space.is_finite:
-            return cls(groups, spread, shares=shares)
-        return cls(
-            groups, spread, shares=shares, typical=TYPICAL_OF_REALS, weight_scale=SCALE_OF_REALS
-        )
+        settings: dict[str, Any] = {}
+        if rows != 1.0:
+            parts = encoding.parts if isinstance(encoding, Concatenation) else (encoding,)
+            matters = [
+                rows if isinstance(part, OneHotEncoding) else 1.0
+                for part in parts
+                for _ in range(part.n_features)
+            ]
+            settings["shares"] = torch.ones_like(spread)
+            settings["shares"][torch.tensor(groups)] = torch.tensor(matters).to(spread)
+        if not encoding.space.is_finite:
+            settings |= {"typical": TYPICAL_OF_REALS, "weight_scale": SCALE_OF_REALS}
+        return cls(groups, torch.where(spread > 0, spread, 1.0), **settings)
 
     @abstractmethod
     def _covariance(self, square: Tensor) -> Tensor:
