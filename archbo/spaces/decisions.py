@@ -354,10 +354,10 @@ class Range(Scaled, ABC):
     @cached_property
     def labels(self) -> tuple[str, ...]:
         n = min(self.cardinality or LEVELS, LEVELS)
+        if n == self.cardinality:
+            return tuple(text_of(self.value(cell)) for cell in range(n))
         places = torch.linspace(0, 1, n, dtype=torch.double, device="cpu")
         numbers = [self.value(cell) for cell in self.at(places).tolist()]
-        if n == self.cardinality:
-            return tuple(map(text_of, numbers))
         return tuple(f"about {number:.3g} ({place}/{n})" for place, number in enumerate(numbers, 1))
 
     def level(self, cells: Tensor) -> Tensor:
