@@ -1,11 +1,13 @@
 """Searches of a user's own code: ``archbo search FILE.py:FUNCTION`` and ``archbo worker``."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.progress import Progress
 
 from archbo.cli.options import Stopping, about, check_timeout, command, option
 from archbo.cli.studies import Beginning, Begun, say_best
@@ -126,7 +128,6 @@ def evaluate_until(
     """
     from archbo import catalog
     from archbo.evaluators import FunctionEvaluator
-    from archbo.log import State
     from archbo.studies import request_of, work
 
     if n_trials < 1:
@@ -147,17 +148,7 @@ def evaluate_until(
         with about("--pruner"):
             study.pruner = catalog.PRUNERS[evaluations.pruner]()
     with progress_bar() as progress, terminable():
-        task = progress.add_task("trials", total=n_trials, note="")
-
-        told = {trial.reason for trial in study.log.select(State.FAILED)}
-
-        def show(log: "Log") -> None:
-            for reason in dict.fromkeys(trial.reason for trial in log.select(State.FAILED)):
-                if reason not in told:  # seen before all trials have failed of a typing error
-                    told.add(reason)
-                    remark(f"failed: {reason}; what was printed is in {folder}")
-            progress.update(task, completed=log.n_ended - study.n_past, note=_note(log, stop))
-
+        show = _shown(progress, study, folder, n_trials, stop)
         show(study.log)
         try:
             work(
@@ -174,6 +165,31 @@ def evaluate_until(
             raise
         finally:
             evaluator.close()
+    say(f"{url}: {_ending(study, n_trials, stop)}")
+    say_best(study.log)
+
+
+def _shown(
+    progress: Progress, study: "Study", folder: Path, n_trials: int, stop: "Terminator | None"
+) -> Callable[["Log"], None]:
+    """A callback that moves a bar of trials, and says each new reason of failures once."""
+    from archbo.log import State
+
+    task = progress.add_task("trials", total=n_trials, note="")
+    told = {trial.reason for trial in study.log.select(State.FAILED)}
+
+    def show(log: "Log") -> None:
+        for trial in log.select(State.FAILED):
+            if trial.reason not in told:  # seen before all trials have failed of a typing error
+                told.add(trial.reason)
+                remark(f"failed: {trial.reason}; what was printed is in {folder}")
+        progress.update(task, completed=log.n_ended - study.n_past, note=_note(log, stop))
+
+    return show
+
+
+def _ending(study: "Study", n_trials: int, stop: "Terminator | None") -> str:
+    """How many trials came to what, and why there are no more where there are fewer than wanted."""
     log = study.log
     past = f", {study.n_past} of these known before" if study.n_past else ""
     pruned = f", {log.n_pruned} pruned" if log.n_pruned else ""
@@ -182,8 +198,7 @@ def evaluate_until(
         ending = f"; stopped at {stop.text(log)}"
     elif log.n_ended - study.n_past < n_trials:
         ending = f"; no architecture of {study.space.name} is left to try"
-    say(f"{url}: {log.n_told} told, {log.n_failed} failed{pruned}{past}{ending}")
-    say_best(log)
+    return f"{log.n_told} told, {log.n_failed} failed{pruned}{past}{ending}"
 
 
 def _note(log: "Log", stop: "Terminator | None") -> str:
