@@ -145,9 +145,6 @@ class DeepKernelGP(GaussianProcess):
             weight.requires_grad_(False)
         fit_or_keep(model, unseen)
 
-    def _prepare(self) -> None:
-        self.model = self._untrained()
-
 
 def _deep(encoding: Encoding) -> Kernel:
     return scaled(DeepKernel.for_encoding(encoding))

@@ -214,9 +214,6 @@ class ForestGP(GaussianProcess):
             seen.grow(self.train_X, self.train_Y.flatten(), seed=seed)
         fit_or_keep(model)
 
-    def _prepare(self) -> None:
-        self.model = self._untrained()
-
     def _new_features(self) -> Encoding:
         return ForestEncoding(self.features, self.trees) if self.trees else self.features
 

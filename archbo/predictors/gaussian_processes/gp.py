@@ -99,6 +99,9 @@ class GaussianProcess(Predictor, ABC):
             outcome_transform=None,
         )
 
+    def _prepare(self) -> None:
+        self.model = self._untrained()
+
     def _new_features(self) -> Encoding:
         """What a model sees; its own where it depends on the observations."""
         return self.features
@@ -189,9 +192,6 @@ class GP(GaussianProcess):
     def _fit(self, *, seed: int) -> None:
         self.model = model = self._untrained()
         fit_or_keep(model)
-
-    def _prepare(self) -> None:
-        self.model = self._untrained()
 
 
 def log_constraint(initial: float) -> GreaterThan:

@@ -121,9 +121,6 @@ class ProxyGP(GaussianProcess):
     def _learns(self) -> bool:
         return len(self.train_X) > self.learn_after
 
-    def _prepare(self) -> None:
-        self.model = self._untrained()
-
     def _fit(self, *, seed: int) -> None:
         self.model = model = self._untrained()
         if self._learns:
