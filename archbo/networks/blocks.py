@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FactorizedReduce", "Zero", "conv_bn_relu", "relu_conv_bn"]
+__all__ = ["FactorizedReduce", "Zero", "conv_bn_relu", "relu_conv_bn", "trans_nas_stem"]
 
 
 def relu_conv_bn(
@@ -21,6 +21,15 @@ def relu_conv_bn(
         nn.ReLU(),
         nn.Conv2d(C_in, C_out, kernel, stride=stride, padding=padding, bias=False),
         nn.BatchNorm2d(C_out, affine=affine),
+    )
+
+
+def trans_nas_stem(C_in: int, C: int) -> nn.Sequential:
+    """The two convolutions with stride 2 that the networks of TransNAS-Bench-101 begin with (arXiv 2105.11871)."""
+    return nn.Sequential(
+        nn.Conv2d(C_in, C // 2, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(C // 2),
+        *relu_conv_bn(C // 2, C, 3, stride=2),
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from archbo.networks.base import Skeleton, SpaceNetwork, require_positive, total
-from archbo.networks.blocks import relu_conv_bn
+from archbo.networks.blocks import relu_conv_bn, trans_nas_stem
 from archbo.networks.operations import CellSkeleton, known
 from archbo.spaces import EdgeCellSpace
 
@@ -95,13 +95,7 @@ class TransNASSkeleton(Skeleton):
 
     def build(self, space: EdgeCellSpace, row: Sequence[int]) -> SpaceNetwork:
         C = self.channels
-        stem = nn.Sequential(
-            nn.Conv2d(self.image_channels, C // 2, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(C // 2),
-            nn.ReLU(),
-            nn.Conv2d(C // 2, C, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(C),
-        )
+        stem = trans_nas_stem(self.image_channels, C)
         layers: list[nn.Module] = []
         for module in range(5):
             stride = 2 if module % 2 == 0 else 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from archbo.networks.base import Skeleton, SpaceNetwork, require_positive
-from archbo.networks.blocks import relu_conv_bn
+from archbo.networks.blocks import relu_conv_bn, trans_nas_stem
 from archbo.spaces import TransNASMacroSpace
 from archbo.spaces.trans_nas_macro import DOUBLES, HALVES, MODULES
 
@@ -41,11 +41,7 @@ class _MacroNetwork(SpaceNetwork):
     def __init__(self, skeleton: TransNASMacroSkeleton, row: Sequence[int]) -> None:
         super().__init__()
         C = skeleton.channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(skeleton.image_channels, C // 2, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(C // 2),
-            relu_conv_bn(C // 2, C, 3, stride=2),
-        )
+        self.stem = trans_nas_stem(skeleton.image_channels, C)
         self.blocks = nn.Sequential()
         self.columns = {}
         for column, module in enumerate(row):
