@@ -5,7 +5,7 @@ import json
 import struct
 from collections.abc import Iterator
 from functools import cache
-from itertools import combinations, islice
+from itertools import islice
 from typing import IO, final
 
 import numpy as np
@@ -17,9 +17,6 @@ from archbo.errors import DataError
 from archbo.spaces import NodeCellSpace, SearchSpace
 
 __all__ = ["NasBench101"]
-
-PAIRS = tuple(combinations(range(7), 2))
-"""The pairs of nodes that there may be an edge between, row by row of the matrix (arXiv 1902.09635)."""
 
 EPOCHS = (4, 12, 36, 108)
 """The lengths of the trainings (arXiv 1902.09635, section 2.4)."""
@@ -70,6 +67,7 @@ class NasBench101(Importer):
     )
 
     def _read(self, files: Files) -> tuple[SearchSpace, pd.DataFrame]:
+        space = NodeCellSpace.nas_bench_101()
         cells: dict[str, int] = {}
         texts: list[str] = []
         params: list[int] = []
@@ -83,7 +81,7 @@ class NasBench101(Importer):
                         n_params, halfway, end = _metrics(base64.b64decode(metrics, validate=True))
                         cell = cells.setdefault(key, len(cells))
                         if cell == len(texts):
-                            texts.append(_text(bits, ops))
+                            texts.append(_text(space, bits, ops))
                             params.append(n_params)
                         if cell == len(values):
                             values = np.concatenate([values, np.full_like(values, np.nan)])
@@ -103,7 +101,7 @@ class NasBench101(Importer):
                         raise DataError(
                             f"record {number} of {path}: {error}; give a file of NAS-Bench-101"
                         ) from error
-        return NodeCellSpace.nas_bench_101(), _frame(texts, params, values[: len(texts)])
+        return space, _frame(texts, params, values[: len(texts)])
 
 
 def _frame(texts: list[str], params: list[int], values: npt.NDArray[np.float32]) -> pd.DataFrame:
@@ -122,13 +120,13 @@ def _frame(texts: list[str], params: list[int], values: npt.NDArray[np.float32])
     return pd.DataFrame(columns)
 
 
-def _text(bits: str, ops: str) -> str:
+def _text(space: NodeCellSpace, bits: str, ops: str) -> str:
     """The space's notation of a matrix, written row by row, and of labels joined with commas."""
     labels = ops.split(",")
     k = len(labels)
     if len(bits) != k * k:
         raise ValueError(f"a matrix of {len(bits)} numbers for {k} labels")
-    upper = [bits[k * s + t] if t < k else "0" for s, t in PAIRS]
+    upper = [bits[k * s + t] if t < k else "0" for s, t in space.pairs]
     return f"{''.join(upper)}:{'|'.join(labels)}"
 
 
