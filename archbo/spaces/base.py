@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from archbo.errors import DataError, InvalidArchitectureError, UsageError
 from archbo.spaces.choices import NOT_ACTIVE, changes, other_changes, text_of, type_of
-from archbo.spaces.decisions import Choice, Decision, Scaled
+from archbo.spaces.decisions import Choice, Decision
 from archbo.spaces.graph import GraphBatch, GraphTemplate, without_caches
 
 __all__ = ["Arch", "ArchLike", "Row", "SearchSpace"]
@@ -540,9 +540,8 @@ class SearchSpace(ABC):
         word = torch.zeros(len(X), dtype=torch.int64, device=X.device)
         for cells, cardinality in zip(X.unbind(-1), self.cardinalities, strict=True):
             if not cardinality:
-                words.append(
-                    (cells.double() + 0.0).view(torch.int64)
-                )  # there is a zero with a sign
+                unsigned = cells.double() + 0.0  # there is a zero with a sign
+                words.append(unsigned.view(torch.int64))
                 continue
             column = cells.long()
             if size * cardinality >= 2**63:
@@ -645,14 +644,10 @@ class SearchSpace(ABC):
 
     def _moved(self, X: Tensor, columns: Tensor, random: Tensor) -> Tensor:
         """Rows with another cell in one column each, given a random number from 0 to 1 each."""
-        limits = torch.tensor(self.cardinalities, device=X.device)[columns]
-        moved, cell = X.clone(), (torch.arange(len(X), device=X.device), columns)
-        shift = (1 + random * (limits - 1)).floor()
-        moved[cell] = (moved[cell] + shift.to(X)) % limits.to(X)
+        moved = X.clone()
         for column, decision in enumerate(self.decisions):
-            if isinstance(decision, Scaled):
-                here = columns == column
-                moved[here, column] = decision.moved(X[here, column], random[here])
+            here = columns == column
+            moved[here, column] = decision.moved(X[here, column], random[here])
         return moved
 
     def crossover(self, X: Tensor, Z: Tensor, *, generator: Generator) -> Tensor:
