@@ -146,8 +146,9 @@ class ChoiceEncoding(Encoding):
 
     def _encode(self, X: Tensor) -> Tensor:
         weights: Tensor = self._weights.to(X)
-        offsets, lines, counts = self._offsets.to(X.device), X.long(), self.space.active(X)
+        offsets, lines = self._offsets.to(X.device), X.long()
         if not self._is_plain:
+            counts = self.space.active(X)
             lines = torch.where(self._listed.to(X.device), lines, 0)
             lines = torch.where(counts, lines, self._last.to(X.device))
         # Summed up without a copy of the weights for each choice of each row.
@@ -158,7 +159,7 @@ class ChoiceEncoding(Encoding):
             decision.position(cells) if isinstance(decision, Range) else torch.zeros_like(cells)
             for decision, cells in zip(self.space.decisions, X.unbind(-1), strict=True)
         ]
-        features = features + (torch.stack(places, -1) * counts) @ self._slopes.to(X)
+        features += (torch.stack(places, -1) * counts) @ self._slopes.to(X)
         return features
 
 
