@@ -46,8 +46,7 @@ class _Task:
 
     space: SearchSpace
     skeleton: Skeleton
-    inputs: tuple[Tensor, ...]
-    one_input: bool
+    inputs: Inputs
     targets: Tensor
     measures: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -59,10 +58,10 @@ class _Task:
         """The scores of one architecture, followed by its parts column by column."""
         device = torch.device(self.device)
         net = network(self.space, row, self.skeleton, seed=self.seed).to(device)
-        inputs = tuple(tensor.to(device) for tensor in self.inputs)
+        inputs = tuple(tensor.to(device) for tensor in _tensors(self.inputs))
         evidence = gather(
             net,
-            inputs[0] if self.one_input else inputs,
+            inputs[0] if isinstance(self.inputs, Tensor) else inputs,
             self.targets.to(device),
             (*self.measures, *self.nodes),
             seed=self.seed,
@@ -90,7 +89,7 @@ class _Task:
     def settings(self) -> dict[str, str]:
         """The settings that scores in one file share."""
         digest = hashlib.sha256()
-        for tensor in (*self.inputs, self.targets):
+        for tensor in (*_tensors(self.inputs), self.targets):
             digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return {
@@ -102,6 +101,10 @@ class _Task:
             "loss": f"{self.loss.__module__}.{getattr(self.loss, '__qualname__', self.loss)}",
             "batch": digest.hexdigest(),
         }
+
+
+def _tensors(inputs: Inputs) -> tuple[Tensor, ...]:
+    return (inputs,) if isinstance(inputs, Tensor) else inputs
 
 
 def score(
@@ -167,15 +170,11 @@ def score(
         >>> list(table.columns), len(table)
         (['arch_str', 'snip', 'params'], 3)
     """
-    _check_workers(workers, timeout)
-    check_measures(measures)
-    for name in nodes:
-        layer_parts(name)
+    _check(measures, nodes, workers, timeout)
     task = _Task(
         space=space,
         skeleton=skeleton or default_skeleton(space),
-        inputs=(inputs,) if isinstance(inputs, Tensor) else inputs,
-        one_input=isinstance(inputs, Tensor),
+        inputs=inputs,
         targets=targets,
         measures=tuple(measures),
         nodes=tuple(nodes),
@@ -186,12 +185,16 @@ def score(
     with torch.device("cpu"):
         wanted = space.archs(space.rows(archs))
     rows = {str(arch): arch.row for arch in wanted}
-    file = _File(Path(path), task) if path is not None else None
-    done = _measured(task, rows, file, workers, timeout, progress)
+    done = _measured(task, rows, path, workers, timeout, progress)
     return _frame([str(arch) for arch in wanted], [done[str(arch)] for arch in wanted], task)
 
 
-def _check_workers(workers: int | None, timeout: float | None) -> None:
+def _check(
+    measures: Sequence[str], nodes: Sequence[str], workers: int | None, timeout: float | None
+) -> None:
+    check_measures(measures)
+    for name in nodes:
+        layer_parts(name)
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; give at least 1")
     if timeout is not None and (workers is None or not timeout > 0):
@@ -220,12 +223,13 @@ def nodes_of(table: pd.DataFrame, space: SearchSpace, nodes: Sequence[str]) -> T
 def _measured(
     task: _Task,
     rows: Mapping[str, tuple[int, ...]],
-    file: "_File | None",
+    path: str | Path | None,
     workers: int | None,
     timeout: float | None,
     progress: Progress | None,
 ) -> dict[str, list[float]]:
     """The numbers of all architectures by text: those of the file, and those that are measured now."""
+    file = _File(Path(path), task) if path is not None else None
     done = file.read() if file else {}
     left = [(name, row) for name, row in rows.items() if name not in done]
     before = len(rows) - len(left)
