@@ -128,6 +128,15 @@ class Benchmark:
             UsageError: No architecture keeps all bounds, or the fidelities do not name the metrics' columns.
         """
         if goal is None:
+            if self.metrics.columns.empty:
+                texts = [
+                    f"{name} ({why})"
+                    for name, why in self.unread.items()
+                    if name not in self.space.columns
+                ]
+                raise DataError(
+                    f"{self.name} has no numeric column; beside the architectures it has {few(texts)}"
+                )
             if self.default_objective is None:
                 raise DataError(
                     f"{self.name} has several numeric columns; name an objective: {few(self.metrics.columns)}"

@@ -19,7 +19,7 @@ from archbo.errors import ArchboError, DataError
 from archbo.proxies.base import Proxies
 from archbo.proxies.measures import ARCH, nodes_of
 from archbo.spaces import SearchSpace
-from archbo.spaces.frames import rows_of_frame, text_columns
+from archbo.spaces.frames import few, rows_of_frame, text_columns
 
 __all__ = ["ProxyTable", "read_suite_zero"]
 
@@ -270,8 +270,7 @@ def _matching(patterns: Iterable[str], columns: Sequence[str], where: str) -> li
         found = fnmatch.filter(columns, pattern)
         if not found:
             raise DataError(
-                f"{where} has no numeric column {pattern!r} for a proxy; "
-                f"it has {', '.join(columns[:12])}{', ...' if len(columns) > 12 else ''}"
+                f"{where} has no numeric column {pattern!r} for a proxy; it has {few(columns)}"
             )
         names.extend(name for name in found if name not in names)
     return names

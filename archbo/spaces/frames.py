@@ -236,7 +236,7 @@ def _written(frame: pd.DataFrame, column: str, source: str) -> pd.DataFrame:
 
 
 def few(names: Iterable[object], most: int = 12) -> str:
-    """The first names of many, joined with commas."""
+    """The first names of many, joined with commas; ``none`` where there are none."""
     texts = [str(name) for name in names]
     more = f", ... ({len(texts) - most} more)" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+    return (", ".join(texts[:most]) or "none") + more

@@ -193,8 +193,12 @@ def test_times_are_in_seconds_and_numbers_of_every_make_are_metrics(tmp_path):
 def test_columns_that_are_no_numbers_are_told_why(written, cells, why):
     rows = [f"{w},{cell}" for w, cell in zip((8, 16), cells, strict=True)]
     benchmark = read_table(written("\n".join(["width,acc", *rows])), WIDTHS)
-    with pytest.raises(DataError, match=rf"no numeric column 'acc' \({why}\)"):
+    with pytest.raises(DataError, match=rf"no numeric column 'acc' \({why}\); it has none$"):
         benchmark.evaluator("acc")
+    with pytest.raises(
+        DataError, match=rf"no numeric column; beside the architectures it has acc \({why}\)$"
+    ):
+        benchmark.evaluator()
 
 
 def test_numbers_that_are_stored_as_text_are_told_so(tmp_path):
