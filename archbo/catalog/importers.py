@@ -10,6 +10,7 @@ from archbo.benchmarks.importers import (
     NatsBenchSize,
     NatsBenchTopology,
     TransNasBench101,
+    TransNasBench101Macro,
     YahpoNb301Sample,
 )
 from archbo.catalog.entry import Entry, Registry
@@ -24,6 +25,7 @@ OWN: tuple[type[Importer], ...] = (
     NasBenchSuiteZero,
     HwNasBench,
     TransNasBench101,
+    TransNasBench101Macro,
     YahpoNb301Sample,
     AccelNasBench,
 )

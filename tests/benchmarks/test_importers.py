@@ -24,17 +24,19 @@ from archbo.benchmarks.importers import (
     NatsBenchSize,
     NatsBenchTopology,
     TransNasBench101,
+    TransNasBench101Macro,
     read_provenance,
 )
 from archbo.catalog import IMPORTERS
 from archbo.errors import DataError, DataWarning, UsageError
-from archbo.spaces import DartsSpace, EdgeCellSpace, NodeCellSpace
+from archbo.spaces import DartsSpace, EdgeCellSpace, NodeCellSpace, TransNASMacroSpace
 from archbo.spaces.published import accel_nas_bench, nats_bench_size
 
-NB201, NB101, TNB = (
+NB201, NB101, TNB, MACRO = (
     EdgeCellSpace.nas_bench_201(),
     NodeCellSpace.nas_bench_101(),
     EdgeCellSpace.trans_nas_micro(),
+    TransNASMacroSpace(),
 )
 CELLS = [
     "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|",
@@ -319,6 +321,13 @@ GENOTYPE = (
             ["class_scene", "jigsaw"],
             ["class_scene_val_best", "class_scene_zc_snip", "jigsaw_val_best", "jigsaw_zc_snip"],
         ),
+        (
+            "zc_transbench101_macro.json",
+            MACRO,
+            ["(1, 2, 3, 4, 0, 0)", "(4, 1, 4, 1, 4, 0)"],
+            ["class_scene", "jigsaw"],
+            ["class_scene_val_best", "class_scene_zc_snip", "jigsaw_val_best", "jigsaw_zc_snip"],
+        ),
     ],
 )
 def test_nas_bench_suite_zero(file, space, archs, datasets, columns, tmp_path):
@@ -413,7 +422,7 @@ TASKS = {
 INFO = ["inference_time", "encoder_params", "model_params", "model_FLOPs", "encoder_FLOPs"]
 
 
-def tnb_content(archs):
+def tnb_content(archs, part="micro"):
     """As api.py of yawen-d/TransNASBench reads it."""
 
     def results(a, t, metric):
@@ -436,15 +445,21 @@ def tnb_content(archs):
         "metrics_dict": {task: [f"valid_{m}", f"test_{m}"] for task, m in TASKS.items()},
         "info_names": INFO,
         "task_list": list(TASKS),
-        "data": {"macro": {"64-1234-basic": {}}, "micro": by_arch},
+        "data": {"macro": {"another": {}}, "micro": {"another": {}}, part: by_arch},
     }
 
 
-def test_trans_nas_bench_101(tmp_path):
-    archs = ["64-41414-1_02_333", "64-41414-0_00_001"]
-    official.torch_file(tmp_path / "tnb.pth", tnb_content(archs))
-    imported = TransNasBench101().read([tmp_path / "tnb.pth"])
-    check_archs(imported, archs, TNB)
+@pytest.mark.parametrize(
+    ("importer", "part", "archs", "space"),
+    [
+        (TransNasBench101, "micro", ["64-41414-1_02_333", "64-41414-0_00_001"], TNB),
+        (TransNasBench101Macro, "macro", ["64-414141-basic", "64-1234-basic"], MACRO),
+    ],
+)
+def test_trans_nas_bench_101(importer, part, archs, space, tmp_path):
+    official.torch_file(tmp_path / "tnb.pth", tnb_content(archs, part))
+    imported = importer().read([tmp_path / "tnb.pth"])
+    check_archs(imported, archs, space)
     for t, task in enumerate(TASKS):
         check_values(imported, f"{task}_val", [t + 0.4, 1 + t + 0.4])
         check_values(imported, f"{task}_test", [t - 0.1, 1 + t - 0.1])
@@ -509,6 +524,7 @@ def files(tmp_path):
     for name, content in (
         ("nas-bench-201", official.nats_whole(CELLS, TSS)),
         ("transnas-bench-101", tnb_content(["64-41414-1_02_333"])),
+        ("transnas-bench-101-macro", tnb_content(["64-1234-basic"], "macro")),
     ):
         official.torch_file(tmp_path / f"{name}.pth", content)
         by_name[name] = (f"{name}.pth", (tmp_path / f"{name}.pth").read_bytes())
@@ -575,6 +591,7 @@ class Shell:
         ("nats-bench-size", lambda path, bad: path.write_bytes(official.pbz2(bad))),
         ("nas-bench-201", official.torch_file),
         ("transnas-bench-101", official.torch_file),
+        ("transnas-bench-101-macro", official.torch_file),
         ("hw-nas-bench", lambda path, bad: path.write_bytes(pickle.dumps(bad))),
     ],
 )

@@ -14,7 +14,7 @@ from archbo.benchmarks.importers.hw_nas_bench import HwNasBench
 from archbo.benchmarks.importers.nas_bench_101 import NasBench101
 from archbo.benchmarks.importers.nats_bench import NasBench201, NatsBenchSize, NatsBenchTopology
 from archbo.benchmarks.importers.suite_zero import NasBenchSuiteZero
-from archbo.benchmarks.importers.trans_nas_bench import TransNasBench101
+from archbo.benchmarks.importers.trans_nas_bench import TransNasBench101, TransNasBench101Macro
 from archbo.benchmarks.importers.yahpo_nb301 import YahpoNb301Sample
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Published",
     "Source",
     "TransNasBench101",
+    "TransNasBench101Macro",
     "YahpoNb301Sample",
     "read_provenance",
 ]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from archbo.benchmarks.importers.base import ARCH, Files, Importer, Published
 from archbo.errors import DataError
-from archbo.spaces import DartsSpace, EdgeCellSpace, NodeCellSpace, SearchSpace
+from archbo.spaces import DartsSpace, EdgeCellSpace, NodeCellSpace, SearchSpace, TransNASMacroSpace
 
 __all__ = ["NasBenchSuiteZero", "scores_of"]
 
@@ -16,6 +16,7 @@ SPACES = {
     "zc_nasbench201.json": (EdgeCellSpace.nas_bench_201, "val_200_zc"),
     "zc_nasbench301.json": (DartsSpace.nas_bench_301, "val_acc"),
     "zc_transbench101_micro.json": (EdgeCellSpace.trans_nas_micro, "val_best"),
+    "zc_transbench101_macro.json": (TransNASMacroSpace, "val_best"),
 }
 """For each file its space, and the column of its accuracies."""
 
@@ -25,7 +26,7 @@ TASKS = {"cifar10": "c10", "cifar100": "c100", "ImageNet16-120": "in16"}
 
 @final
 class NasBenchSuiteZero(Importer):
-    """13 zero-cost proxies of the architectures of four benchmarks (arXiv 2210.03230).
+    """13 zero-cost proxies of the architectures of five spaces (arXiv 2210.03230).
 
     Columns: ``zc_{proxy}``, and the accuracy of the file; where the file has several tasks, ``c10_zc_{proxy}``,
     ``class_scene_zc_{proxy}`` and so on. FLOPs and parameters are in M.
@@ -52,6 +53,11 @@ class NasBenchSuiteZero(Importer):
         Published(
             "zc_transbench101_micro.json",
             "https://drive.google.com/file/d/1i8N2n7yflN33xAuQVzlTYM4E7W1Cwn1S",
+            "not stated",
+        ),
+        Published(
+            "zc_transbench101_macro.json",
+            "https://drive.google.com/file/d/1nMaa3LjlP1d_umgudX7abKSdDMeoBNb5",
             "not stated",
         ),
     )
