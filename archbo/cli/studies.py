@@ -333,14 +333,16 @@ def _space(header: "Header") -> "SearchSpace":
     """The space of a study: the one it was begun with, or what its content says.
 
     Raises:
-        DataError: The space is neither categorical, nor of cells with operations on edges, nor in the catalog.
+        DataError: The space is neither such as a file describes, nor has decisions alone, nor is in the catalog.
     """
     from archbo import catalog
-    from archbo.spaces import CategoricalSpace, EdgeCellSpace, MixedSpace
+    from archbo.spaces import CategoricalSpace, MixedSpace, space_of
 
     content = header.space
     if "space" in header.settings:
         return _space_kept(header.settings["space"])
+    if header.file is not None:
+        return space_of(header.file)
     if content["kind"] in (CategoricalSpace.__name__, MixedSpace.__name__):
         cells = zip(content["columns"], content["choices"], content["types"], strict=True)
         columns: dict[str, Any] = {
@@ -353,10 +355,6 @@ def _space(header: "Header") -> "SearchSpace":
             columns[column]["active_if"] = conditions
         known = {space.__name__: space for space in (CategoricalSpace, MixedSpace)}
         return known[content["kind"]](content["name"], columns)
-    if content["kind"] == EdgeCellSpace.__name__:
-        special = {name: content[name] for name in ("zero_ops", "identity_ops", "notation")}
-        nodes = content.get("nodes", 4)
-        return EdgeCellSpace(content["name"], content["choices"][0], nodes=nodes, **special)
     if content["name"] not in catalog.SPACES:
         raise DataError(
             f"the space {content['name']!r} is in neither a file nor the catalog; read the study in Python"

@@ -347,16 +347,23 @@ def kind_of(space: SearchSpace) -> str | None:
     return TYPES.get(type(space))
 
 
-def _parts_of(space: SearchSpace) -> list[SearchSpace]:
-    return list(space.parts.values()) if isinstance(space, ProductSpace) else []
-
-
 def file_content(space: SearchSpace) -> dict[str, object] | None:
     """What a file would say of a space, of such types as JSON knows; ``space_of`` makes an equal one of it.
 
-    None where there are no files of its kind.
+    None where there are no files of its kind or of a part's, or where a choice has a type that files do not know.
     """
     kind = kind_of(space)
-    if kind is None or any(kind_of(part) is None for part in _parts_of(space)):
+    parts = space.parts.values() if isinstance(space, ProductSpace) else ()
+    if kind is None or any(file_content(part) is None for part in parts):
         return None
-    return {"kind": kind, "name": space.name, **KINDS[kind].values(space)}
+    content = {"kind": kind, "name": space.name, **KINDS[kind].values(space)}
+    return content if _is_plain(content) else None
+
+
+def _is_plain(value: object) -> bool:
+    """Whether JSON gives a value back as it is."""
+    if isinstance(value, dict):
+        return all(map(_is_text, value)) and all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (str, int, float, bool)

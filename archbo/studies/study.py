@@ -19,6 +19,7 @@ from archbo.bo_loop.strategy import check_q
 from archbo.errors import DataError, NothingLeftError, UsageError
 from archbo.goals import Bound, Goal, Objective
 from archbo.log import Log, State, Trial
+from archbo.spaces import file_content
 from archbo.studies.sampler import ArchSampler
 from archbo.studies.storage import (
     CLAIM,
@@ -71,6 +72,7 @@ class Header:
 
     Attributes:
         space: The content of its space.
+        file: What a file would say of its space; None where no file describes such a one.
         goal: Its goal.
         settings: What else is kept with it, as JSON would hold it: what its space and strategy are made from.
         n_past: The number of past trainings, which are its first trials.
@@ -78,6 +80,7 @@ class Header:
     """
 
     space: Mapping[str, Any]
+    file: Mapping[str, Any] | None
     goal: Goal
     settings: Mapping[str, Any]
     n_past: int = 0
@@ -202,8 +205,15 @@ class Study(AskTell):
                 raise DataError(
                     f"the study {self.name!r} was not begun by archbo; give it another name"
                 )
-            kept = {"format": FORMAT, "space": self.space.content, "goal": _goal_to_dict(goal)}
-            study.set_user_attr(HEADER, {**kept, "settings": settings, "past": n_past})
+            kept = {
+                "format": FORMAT,
+                "space": self.space.content,
+                "file": file_content(self.space),
+                "goal": _goal_to_dict(goal),
+                "settings": settings,
+                "past": n_past,
+            }
+            study.set_user_attr(HEADER, kept)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 study.set_metric_names([objective.metric for objective in goal.objectives])
@@ -564,4 +574,6 @@ def _header(study: OptunaStudy, name: str) -> Header:
     )
     n_past = content.get("past", 0)
     n_missing = len(_missing_past(study, n_past))
-    return Header(content["space"], goal, content["settings"], n_past, n_missing)
+    return Header(
+        content["space"], content.get("file"), goal, content["settings"], n_past, n_missing
+    )

@@ -10,8 +10,22 @@ import time
 
 import pandas as pd
 import pytest
+import torch
 
+from archbo import Goal, RandomSearch, run
+from archbo.cli.studies import Begun
 from archbo.log import State
+from archbo.spaces import (
+    CategoricalSpace,
+    DagSpace,
+    DartsSpace,
+    EdgeCellSpace,
+    MixedSpace,
+    NodeCellSpace,
+    ProductSpace,
+    Real,
+    StageSpace,
+)
 from archbo.studies import Study, read_header
 
 CODE = """
@@ -259,3 +273,57 @@ def test_ones_own_code_stops_at_a_regret(archbo, study, folder):
     code, _, complaint = archbo(*goes_on, "--stop-at-regret", 0)
     assert code == 2
     assert complaint.startswith("archbo: --stop-at-regret: a regret to stop at is a number above 0")
+
+
+CELL = EdgeCellSpace("cell", ["zero", "same", "conv"], nodes=3, zero_ops=["zero"])
+RECIPE = MixedSpace(
+    "recipe",
+    {
+        "optimizer": ["sgd", "adam"],
+        "momentum": Real(0, 0.99, active_if={"optimizer": ["sgd"]}),
+        "rate": Real(1e-4, 1, log=True),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        ProductSpace("both", {"cell": CELL, "recipe": RECIPE}),
+        StageSpace("stages", [{"depth": [1, 2], "kernel": [3, 5]}] * 2, {"width": [8, 16.5]}),
+        NodeCellSpace("nodes", ["a", "b"], nodes=5, max_edges=6),
+        DagSpace("graphs", ["a", "b"], nodes=6, inputs=2),
+        CELL,
+        RECIPE,
+        CategoricalSpace("s", {"width": [8, "8x"], "skip": [True, False, None]}),
+    ],
+    ids=lambda space: type(space).__name__,
+)
+def test_a_study_begun_in_python_is_read_by_what_its_space_is(space, archbo, folder):
+    begun = Study("run.db", RandomSearch(space, Goal.parse("acc"), seed=0))
+    log = run(begun, lambda arch: float(len(str(arch))), 4)
+    assert Begun("run.db").space == space
+    assert Begun("run.db").log() == log
+    code, printed, complaint = archbo("status", "run.db")
+    assert code == 0, complaint
+    assert space.name in printed
+    assert archbo("export", "run.db", "--csv", "run.csv")[0] == 0
+    assert pd.read_csv("run.csv")["arch"].tolist() == [str(trial.arch) for trial in log.trials]
+
+
+def test_a_space_of_objects_is_read_by_their_texts(archbo, folder):
+    space = CategoricalSpace("s", {"dtype": [torch.float32, torch.float64], "width": [8, 16]})
+    run(Study("run.db", RandomSearch(space, Goal.parse("acc"), seed=0)), lambda _: 1.0, 2)
+    found = Begun("run.db").space
+    assert found == CategoricalSpace(
+        "s", {"dtype": ["torch.float32", "torch.float64"], "width": [8, 16]}
+    )
+    assert archbo("status", "run.db")[0] == 0
+
+
+def test_a_space_that_no_file_describes_is_read_in_python(archbo, folder):
+    space = DartsSpace("mine", ["conv", "pool"])
+    run(Study("run.db", RandomSearch(space, Goal.parse("acc"), seed=0)), lambda _: 1.0, 2)
+    code, _, complaint = archbo("status", "run.db")
+    assert code == 2
+    assert "the space 'mine' is in neither a file nor the catalog" in complaint

@@ -1,6 +1,7 @@
 """Spaces in TOML files: what is read, what is refused, and a cell of five nodes from the file to the trained network."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +13,16 @@ from archbo import catalog
 from archbo.comparison import draw_arch
 from archbo.errors import DataError, InvalidArchitectureError, UsageError
 from archbo.networks import EdgeCellSkeleton, network
-from archbo.spaces import CategoricalSpace, EdgeCellSpace, file_content, read_space, space_of
+from archbo.spaces import (
+    CategoricalSpace,
+    DagSpace,
+    EdgeCellSpace,
+    NodeCellSpace,
+    ProductSpace,
+    file_content,
+    read_space,
+    space_of,
+)
 
 CELLS = """\
 kind = "edge-cell"
@@ -52,7 +62,13 @@ def test_a_file_is_the_space_in_python(file):
         FIVE,
         EdgeCellSpace("plain", ["none", "conv"], zero_ops=[]),
         EdgeCellSpace.trans_nas_micro(),
-        CategoricalSpace("s", {"width": [8, 16.5], "op": ["conv", True]}),
+        CategoricalSpace("s", {"width": [8, 16.5], "op": ["conv", True, None]}),
+        NodeCellSpace.nas_bench_101(),
+        NodeCellSpace("nodes", ["a", "z", "i"], nodes=5, zero_ops=["z"], identity_ops=["i"]),
+        NodeCellSpace("kept", ["none", "skip_connect"], zero_ops=[], identity_ops=[]),
+        DagSpace("graphs", ["a", "i"], nodes=8, inputs=2, identity_ops=["i"]),
+        DagSpace("tree", ["a", "skip_connect"], nodes=4, inputs=1, identity_ops=[]),
+        ProductSpace("both", {"cell": FIVE, "graph": DagSpace("g", ["a"], nodes=4, inputs=1)}),
     ],
     ids=lambda space: space.name,
 )
@@ -60,8 +76,99 @@ def test_what_a_file_would_say_makes_an_equal_space_also_after_json(space):
     assert space_of(json.loads(json.dumps(file_content(space)))) == space
 
 
-def test_other_spaces_have_no_files():
-    assert file_content(catalog.space("darts")) is None
+NODES = """\
+kind = "node-cell"
+name = "my-nodes"
+nodes = 6
+max_edges = 8
+ops = ["conv", "pool", "gone", "same"]
+zero = ["gone"]
+identity = ["same"]
+"""
+GRAPHS = """\
+kind = "dag"
+name = "my-graphs"
+nodes = 12
+inputs = 2
+ops = ["conv", "pool", "same"]
+identity = ["same"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "space"),
+    [
+        (
+            NODES,
+            NodeCellSpace(
+                "my-nodes",
+                ["conv", "pool", "gone", "same"],
+                nodes=6,
+                max_edges=8,
+                zero_ops=["gone"],
+                identity_ops=["same"],
+            ),
+        ),
+        (
+            GRAPHS,
+            DagSpace(
+                "my-graphs", ["conv", "pool", "same"], nodes=12, inputs=2, identity_ops=["same"]
+            ),
+        ),
+        ('kind = "node-cell"\nops = ["conv"]', NodeCellSpace("file", ["conv"])),
+        ('kind = "dag"\nops = ["conv"]\nnodes = 20', NodeCellSpace("file", ["conv"], nodes=20)),
+        (
+            'kind = "dag"\nops = ["a", "b"]\nnodes = 20\nzero = ["b"]',
+            NodeCellSpace("file", ["a", "b"], nodes=20, zero_ops=["b"]),
+        ),
+    ],
+    ids=["node-cell", "dag", "short node-cell", "dag of any inputs", "dag with zeros"],
+)
+def test_files_of_graphs_are_the_spaces_in_python(text, space, tmp_path):
+    path = tmp_path / "file.toml"
+    path.write_text(text)
+    found = read_space(path)
+    assert found == space
+    assert space_of(json.loads(json.dumps(file_content(found)))) == space
+    X = found.sample(20, generator=torch.Generator().manual_seed(0))
+    assert space.rows(list(map(str, found.archs(X)))).equal(X)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "message"),
+    [
+        (NODES, "max_edges = 8", "max_edges = 0", "max_edges of space 'my-nodes' is 0"),
+        (NODES, "max_edges = 8", "max_edges = 8.5", "max_edges is 8.5; write a whole number"),
+        (NODES, "nodes = 6", "inputs = 2", "unknown key 'inputs'; a space of the kind 'node-cell'"),
+        (NODES, 'zero = ["gone"]', 'zero = ["no"]', "zero_ops of space 'my-nodes' has 'no'"),
+        (GRAPHS, "nodes = 12", "", "there is no 'nodes'; write a whole number"),
+        (GRAPHS, "inputs = 2", 'inputs = "2"', "inputs is '2'; write how many nodes each node"),
+        (GRAPHS, "identity", "zero", "has zero operations, which would leave nodes with fewer"),
+    ],
+)
+def test_bad_files_of_graphs_name_place_and_remedy(text, old, new, message, tmp_path):
+    path = tmp_path / "file.toml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(DataError, match=message):
+        read_space(path)
+
+
+DARTS = catalog.space("darts")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        DARTS,
+        ProductSpace("both", {"cell": DARTS}),
+        ProductSpace("outer", {"inner": ProductSpace("both", {"cell": FIVE, "other": DARTS})}),
+        CategoricalSpace("s", {"dtype": [torch.float32, torch.float64]}),
+        ProductSpace("s", {"inner": CategoricalSpace("s", {"file": [Path("a"), Path("b")]})}),
+    ],
+    ids=["darts", "part", "part of a part", "objects", "objects of a part"],
+)
+def test_other_spaces_have_no_files(space):
+    assert file_content(space) is None
 
 
 @pytest.mark.parametrize(
