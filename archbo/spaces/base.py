@@ -1,5 +1,6 @@
 """What an architecture is: a row of a tensor, and the search space that gives the row its meaning."""
 
+import ast
 import json
 import math
 from abc import ABC, abstractmethod
@@ -265,6 +266,8 @@ class SearchSpace(ABC):
                 A bare tuple of integers is a row too, except where another library writes the architectures of
                 this space as such tuples and means another one by it: then it is refused, since nobody can
                 tell which is meant. Give a list for the row, or the text of the tuple for the other reading.
+                So is a list of integers that could be the choices themselves, such as ``[1, 2]`` where each column has
+                1, 2 and 3 to choose from: give a tensor for the row, or a mapping for the choices.
 
         Raises:
             InvalidArchitectureError: It is no architecture of this space, or could be two.
@@ -316,7 +319,7 @@ class SearchSpace(ABC):
         if isinstance(value, nx.Graph):
             return self._parse_graph(value)
         raise InvalidArchitectureError(
-            f"cannot read {_shown(value)} as an architecture of {self.name}; give its text, a choice "
+            f"cannot read {shown(value)} as an architecture of {self.name}; give its text, a choice "
             f"for each of {', '.join(self.columns)} as a dict, or a row of {self.n_columns} numbers"
         )
 
@@ -331,9 +334,17 @@ class SearchSpace(ABC):
         return None
 
     def _refuse_two_meanings(self, value: object) -> None:
-        if not isinstance(value, tuple) or isinstance(value, Row):
+        if not isinstance(value, list | tuple) or isinstance(value, Row):
             return
-        if all(isinstance(digit, Integral) for digit in value):
+        if len(value) == self.n_columns and any(isinstance(number, Integral) for number in value):
+            cells = [d.find(number) for d, number in zip(self.decisions, value, strict=True)]
+            if None not in cells and cells != list(value):
+                choices = dict(zip(self.columns, value, strict=True))
+                raise InvalidArchitectureError(
+                    f"{shown(value)} could be the choices of {self.name} themselves, where a list is a row of their "
+                    f"indices; give the choices as a dict, {shown(choices)}, or the row as a tensor"
+                )
+        if isinstance(value, tuple) and all(isinstance(digit, Integral) for digit in value):
             digits = tuple(map(int, value))
             if self._digits(digits) not in (None, digits):
                 raise InvalidArchitectureError(
@@ -355,7 +366,7 @@ class SearchSpace(ABC):
         for column, decision in self.finders.items():
             if column not in values:
                 raise InvalidArchitectureError(
-                    f"no choice for column {column!r} in {_shown(dict(values))}; "
+                    f"no choice for column {column!r} in {shown(dict(values))}; "
                     f"{self.name} has the columns {', '.join(self.columns)}"
                 )
             cell = decision.find(values[column])
@@ -375,11 +386,11 @@ class SearchSpace(ABC):
         for column, counts in zip(self.columns, self.counting(cells), strict=True):
             if counts and column in gaps:
                 raise InvalidArchitectureError(
-                    f"column {column!r} counts in {_shown(dict(values))}, so that it cannot be {NOT_ACTIVE!r}; "
+                    f"column {column!r} counts in {shown(dict(values))}, so that it cannot be {NOT_ACTIVE!r}; "
                     f"{self.name} has {self.finders[column].described}"
                 )
         X = torch.tensor([cells], dtype=torch.double, device="cpu")
-        return tuple(self._cells(self.settled(X))[0])
+        return Row(self._cells(self.settled(X))[0])
 
     def rows(
         self,
@@ -403,7 +414,7 @@ class SearchSpace(ABC):
             return self.settled(archs).to(dtype)
         if isinstance(archs, str | bytes | Mapping | Arch) or not isinstance(archs, Iterable):
             raise InvalidArchitectureError(
-                f"{_shown(archs)} is no list of architectures of {self.name}; give several in a list"
+                f"{shown(archs)} is no list of architectures of {self.name}; give several in a list"
             )
         rows = [self.arch(arch).row for arch in archs]
         return torch.tensor(rows, dtype=dtype, device="cpu").reshape(len(rows), self.n_columns)
@@ -734,7 +745,17 @@ def _is_gap(value: object) -> bool:
     return value is None or (isinstance(value, str) and value == NOT_ACTIVE)
 
 
-def _shown(value: object) -> str:
+def literal_of(text: str) -> Any:  # noqa: ANN401
+    """The list, tuple or dictionary that a text writes as Python does; None where it writes none."""
+    if not text.lstrip().startswith(("[", "(", "{")):
+        return None
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def shown(value: object) -> str:
     """Whatever cannot be read, on one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 100 else f"{text[:97]}..."

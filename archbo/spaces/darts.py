@@ -2,9 +2,9 @@
 
 import ast
 import re
-from collections.abc import Sequence
-from itertools import combinations, combinations_with_replacement, permutations
-from typing import Self
+from collections.abc import Mapping, Sequence
+from itertools import combinations, combinations_with_replacement, permutations, product
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.networkx_graphs import AnyGraph, numbered, op_of
 
 __all__ = ["DartsSpace"]
 
@@ -30,6 +31,11 @@ CONCATS = {
 }
 """How it is written that a cell concatenates all its nodes; some files count a node 6 that there is not
 (the README of NAS-Bench-X11, NASLib before 2022)."""
+
+CONFIG = re.compile(r"(?:^|:|\.|_COLON_)((?:edge|inputs_node)_(?:normal|reduce)_\d+)$")
+"""A key by which ConfigSpace describes a cell, behind the name of its selector: NAS-Bench-301 has
+``NetworkSelectorDatasetInfo:darts:edge_normal_0``, YAHPO Gym ``_COLON_`` in place of the colons
+(nasbench301/surrogate_models/utils.py, yahpo_gym/benchmarks/nasbench_301.py)."""
 
 MOST_OPS = 42
 """The most operations of which the code of a cell is a 64-bit integer."""
@@ -55,7 +61,8 @@ class DartsSpace(SearchSpace):
 
     The notation is the official ``Genotype(normal=[(op, source), ...], normal_concat=range(2, 6), ...)``;
     the order of the two edges of a node means nothing, ``format`` writes the earlier source first. Read are also
-    fields in their order, edges nested by node, and the pairs (source, number of the operation) of NASLib and BANANAS.
+    fields in their order, edges nested by node, the pairs (source, number of the operation) of NASLib and BANANAS, the
+    dictionaries of ConfigSpace for NAS-Bench-301, whose other keys are ignored, and the graphs of ``to_networkx``.
 
     ``canonical`` numbers the nodes of each cell such that isomorphic cells get the same row. Operations
     that receive nothing but zeros become ``none``, and what a ``none`` reads is forgotten.
@@ -148,6 +155,8 @@ class DartsSpace(SearchSpace):
             value = ast.parse(re.sub(r"^\s*\w+\s*=(?!=)", "", text).strip(), mode="eval").body
             if isinstance(value, ast.Call):
                 return self._genotype(value, text)
+            if isinstance(value, ast.Dict):
+                return self.arch(ast.literal_eval(value)).row
             cells = [self._named(pairs) for pairs in ast.literal_eval(value)]
         except InvalidArchitectureError:
             raise
@@ -177,6 +186,62 @@ class DartsSpace(SearchSpace):
                     f"{cell}_concat is {concat}; cells of {self.name} concatenate all their nodes, so write range(2, 6)"
                 )
             row += self._cell(ast.literal_eval(fields[cell]), cell)
+        return tuple(row)
+
+    def row_of(self, values: Mapping[str, object]) -> tuple[Any, ...]:
+        named = {match[1]: values[key] for key in values if (match := CONFIG.search(str(key)))}
+        if not named:
+            return super().row_of(values)
+        return tuple(
+            digit for cell in CELLS for digit in self._cell(self._edges(named, cell), cell)
+        )
+
+    def _edges(self, named: Mapping[str, object], cell: str) -> list[tuple[object, int]]:
+        """The edges of a cell that ConfigSpace describes: what nodes read, and the operations of the edges between."""
+        edges, used, first = [], set(), 0
+        for node in NODES:
+            inputs = named.get(f"inputs_node_{cell}_{node}", "0_1" if node == NODES[0] else None)
+            match = re.fullmatch(r"(\d)_(\d)", str(inputs))
+            sources = list(map(int, match.groups())) if match else [node]
+            if max(sources) >= node:
+                raise InvalidArchitectureError(
+                    f"inputs_node_{cell}_{node} is {inputs!r}; give two earlier nodes, as in '0_1'"
+                )
+            for source in sources:
+                used.add(f"edge_{cell}_{first + source}")
+                edges.append((named.get(f"edge_{cell}_{first + source}"), source))
+            first += node
+        for key, op in named.items():
+            if key.startswith(f"edge_{cell}_") and op in self.op_names and key not in used:
+                raise InvalidArchitectureError(
+                    f"{key} is {op!r}, but no node reads along this edge by inputs_node_{cell}_3 to 5; leave it out"
+                )
+        return edges
+
+    def _parse_graph(self, graph: AnyGraph) -> tuple[int, ...]:
+        """Read what ``to_networkx`` makes, whose numbers tell which two operations are added up."""
+        numbered(graph, self.name)  # it has a direction and no cycle
+        ops = {node: op_of(graph.nodes[node], f"node {node!r}", self.name) for node in graph}
+        edges = set(graph.edges)
+
+        def may_read(place: int, source: int) -> bool:
+            start = place - place % 11
+            sources = {start + position for position in _positions(source)} & ops.keys()
+            return place not in ops or sources == {a for a, b in edges if b == place}
+
+        row: list[int] = []
+        for start, node in product((0, 11), NODES):
+            places = [start + position for position in _positions(node)]
+            pairs = [pair for pair in self.pairs[node] if all(map(may_read, places, pair))]
+            names = [ops.get(place, "none") for place in places]
+            if pairs and set(names) <= set(self.op_names):
+                row += [self.pairs[node].index(pairs[0]), *map(self.op_names.index, names)]
+        found = self.to_networkx(row) if len(row) == self.n_columns else None
+        if found is None or dict(found.nodes(data="op")) != ops or set(found.edges) != edges:
+            raise InvalidArchitectureError(
+                f"the graph is none of {self.name} with the operations and numbers of nodes of Arch.to_networkx, which "
+                "tell the operations that are added up from those that are concatenated; give a Genotype"
+            )
         return tuple(row)
 
     @staticmethod

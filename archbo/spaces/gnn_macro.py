@@ -12,6 +12,7 @@ from torch import Tensor
 from archbo.errors import InvalidArchitectureError, UsageError
 from archbo.spaces.base import SearchSpace, checked_ops
 from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.networkx_graphs import AnyGraph, node_cell
 from archbo.spaces.relabel import FORBIDDEN, smallest_code
 
 __all__ = ["GnnMacroSpace"]
@@ -43,8 +44,8 @@ class GnnMacroSpace(SearchSpace):
     """Four layers in a tree below the raw input; the layers that feed no other one feed the output.
 
     NAS-Bench-Graph (arXiv 2206.09166) gives each layer an operation and one link, the earlier layer (0 is
-    the raw input) that feeds it. Architectures are written ``links|ops``; the official pair of lists is
-    read too. The first link is always 0, so a row has three link columns and four operation columns.
+    the raw input) that feeds it. Architectures are written ``links|ops``; the official pair of lists and a
+    graph of networkx are read too. The first link is always 0, so a row has three link columns and four operation columns.
 
     Four skips compute nothing: that network is in no table and is not valid.
 
@@ -125,6 +126,20 @@ class GnnMacroSpace(SearchSpace):
                 f"{text!r} computes nothing; give at least one layer an operation other than skip"
             )
         return (*links[1:], *(self.op_names.index(op) for op in ops))
+
+    def _parse_graph(self, graph: AnyGraph) -> tuple[int, ...]:
+        edges, ops = node_cell(graph, self.name)
+        sources = [[a for a, b in edges if b == layer] for layer in range(1, len(ops) - 1)]
+        leaves = {layer for layer in LAYERS if not any(layer in found for found in sources)}
+        fed_by = {a for a, b in edges if b == len(ops) - 1}
+        if list(map(len, sources)) != [1] * len(LAYERS) or fed_by != leaves:
+            raise InvalidArchitectureError(
+                f"the graph has {len(ops)} nodes that read {', '.join(map(str, map(len, sources)))} others; networks of "
+                f"{self.name} have an input, four layers that read one node each, and an output that reads the layers "
+                "which feed no other"
+            )
+        links = ",".join(str(source) for (source,) in sources)
+        return self.parse(f"{links}|{','.join(ops[1:-1])}")
 
     def _parse_pair(self, text: str) -> tuple[list[int], list[str]]:
         try:

@@ -9,16 +9,20 @@ import torch
 from torch import Tensor
 
 from archbo.errors import DataError, InvalidArchitectureError
-from archbo.spaces.base import SearchSpace
+from archbo.spaces.base import SearchSpace, literal_of, shown
 from archbo.spaces.choices import NOT_ACTIVE, text_of
 from archbo.spaces.decisions import Decision, Listed, decision_of
 from archbo.spaces.graph import GraphBatch, GraphTemplate
+from archbo.spaces.subnetworks import is_subnetwork, subnetwork_values
 
 __all__ = ["MixedSpace"]
 
 
 class MixedSpace(SearchSpace):
     """A product of decisions of any kind; architectures are written ``op=conv,kernel=3,rate=0.01``.
+
+    Read are also choices in the order of the columns, as a list or its text, indices as a list of integers, unless they
+    could be choices themselves, and sub-networks of Once-for-All (``subnetwork_values``).
 
     What does not count is written ``kernel=not active``, is the same in every row, and the same to every model.
 
@@ -89,7 +93,26 @@ class MixedSpace(SearchSpace):
         content |= {"scales": scales} if scales else {}
         return content | ({"active_if": conditions} if conditions else {})
 
+    def row_of(self, values: Mapping[str, object]) -> tuple[Any, ...]:
+        if is_subnetwork(values, self):
+            values = subnetwork_values(values, self)
+        return super().row_of(values)
+
+    def _parse_object(self, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            return super()._parse_object(value)
+        if len(value) != self.n_columns:
+            raise InvalidArchitectureError(
+                f"{shown(value)} has {len(value)} entries; {self.name} has {self.n_columns} columns "
+                f"({', '.join(self.columns)}), give a choice or an index of each"
+            )
+        return self.arch(dict(zip(self.columns, value, strict=True))).row
+
     def parse(self, text: str) -> tuple[Any, ...]:
+        written = literal_of(text)
+        # Numbers with a point are no indices, and what else they are cannot be told.
+        if isinstance(written, dict) or (written and float not in map(type, written)):
+            return self.arch(written).row
         parts = [part.partition("=") for part in text.split(",")]
         given = {key.strip(): value.strip() for key, _, value in parts}
         if set(given) != set(self.columns) or len(parts) != len(self.columns):

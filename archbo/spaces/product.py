@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from archbo.errors import DataError, InvalidArchitectureError
-from archbo.spaces.base import Arch, SearchSpace
+from archbo.spaces.base import Arch, Row, SearchSpace
 from archbo.spaces.decisions import Decision
 from archbo.spaces.graph import GraphBatch
 
@@ -88,7 +88,7 @@ class ProductSpace(SearchSpace):
         """
         if part not in self.parts:
             raise DataError(f"{self.name} has no part {part!r}; it has {', '.join(self.parts)}")
-        return self.parts[part].arch(list(arch.row[self.slices[part]]))
+        return self.parts[part].arch(Row(arch.row[self.slices[part]]))
 
     def _each(self, X: Tensor) -> list[tuple[SearchSpace, Tensor]]:
         """The parts, and their columns of rows ``X`` (``n x d``)."""

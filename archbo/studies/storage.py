@@ -376,7 +376,7 @@ def arch_from(params: Mapping[str, Any], space: SearchSpace) -> Arch:
     try:
         given = {column: params[column] for column in space.columns if column in params}
         gaps = {c: None for c in space.columns if c not in given and space.finders[c].active_if}
-        return space.arch(list(space.row_of(given | gaps)))
+        return space.arch(space.row_of(given | gaps))
     except InvalidArchitectureError as error:
         raise DataError(f"{dict(params)} is no architecture of {space.name}: {error}") from error
 

@@ -14,6 +14,7 @@ Example:
 import json
 import pickle
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -31,6 +32,12 @@ from archbo.spaces.decisions import Listed, Scaled
 __all__ = ["SpaceContract", "distinct_rows", "rows"]
 
 every_dtype = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+
+
+def _may_be_choices(row: Sequence[float], space: SearchSpace) -> bool:
+    """Whether the cells of a row, some of them integers, are values of their columns that have other cells."""
+    cells = [d.find(cell) for d, cell in zip(space.decisions, row, strict=True)]
+    return None not in cells and cells != list(row) and int in map(type, row)
 
 
 def rows(
@@ -146,7 +153,7 @@ class SpaceContract(ABC):
         X = rows(space, 10)
         archs = space.archs(X)
         for arch, row in zip(archs, X, strict=True):
-            forms: list[Any] = [arch, str(arch), arch.row, list(arch.row), row, row.numpy()]
+            forms: list[Any] = [arch, str(arch), arch.row, row, row.numpy()]
             forms += [list(row), tuple(row.tolist()), arch.values]
             forms += [row.float(), row.long()] if space.is_finite else []
             assert {space.arch(form) for form in forms} == {arch}
@@ -179,6 +186,9 @@ class SpaceContract(ABC):
         self, space: SearchSpace
     ) -> None:
         for row in [arch.row for arch in space.archs(rows(space, 20))]:
+            if _may_be_choices(row, space):
+                continue
+            assert space.arch(list(row)).row == row
             try:
                 by_text = space.parse(str(tuple(row)))
             except InvalidArchitectureError:
@@ -189,6 +199,13 @@ class SpaceContract(ABC):
                 continue
             with pytest.raises(InvalidArchitectureError, match=r"could be a row of .* as text"):
                 space.arch(tuple(row))
+
+    def test_a_list_of_integers_that_may_be_choices_is_refused(self, space: SearchSpace) -> None:
+        for row in [arch.row for arch in space.archs(rows(space, 50))]:
+            if _may_be_choices(row, space):
+                for form in (list(row), tuple(row)):
+                    with pytest.raises(InvalidArchitectureError, match="could be the choices"):
+                        space.arch(form)
 
     def test_wrong_values_are_named(self, space: SearchSpace) -> None:
         good = space.archs(rows(space, 1))[0].values

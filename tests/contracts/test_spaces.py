@@ -55,6 +55,9 @@ MAKERS = dict(catalog.SPACES) | {
             "depth": Integer(1, 12),
         },
     ),
+    "numbers": lambda: CategoricalSpace(
+        "numbers", {"layers": [1, 2, 3, 4], "kernel": [3, 2, 1], "groups": [1, 0]}
+    ),
     "own-nodes": lambda: NodeCellSpace("own-nodes", ["a", "b"], max_edges=6),
     "four-nodes": lambda: NodeCellSpace("four-nodes", ["none", "skip_connect", "a"], nodes=4),
     "many-nodes": lambda: NodeCellSpace(

@@ -14,6 +14,7 @@ from archbo.spaces import DartsSpace
 
 SPACE = DartsSpace()
 NB301 = DartsSpace.nas_bench_301()
+ANY = DartsSpace.with_any_sources()
 TABLE = Path(__file__).parents[2].parent / "shared" / "data" / "oncenas_darts545.parquet"
 
 # The first genotype published with DARTS (arXiv 1806.09055, version 1).
@@ -31,7 +32,12 @@ def cells(draw, space=SPACE):
     """Four pairs ``((op, source), (op, source))``."""
     op = st.sampled_from(space.op_names)
     return [
-        [(draw(op), source) for source in draw(st.permutations(range(node)))[:2]]
+        [
+            (draw(op), source)
+            for source in draw(
+                st.permutations(range(node) if not space.any_sources else 2 * [*range(node)])
+            )[:2]
+        ]
         for node in range(2, 6)
     ]
 
@@ -60,7 +66,7 @@ def renumbered(cell, numbers):
 
 def flow(cell):
     """The cell as a graph with operations on edges, without what carries nothing but zeros."""
-    graph = nx.DiGraph()
+    graph = nx.MultiDiGraph()
     graph.add_nodes_from((node, {"kind": min(node, 2)}) for node in range(6))
     for node, pair in enumerate(cell, 2):
         graph.add_edges_from((source, node, {"op": op}) for op, source in pair if op != "none")
@@ -70,10 +76,9 @@ def flow(cell):
 
 
 def isomorphic(first, second):
-    def same(a, b):
-        return a == b
-
-    return nx.is_isomorphic(flow(first), flow(second), node_match=same, edge_match=same)
+    kinds = nx.isomorphism.categorical_node_match("kind", None)
+    ops = nx.isomorphism.categorical_multiedge_match("op", None)
+    return nx.is_isomorphic(flow(first), flow(second), node_match=kinds, edge_match=ops)
 
 
 def written(space, row):
@@ -120,6 +125,38 @@ def test_keys_are_equal_iff_the_cells_are_isomorphic(cell, numbers, edge, op):
     assert (key == normal_key) == (key == reduce_key) == isomorphic(cell, other)
 
 
+@given(cells(ANY), numberings, st.integers(0, 7), st.sampled_from(ANY.op_names))
+def test_keys_with_any_sources_are_equal_iff_the_cells_are_isomorphic(cell, numbers, edge, op):
+    other = renumbered(cell, numbers)
+    twin, (pair, place) = genotype(other, cell), divmod(edge, 2)
+    other[pair][place] = (op, other[pair][place][1])
+    texts = [genotype(cell, cell), twin, genotype(other, cell)]
+    key, twin_key, other_key = ANY.keys(ANY.rows(texts)).tolist()
+    assert key == twin_key
+    assert (key == other_key) == isomorphic(cell, other)
+
+
+def test_a_node_that_reads_a_node_twice_is_no_other_node():
+    pairs = [
+        [("sep_conv_3x3", 0), ("skip_connect", 0)],
+        [("skip_connect", 0), ("sep_conv_3x3", 0)],
+        [("sep_conv_3x3", 0), ("sep_conv_3x3", 0)],
+        [("sep_conv_3x3", 0), ("skip_connect", 1)],
+        [("sep_conv_3x3", 0), ("none", 0)],
+        [("sep_conv_3x3", 0), ("none", 1)],
+    ]
+    rest = [[("dil_conv_3x3", 0), ("dil_conv_5x5", 1)]] * 3
+    X = ANY.rows([genotype([pair, *rest], [pair, *rest]) for pair in pairs])
+    first, swapped, twice, other, none, elsewhere = ANY.keys(X).tolist()
+    assert first == swapped
+    assert none == elsewhere
+    assert len(set(map(str, (first, twice, other, none)))) == 4
+    once = SPACE.rows([ANY.format(X[3]), ANY.format(X[5])])
+    assert ANY.rows([SPACE.format(row) for row in once]).equal(X[[3, 5]])
+    with pytest.raises(InvalidArchitectureError, match="take the space darts-any-sources"):
+        SPACE.parse(ANY.format(X[0]))
+
+
 @given(st.lists(cells(), min_size=2, max_size=2), st.booleans())
 def test_what_a_none_reads_means_nothing(pair, swap):
     """Cells of few operations, where chance isomorphism is common."""
@@ -131,7 +168,7 @@ def test_what_a_none_reads_means_nothing(pair, swap):
     assert (keys[0] == keys[1]) == isomorphic(first, second)
 
 
-@pytest.mark.parametrize("space", [SPACE, NB301], ids=lambda space: space.name)
+@pytest.mark.parametrize("space", [SPACE, NB301, ANY], ids=lambda space: space.name)
 def test_canonical_rows_are_fixed_and_keep_the_cells(space):
     X = space.sample(300, generator=torch.Generator().manual_seed(0))
     C = space.canonical(X)
