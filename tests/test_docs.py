@@ -17,7 +17,8 @@ from archbo.catalog.__main__ import main
 from archbo.catalog.tables import DOCUMENTS, full, renew
 from archbo.cli import app
 from archbo.errors import DataError, UsageError
-from archbo.spaces import read_space
+from archbo.spaces import kind_of, read_space
+from archbo.spaces.files import KINDS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -86,8 +87,13 @@ def test_the_space_files_are_read(tmp_path):
     for block in blocks(ROOT / "docs" / "spaces.md", "toml"):
         paths.append(tmp_path / f"{tomllib.loads(block)['name']}.toml")  # as others refer to it
         paths[-1].write_text(block)
-    sizes = [read_space(path).size for path in paths]
-    assert sizes == [9, math.inf, 1_417_176, math.inf, 59_049]
+    spaces = [read_space(path) for path in paths]
+    assert {kind_of(space) for space in spaces} == set(KINDS)
+    cells, graphs = 2**15 * 4**4, 3**12 * math.prod(node**2 for node in range(3, 13))
+    assert [space.size for space in spaces] == [
+        *(9, math.inf, 1_417_176, math.inf, 59_049),
+        *(cells, graphs),
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

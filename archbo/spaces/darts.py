@@ -237,7 +237,8 @@ class DartsSpace(SearchSpace):
             if pairs and set(names) <= set(self.op_names):
                 row += [self.pairs[node].index(pairs[0]), *map(self.op_names.index, names)]
         found = self.to_networkx(row) if len(row) == self.n_columns else None
-        if found is None or dict(found.nodes(data="op")) != ops or set(found.edges) != edges:
+        named = {} if found is None else {node: found.nodes[node]["op"] for node in found}
+        if found is None or named != ops or set(found.edges) != edges:
             raise InvalidArchitectureError(
                 f"the graph is none of {self.name} with the operations and numbers of nodes of Arch.to_networkx, which "
                 "tell the operations that are added up from those that are concatenated; give a Genotype"

@@ -60,7 +60,7 @@ def subnetwork_values(net: Mapping[str, object], space: SearchSpace) -> dict[str
             "stage1_block1_kernel and stage1_block1_expand, or ks_1_1 and e_1_1, for its blocks"
         )
     depths = dict(zip(sizes, _entries(net, "d", len(sizes), "stages", space), strict=True))
-    values: dict[str | None, object] = {}
+    values: dict[str, object] = {}
     for stage, depth in depths.items():
         if depth not in range(sizes[stage] + 1):
             raise InvalidArchitectureError(
@@ -72,21 +72,26 @@ def subnetwork_values(net: Mapping[str, object], space: SearchSpace) -> dict[str
         for (stage, block), value in zip(blocks, entries, strict=True):
             column = _column(space, key, stage, block)
             is_there = block <= depths[stage]
+            if is_there and not value:
+                raise InvalidArchitectureError(
+                    f"{key} of block {block} of stage {stage} of the sub-network is {value!r}, but the stage has the "
+                    f"depth {depths[stage]}"
+                )
             values[column] = value if is_there else _absent(space, column, stage, value)
-    known = {column: value for column, value in values.items() if column is not None}
-    return known | {
+    values.pop("", None)  # the depth, where the columns of the blocks imply it
+    return values | {
         _other(space, key): value[0] if isinstance(value, list) and len(value) == 1 else value
         for key, value in net.items()
         if key not in ("ks", "e", "d") and (key, value) != ("wid", None)
     }
 
 
-def _column(space: SearchSpace, key: str, stage: int, *block: int) -> str | None:
-    """The column of a decision of a stage, or of one of its blocks; None if there is none."""
+def _column(space: SearchSpace, key: str, stage: int, *block: int) -> str:
+    """The column of a decision of a stage, or of one of its blocks; empty if there is none."""
     numbers = "_".join(map(str, (stage, *block)))
     place = "_".join([f"stage{stage}", *(f"block{number}" for number in block)])
     written = (column for name in NAMES[key] for column in (f"{name}_{numbers}", f"{place}_{name}"))
-    return next((column for column in written if column in space.finders), None)
+    return next((column for column in written if column in space.finders), "")
 
 
 def _other(space: SearchSpace, key: str) -> str:
@@ -109,13 +114,13 @@ def _entries(
     return list(map(python_value, given))
 
 
-def _absent(space: SearchSpace, column: str | None, stage: int, value: object) -> object:
+def _absent(space: SearchSpace, column: str, stage: int, value: object) -> object:
     """What a column holds of a block that is not there."""
-    decision = space.finders[str(column)]
+    decision = space.finders[column]
     if decision.active_if:
         return NOT_ACTIVE
     if decision.empty is not None:
         return decision.value(decision.empty)
-    # Where another column has the depth, the block may have any value.
-    is_free = decision.find(0) is None and _column(space, "d", stage) is not None
+    # Any value is as good where a column of its own has the depth.
+    is_free = decision.find(0) is None and bool(_column(space, "d", stage))
     return value if is_free else 0

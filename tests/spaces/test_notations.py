@@ -241,6 +241,7 @@ def test_what_else_a_subnetwork_says_is_a_column():
         (flat(0), {"d": 5}, "stage 1 of the sub-network has the depth 5; that of ofa has 4 blocks"),
         (flat(0), {"d": [2, 3, 4, 1, 2]}, "unknown choice '0' in column 'ks_4_2'"),
         (flat(), {}, "unknown choice '0' in column 'ks_1_3'"),
+        (flat(0), {"ks": 0}, "ks of block 1 of stage 1 of the sub-network is 0, but .* depth 2"),
         (stages("ks", "e"), {"d": 1}, "unknown choice '1' in column 'stage1_depth'"),
         (stages("ks", "e"), {"e": 5}, "unknown choice '5' in column 'stage1_block1_e'"),
         (stages("ks", "width"), {}, "has no columns such as stage1_block1_kernel"),
