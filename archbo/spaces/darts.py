@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, combinations_with_replacement, permutations, product
 from typing import Any, Self
 
+import networkx as nx
 import torch
 from torch import Tensor
 
@@ -31,6 +32,12 @@ CONCATS = {
 }
 """How it is written that a cell concatenates all its nodes; some files count a node 6 that there is not
 (the README of NAS-Bench-X11, NASLib before 2022)."""
+
+FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
+"""The fields of ``Genotype`` in their order (cnn/genotypes.py of DARTS)."""
+
+DRAWN = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
+"""The nodes of a cell as DARTS draws it, inputs first and the output last (cnn/visualize.py)."""
 
 CONFIG = re.compile(r"(?:^|:|\.|_COLON_)((?:edge|inputs_node)_(?:normal|reduce)_\d+)$")
 """A key by which ConfigSpace describes a cell, behind the name of its selector: NAS-Bench-301 has
@@ -62,7 +69,9 @@ class DartsSpace(SearchSpace):
     The notation is the official ``Genotype(normal=[(op, source), ...], normal_concat=range(2, 6), ...)``;
     the order of the two edges of a node means nothing, ``format`` writes the earlier source first. Read are also
     fields in their order, edges nested by node, the pairs (source, number of the operation) of NASLib and BANANAS, the
-    dictionaries of ConfigSpace for NAS-Bench-301, whose other keys are ignored, and the graphs of ``to_networkx``.
+    dictionaries of ConfigSpace for NAS-Bench-301, whose other keys are ignored, and the graphs of ``to_networkx``. A
+    mapping of ``normal`` and ``reduce`` has the edges of the cells, or graphs of networkx with ``op`` on their edges and
+    nodes 0 to 5, or as DARTS draws them, ``c_{k-2}``, ``c_{k-1}``, ``0``, ``1``, ``2``, ``3``.
 
     ``canonical`` numbers the nodes of each cell such that isomorphic cells get the same row. Operations
     that receive nothing but zeros become ``none``, and what a ``none`` reads is forgotten.
@@ -157,7 +166,10 @@ class DartsSpace(SearchSpace):
                 return self._genotype(value, text)
             if isinstance(value, ast.Dict):
                 return self.arch(ast.literal_eval(value)).row
-            cells = [self._named(pairs) for pairs in ast.literal_eval(value)]
+            fields = ast.literal_eval(value)
+            if len(fields) == len(FIELDS):  # as JSON has a Genotype
+                return self.row_of(dict(zip(FIELDS, fields, strict=True)))
+            cells = [self._named(pairs) for pairs in fields]
         except InvalidArchitectureError:
             raise
         except (
@@ -173,10 +185,9 @@ class DartsSpace(SearchSpace):
 
     def _genotype(self, call: ast.Call, text: str) -> tuple[int, ...]:
         """The row of ``Genotype(...)``, its fields by name or in their order."""
-        names = ("normal", "normal_concat", "reduce", "reduce_concat")
-        fields = dict(zip(names, call.args, strict=False))
+        fields = dict(zip(FIELDS, call.args, strict=False))
         fields |= {str(field.arg): field.value for field in call.keywords}
-        if ast.unparse(call.func).rpartition(".")[2] != "Genotype" or set(fields) != set(names):
+        if ast.unparse(call.func).rpartition(".")[2] != "Genotype" or set(fields) != set(FIELDS):
             raise self._malformed(text)
         row: list[int] = []
         for cell in CELLS:
@@ -190,13 +201,46 @@ class DartsSpace(SearchSpace):
 
     def row_of(self, values: Mapping[str, object]) -> tuple[Any, ...]:
         named = {match[1]: values[key] for key in values if (match := CONFIG.search(str(key)))}
-        if not named:
+        if named:
+            cells = {cell: self._edges_of_config(named, cell) for cell in CELLS}
+        elif set(values) == set(CELLS):
+            cells = {cell: self._edges_of_graph(values[cell], cell) for cell in CELLS}
+        elif set(values) == set(FIELDS):
+            fields = ", ".join(f"{field}={value!r}" for field, value in values.items())
+            return self.parse(f"Genotype({fields})")
+        else:
             return super().row_of(values)
-        return tuple(
-            digit for cell in CELLS for digit in self._cell(self._edges(named, cell), cell)
-        )
+        return tuple(digit for cell in CELLS for digit in self._cell(cells[cell], cell))
 
-    def _edges(self, named: Mapping[str, object], cell: str) -> list[tuple[object, int]]:
+    def _edges_of_graph(self, drawn: Any, cell: str) -> Any:  # noqa: ANN401
+        """The edges of a cell; of a graph with the operations on its edges, in the order of its nodes."""
+        if not isinstance(drawn, nx.Graph):
+            return drawn
+        numbered(drawn, self.name)  # it has a direction and no cycle
+        place: dict[Any, int] = {name: number for number, name in enumerate(DRAWN)}
+        place |= {number: number for number in place.values()}
+        nodes = [place.get(node, -1) for node in drawn]
+        if -1 in nodes or len(set(nodes)) < len(nodes):
+            raise InvalidArchitectureError(
+                f"the graph of the {cell} cell has the nodes {', '.join(map(repr, drawn))}; name them 0 to 5, or "
+                f"{', '.join(DRAWN)}"
+            )
+        ops = {(place[b], place[a]): values for a, b, values in drawn.edges(data=True)}
+        output = len(DRAWN) - 1
+        targets = sorted(target for target, _ in ops if target != output)
+        last = [source for target, source in ops if target == output]
+        if targets != sorted([*NODES, *NODES]) or sorted(last) not in ([], [*NODES]):
+            raise InvalidArchitectureError(
+                f"the graph of the {cell} cell is none of {self.name}; give each of nodes 2 to 5 two edges from earlier "
+                "ones, and the output, if it is there, one from each of them"
+            )
+        return [
+            (op_of(ops[target, source], f"edge {source} -> {target}", self.name), source)
+            for target, source in sorted(ops)
+            if target != output
+        ]
+
+    def _edges_of_config(self, named: Mapping[str, object], cell: str) -> list[tuple[object, int]]:
         """The edges of a cell that ConfigSpace describes: what nodes read, and the operations of the edges between."""
         edges, used, first = [], set(), 0
         for node in NODES:

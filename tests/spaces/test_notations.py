@@ -1,5 +1,6 @@
 """Texts and objects in which other people's files hold architectures, and the right reading of each."""
 
+import json
 from pathlib import Path
 
 import networkx as nx
@@ -376,6 +377,85 @@ def test_configurations_of_nas_bench_301(name, config):
 def test_configurations_that_do_not_fit_are_refused(change, message):
     with pytest.raises(InvalidArchitectureError, match=message):
         catalog.space("nas-bench-301").arch(configuration("") | change)
+
+
+FIELDS = {
+    "normal": FLAT,
+    "normal_concat": range(2, 6),
+    "reduce": FLAT_OTHER,
+    "reduce_concat": [2, 3, 4, 5],
+}
+LISTS = json.loads(json.dumps({**FIELDS, "normal_concat": [2, 3, 4, 5]}))
+
+
+def draw(cell, names=range(7), output=True):
+    """A cell with its operations on edges."""
+    graph = nx.DiGraph()
+    for node, pair in enumerate(cell, 2):
+        graph.add_edges_from((names[source], names[node], {"op": op}) for op, source in pair)
+        if output:
+            graph.add_edge(names[node], names[6])
+    return graph
+
+
+DARTS_NAMES = ["c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}"]  # cnn/visualize.py of DARTS
+
+
+@pytest.mark.parametrize("name", ["darts", "nas-bench-301"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        FIELDS,
+        LISTS,
+        str(LISTS),
+        list(LISTS.values()),
+        str(list(LISTS.values())),
+        {"reduce": OTHER, "normal": PAIRS},
+        {"normal": draw(PAIRS), "reduce": draw(OTHER, output=False)},
+        {"normal": draw(PAIRS, DARTS_NAMES), "reduce": draw(OTHER, DARTS_NAMES, output=False)},
+    ],
+    ids=["fields", "lists", "text", "positional", "positional text", "cells", "graphs", "drawn"],
+)
+def test_cells_by_name(name, written):
+    space = catalog.space(name)
+    assert space.arch(written) == space.arch(GENOTYPE)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda graph: graph.add_edge("0", "2", op="skip_connect"), "normal cell is none of darts"),
+        (lambda graph: graph.remove_edge("0", "c_{k}"), "normal cell is none of darts"),
+        (lambda graph: graph.remove_edge("c_{k-2}", "0"), "normal cell is none of darts"),
+        (
+            lambda graph: graph.add_edge("3", "0", op="skip_connect"),
+            "normal cell is none of darts",
+        ),
+        (lambda graph: graph.add_edge("3", "c_{k-2}", op="skip_connect"), "the graph has a cycle"),
+        (lambda graph: graph.add_node("x"), "has the nodes .*'x'; name them 0 to 5, or c_"),
+        (lambda graph: graph.add_node(2), "has the nodes .*, 2; name them 0 to 5, or c_"),
+        (lambda graph: graph.edges["c_{k-2}", "0"].clear(), "edge 0 -> 2 of the graph has op=None"),
+        (lambda graph: graph.edges["c_{k-2}", "0"].update(op="conv"), "unknown operation 'conv'"),
+    ],
+)
+def test_drawn_cells_that_do_not_fit_are_refused(change, message):
+    graph = draw(PAIRS, DARTS_NAMES)
+    change(graph)
+    with pytest.raises(InvalidArchitectureError, match=message):
+        catalog.space("darts").arch({"normal": graph, "reduce": OTHER})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"normal_concat": [4, 5]}, r"normal_concat is \[4, 5\]; cells of darts concatenate all"),
+        ({"normal": FLAT[:7]}, "give eight pairs"),
+        ({"more": 1}, "no choice for column 'normal_inputs_2'"),
+    ],
+)
+def test_fields_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(InvalidArchitectureError, match=message):
+        catalog.space("darts").arch(LISTS | change)
 
 
 # Graphs.
