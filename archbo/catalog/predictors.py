@@ -50,7 +50,6 @@ PREDICTORS: Registry[Predictor] = Registry(
             "A Bayesian neural network of infinite width",
             "arXiv 2305.20028",
         ),
-        Entry("gp-forest", predictors.ForestGP),
         Entry("dkl", predictors.DeepKernelGP),
         Entry("sparse-gp", predictors.SparseGP, paper="arXiv 1309.6835"),
         Entry("multi-task-gp", predictors.MultiTaskGP, paper="Bonilla et al. 2007"),

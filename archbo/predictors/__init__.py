@@ -9,7 +9,6 @@ from archbo.predictors.calibration import calibrate
 from archbo.predictors.gaussian_model import GaussianEnsemble, GaussianModel, draw
 from archbo.predictors.gaussian_processes import kernels
 from archbo.predictors.gaussian_processes.deep_kernel import DeepKernelGP
-from archbo.predictors.gaussian_processes.forest_gp import ForestGP
 from archbo.predictors.gaussian_processes.gp import GP, GaussianProcess
 from archbo.predictors.gaussian_processes.multi_task_gp import MultiTaskGP
 from archbo.predictors.gaussian_processes.proxy_gp import ProxyGP
@@ -30,7 +29,6 @@ __all__ = [
     "AutoGP",
     "DeepEnsemble",
     "DeepKernelGP",
-    "ForestGP",
     "GaussianEnsemble",
     "GaussianModel",
     "GaussianProcess",

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from archbo.predictors.base import marginals
 from archbo.predictors.gaussian_processes.gp import GP
+from archbo.predictors.gaussian_processes.kernels import matern
 from archbo.predictors.gaussian_processes.pool_gp import PoolGP, fixed_gp
 from archbo.spaces import SearchSpace
 
@@ -41,7 +42,7 @@ class Success:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self._gp = GP(space, targets="standardize")
+        self._gp = GP(space, kernel=matern, targets="standardize", trees=0)
         self._model: GP | PoolGP = self._gp
 
     def remember(self, X: Tensor) -> None:

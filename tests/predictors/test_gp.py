@@ -48,11 +48,17 @@ def fresh(space, n=15):
 
 def covariance(gp, first, second):
     """The kernel from its definition, with numpy and scipy."""
-    kernel = gp.model.covar_module.base_kernel
-    weight = kernel.log_weight.exp().detach().numpy()[list(gp.encoding.groups)]
-    A, B = (gp.encoding(X).numpy() * np.sqrt(weight) for X in (first, second))
-    r = np.sqrt(5) * cdist(A, B)
-    return gp.model.covar_module.outputscale.item() * (1 + r + r**2 / 3) * np.exp(-r)
+    base = gp.model.covar_module.base
+    summands = [(base, gp.encoding)]
+    if gp.space is NB201:
+        summands = list(zip(base.kernels, (gp.encoding, OneHotEncoding(NB201)), strict=True))
+    told = [gp.model.input_transform(X)[:, -1].numpy() for X in (first, second)]
+    total = np.outer(*told)
+    for kernel, encoding in summands:
+        weight = kernel.base_kernel.log_weight.exp().detach().numpy()[list(encoding.groups)]
+        r = np.sqrt(5) * cdist(*(encoding(X).numpy() * np.sqrt(weight) for X in (first, second)))
+        total += kernel.outputscale.item() * (1 + r + r**2 / 3) * np.exp(-r)
+    return total
 
 
 def dense_posterior(gp, X):
@@ -154,7 +160,7 @@ def log_posterior(model):
 @SPACES
 @pytest.mark.parametrize("n", [5, 20])
 def test_fit_is_no_worse_than_botorchs(space, n):
-    gp, other = fitted(space, n=n), GP(space)
+    gp, other = fitted(space, n=n, trees=0), GP(space, trees=0)
     other.train_X, other.train_Y = gp.train_X, gp.train_Y
     other.warp.fit(gp.train_Y.flatten())
     other._prepare()
@@ -225,7 +231,7 @@ def test_own_encoding_and_kernel_are_used():
     encoding = OneHotEncoding(NB201)
     kernel = GroupedMaternKernel.for_encoding(encoding)
     before = kernel.log_weight.clone()
-    gp = fitted(NB201, encoding=encoding, kernel=kernel)
+    gp = fitted(NB201, encoding=encoding, kernel=kernel, trees=0)
     assert gp.model.train_inputs[0].shape[-1] == encoding.n_features
     assert not torch.equal(gp.model.covar_module.log_weight, before)
     assert torch.equal(kernel.log_weight, before)

@@ -223,7 +223,7 @@ def test_effects_are_derivatives_of_the_mean():
     encoding = WLEncoding(NB201, 1)
     X = NB201.distinct(rows(NB201, 40))
     Y = encoding(X)[:, encoding.feature_names.index("0:nor_conv_3x3")] + 0.1 * X[:, 0]
-    gp = GP(NB201, encoding, kernel=kernels.subtree).fit(X, Y, seed=0)
+    gp = GP(NB201, encoding, kernel=kernels.subtree, trees=0).fit(X, Y, seed=0)
     effects = gp.effects()
     assert effects["0:nor_conv_3x3"] == max(effects[f"0:{op}"] for op in NB201.op_names[2:])
     for name in ("0:nor_conv_1x1", "1:nor_conv_3x3<-(input)"):

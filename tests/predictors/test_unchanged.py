@@ -13,7 +13,7 @@ import torch
 
 from archbo import catalog
 from archbo.encodings import OneHotEncoding
-from archbo.predictors import GP, MultiTaskGP
+from archbo.predictors import GBDT, GP, MultiTaskGP, kernels
 from archbo.spaces import CategoricalSpace
 
 KNOWN = Path(__file__).with_name("unchanged.json")
@@ -37,16 +37,19 @@ def with_source(space, encoding=None):
     return MultiTaskGP(space, encoding, sources=[(X, 3 * value(X) - X[:, 2])])
 
 
+ROWS_ALIKE = partial(GP, kernel=kernels.matern, trees=0)
+"""The default Gaussian process before rows mattered less to it and a forest grew beside it."""
+
 CASES = {
-    "gp": (catalog.PREDICTORS["gp"], NB201),
+    "gp": (ROWS_ALIKE, NB201),
     "gp-toy": (lambda space, _: GP(space, OneHotEncoding(space)), TOY),
     "gp-wl": (catalog.PREDICTORS["gp-wl"], NB201),
     "gp-sum": (catalog.PREDICTORS["gp-sum"], NB201),
     "ibnn": (catalog.PREDICTORS["ibnn"], NB201),
-    "gp-standardize": (partial(catalog.PREDICTORS["gp"], targets="standardize"), NB201),
+    "gp-standardize": (partial(ROWS_ALIKE, targets="standardize"), NB201),
     "dkl": (catalog.PREDICTORS["dkl"], NB201),
     "auto": (catalog.PREDICTORS["auto"], NB201),
-    "sparse-gp": (partial(catalog.PREDICTORS["sparse-gp"], inducing=12), NB201),
+    "sparse-gp": (partial(catalog.PREDICTORS["sparse-gp"], kernel=kernels.matern, inducing=12), NB201),
     "multi-task-gp": (with_source, NB201),
     "proxy-gp": (catalog.PREDICTORS["proxy-gp"], NB201),
     "proxy-gp-learned": (partial(catalog.PREDICTORS["proxy-gp"], learn_after=0), NB201),
@@ -59,8 +62,11 @@ CASES = {
     "gbdt": (catalog.PREDICTORS["gbdt"], NB201),
     "gbdt-rank": (catalog.PREDICTORS["gbdt-rank"], NB201),
     "random-forest": (partial(catalog.PREDICTORS["random-forest"], n_trees=30), NB201),
-    "stack": (catalog.PREDICTORS["stack"], NB201),
-    "rank-average": (catalog.PREDICTORS["rank-average"], NB201),
+    "stack": (partial(catalog.PREDICTORS["stack"], parts=(ROWS_ALIKE, GBDT)), NB201),
+    "rank-average": (
+        partial(catalog.PREDICTORS["rank-average"], parts=(ROWS_ALIKE, GBDT)),
+        NB201,
+    ),
 }
 
 LOOSE = {"gnn", "mixer"}

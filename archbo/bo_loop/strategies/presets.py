@@ -138,7 +138,7 @@ def nas_bowl(space: SearchSpace, candidates: Candidates | None) -> _Parts:
         width=32,depth=4 5.0
     """
     return _Parts(
-        GP(space, WLEncoding(space), kernel=kernels.subtree),
+        GP(space, WLEncoding(space), kernel=kernels.subtree, trees=0),
         Maximize(log_ei),
         MutationCandidates(space, candidates, size=200, steps=1, fresh=0.5),
         refit_every=1,

@@ -35,7 +35,7 @@ def gp_relevance(encoding: Encoding, X: Tensor, y: FloatArray) -> tuple[FloatArr
     every = -(-len(X) // MOST)
     rows = X[::every].double()  # single precision would find something else
     kernel: Any = matern(encoding)
-    gp = GP(encoding.space, encoding, kernel=kernel).fit(rows, y[::every].tolist(), seed=0)
+    gp = GP(encoding.space, encoding, kernel=kernel, trees=0).fit(rows, y[::every].tolist(), seed=0)
     if bool(gp.fell_back):
         return np.zeros(max(encoding.groups) + 1, np.float32), 0.1
     model: Any = gp.model

@@ -19,7 +19,14 @@ from torch import Tensor
 from archbo.encodings import Encoding, default_encoding
 from archbo.errors import NumericalWarning, UsageError
 from archbo.predictors.base import Predictor, Rows
-from archbo.predictors.gaussian_processes.kernels import matern
+from archbo.predictors.gaussian_processes.forest import (
+    LEAST_GAIN,
+    TREES,
+    BesideForest,
+    ForestEncoding,
+    gain,
+)
+from archbo.predictors.gaussian_processes.kernels import rows_apart
 from archbo.predictors.gaussian_processes.map_fit import BAD_FACTOR, fit_posterior_mode
 from archbo.predictors.gaussian_processes.pool_gp import PoolGP, PoolModel
 from archbo.predictors.ordinary import ordinary
@@ -159,6 +166,11 @@ class GP(GaussianProcess):
     length of the semantic paths: from a handful of architectures it learns which operations pay, from more
     where in the graph, and the row tells near twins apart. Other kernels are in ``archbo.predictors.kernels``.
 
+    Some tables are smooth, and a Gaussian process ranks them better than trees; on others few features and thresholds
+    matter, or values are noisy, and trees are better. So a random forest is grown beside it. Where the evidence grows
+    enough (``LEAST_GAIN``), what the forest predicts is one more feature, whose slope is standard normal a priori
+    (``ForestEncoding``).
+
     Args:
         space: The space that the rows belong to.
         encoding: What the kernel sees; ``default_encoding`` unless given.
@@ -184,14 +196,33 @@ class GP(GaussianProcess):
         space: SearchSpace,
         encoding: Encoding | None = None,
         *,
-        kernel: Kernel | KernelFactory = matern,
+        kernel: Kernel | KernelFactory = rows_apart,
         targets: Targets | None = None,
+        trees: int | None = None,
     ) -> None:
         super().__init__(space, encoding, kernel=kernel, targets=targets)
+        smooth = self.encoding.differentiable
+        self.trees = trees if trees is not None else 0 if smooth else TREES
+        if self.trees < 0 or (self.trees and smooth):
+            allowed = "0 on an encoding that is differentiable" if smooth else "0 or more"
+            raise UsageError(f"trees must be {allowed}; got {trees}")
 
     def _fit(self, *, seed: int) -> None:
         self.model = model = self._untrained()
         fit_or_keep(model)
+        beside = self._untrained()
+        if isinstance(forest := beside.input_transform, ForestEncoding):
+            forest.grow(self.train_X, self.train_Y.flatten(), seed=seed)
+            if gain(model, forest(self.train_X)[:, -1]) > LEAST_GAIN:
+                self.model = beside
+                fit_or_keep(beside)
+
+    def _new_features(self) -> Encoding:
+        return ForestEncoding(self.features, self.trees) if self.trees else self.features
+
+    def _new_covariance(self) -> Kernel:
+        kernel = self._new_kernel()
+        return BesideForest(kernel) if self.trees else kernel
 
 
 def log_constraint(initial: float) -> GreaterThan:
@@ -209,12 +240,12 @@ def _raw_noise(module: Any) -> Tensor:  # noqa: ANN401
 def relative(
     kernel: KernelFactory, encoding: Callable[[SearchSpace], Encoding] = default_encoding
 ) -> Callable[[SearchSpace, Encoding | None], GP]:
-    """A Gaussian process with another kernel, and with the encoding that suits it unless one is given."""
+    """A Gaussian process with another kernel and no forest, and with the encoding that suits it unless one is given."""
 
     def make(space: SearchSpace, given: Encoding | None = None) -> GP:
         with ordinary():
             seen = given if given is not None else encoding(space)
-        return GP(space, seen, kernel=kernel)
+        return GP(space, seen, kernel=kernel, trees=0)
 
     return make
 

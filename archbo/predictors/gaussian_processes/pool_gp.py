@@ -114,12 +114,12 @@ class PoolModel(SingleTaskGP, ABC):
 
     def mean_at(self, features: Tensor) -> Tensor:
         """The posterior mean (``b``) at features ``b x D``, differentiable in them."""
-        _, weights = self._solved()
+        _, weights = self.solved()
         cross = self.covar_module(features, self.train_inputs[0]).to_dense()
         mean: Tensor = self.mean_module(features) + cross @ weights
         return mean
 
-    def _solved(self) -> tuple[Tensor, Tensor]:
+    def solved(self) -> tuple[Tensor, Tensor]:
         """The Cholesky factor of the training covariance (``n x n``), and ``K^-1 (z - mean)`` (``n``)."""
         inputs = self.train_inputs[0]
         if self._factors is None or self._factors[0] is not inputs:
@@ -138,7 +138,7 @@ class PoolModel(SingleTaskGP, ABC):
         if shape[-1] == 1:
             mean, variance = self._marginals(flat)
             return mean.reshape(shape), DiagLinearOperator(variance.reshape(shape))
-        L, weights = self._solved()
+        L, weights = self.solved()
         cross = self.covar_module(flat, self.train_inputs[0]).to_dense()
         mean = self.mean_module(flat) + cross @ weights
         half = torch.linalg.solve_triangular(L, cross.mT, upper=False).mT.reshape(*shape, len(L))
@@ -148,7 +148,7 @@ class PoolModel(SingleTaskGP, ABC):
 
     def _marginals(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance (``b`` each) at features ``b x D``; Rasmussen and Williams, algorithm 2.1."""
-        L, weights = self._solved()
+        L, weights = self.solved()
         cross = self.covar_module(features, self.train_inputs[0]).to_dense()
         mean = self.mean_module(features) + cross @ weights
         explained = torch.linalg.solve_triangular(L, cross.T, upper=False).square().sum(0)

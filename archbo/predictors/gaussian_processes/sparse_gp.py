@@ -20,7 +20,7 @@ from archbo.predictors.gaussian_processes.gp import (
     KernelFactory,
     fit_or_keep,
 )
-from archbo.predictors.gaussian_processes.kernels import matern
+from archbo.predictors.gaussian_processes.kernels import rows_apart
 from archbo.predictors.gaussian_processes.map_fit import (
     BAD_FACTOR,
     PART,
@@ -210,7 +210,7 @@ class SparseGP(GaussianProcess):
         space: SearchSpace,
         encoding: Encoding | None = None,
         *,
-        kernel: Kernel | KernelFactory = matern,
+        kernel: Kernel | KernelFactory = rows_apart,
         targets: Targets = "rank",
         inducing: int = 500,
     ) -> None:
@@ -231,7 +231,7 @@ class SparseGP(GaussianProcess):
 
     def _climb(self, model: SparseModel, features: Tensor, targets: Tensor) -> None:
         """Fit the hyperparameters to the bound on all observations."""
-        parameters = list(model.parameters())
+        parameters = [value for value in model.parameters() if value.requires_grad]
 
         def loss() -> Tensor:
             priors = log_priors(model.kernel) + log_priors(model.likelihood)
@@ -275,7 +275,7 @@ class AutoGP(Predictor):
         space: SearchSpace,
         encoding: Encoding | None = None,
         *,
-        kernel: Kernel | KernelFactory = matern,
+        kernel: Kernel | KernelFactory = rows_apart,
         targets: Targets = "rank",
         inducing: int = 500,
     ) -> None:

@@ -7,8 +7,13 @@ from scipy.stats import kendalltau
 
 from archbo.encodings import CategoricalEncoding, GraphFeatureEncoding, OneHotEncoding
 from archbo.errors import UsageError
-from archbo.predictors import GP, ForestGP
-from archbo.predictors.gaussian_processes.forest_gp import BesideForest, ForestEncoding
+from archbo.predictors import GP
+from archbo.predictors.gaussian_processes.forest import (
+    LEAST_GAIN,
+    BesideForest,
+    ForestEncoding,
+    gain,
+)
 from archbo.predictors.gaussian_processes.kernels import GroupedMaternKernel
 from archbo.spaces import CategoricalSpace, EdgeCellSpace
 from archbo.testing.encodings import EncodingContract
@@ -96,14 +101,38 @@ def test_trees_find_a_threshold_in_one_of_many_numbers():
 
     beside, alone = (
         kendalltau(gp.fit(X, value(X), seed=0).predict(new)[0], value(new))[0]
-        for gp in (ForestGP(WIDE), GP(WIDE))
+        for gp in (GP(WIDE), GP(WIDE, trees=0))
     )
     assert beside > alone + 0.03
 
 
+def test_gain_is_that_of_the_evidence():
+    X = rows(NB201, 25)
+    gp = GP(NB201, trees=0).fit(X, X[:, 0] + X[:, 3], seed=0)
+    model = gp.model
+    told = torch.linspace(-1, 1, len(X), dtype=torch.double)
+    with torch.no_grad():
+        features = model.train_inputs[0]
+        covariance = model.covar_module(features).to_dense() + model.noise * torch.eye(len(X))
+        mean = model.mean_module(features)
+        alone, beside = (
+            torch.distributions.MultivariateNormal(mean, K).log_prob(model.train_targets)
+            for K in (covariance, covariance + told.outer(told))
+        )
+    assert gain(model, told) == pytest.approx(float(beside - alone), abs=1e-6)
+
+
+def test_a_forest_is_left_out_where_it_explains_nothing():
+    X, new = rows(NB201, 40), rows(NB201, 30, seed=1)
+    Y = torch.randn(len(X), generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    without = GP(NB201, trees=0).fit(X, Y, seed=0)
+    assert gain(without.model, grown()[0](X)[:, -1]) < LEAST_GAIN
+    assert GP(NB201).fit(X, Y, seed=0).predict(new)[0].allclose(without.predict(new)[0])
+
+
 def test_a_later_fit_leaves_an_earlier_model_as_it_was():
     X, new = rows(NB201, 30), rows(NB201, 10, seed=1)
-    gp = ForestGP(NB201, GraphFeatureEncoding(NB201)).fit(X, X[:, 0], seed=0)
+    gp = GP(NB201, GraphFeatureEncoding(NB201)).fit(X, X[:, 0], seed=0)
     model = gp.latent
     before = model.posterior(new).mean
     gp.fit(X[:20], X[:20, 1], seed=0)
@@ -112,8 +141,8 @@ def test_a_later_fit_leaves_an_earlier_model_as_it_was():
 
 def test_a_forest_does_not_go_with_gradients():
     smooth = CategoricalEncoding(NB201)
-    assert ForestGP(NB201, smooth).trees == 0
+    assert GP(NB201, smooth).trees == 0
     with pytest.raises(UsageError, match="trees must be 0 on an encoding that is differentiable"):
-        ForestGP(NB201, smooth, trees=10)
+        GP(NB201, smooth, trees=10)
     with pytest.raises(UsageError, match="trees must be 0 or more; got -1"):
-        ForestGP(NB201, trees=-1)
+        GP(NB201, trees=-1)
