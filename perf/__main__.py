@@ -33,6 +33,7 @@ from perf import (
     stopping,
     studies,
     surrogates,
+    transnas,
 )
 from perf.section import PAGE, conditions, replace
 from perf.settings import Measurement, Settings
@@ -63,6 +64,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "stopping": stopping.MEASUREMENT,
     "studies": studies.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
+    "transnas": transnas.MEASUREMENT,
 }
 
 

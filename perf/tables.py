@@ -1,4 +1,4 @@
-"""The table of NAS-Bench-201 that most measurements look values up in."""
+"""The tables that measurements look values up in; most of them in that of NAS-Bench-201."""
 
 from functools import cache
 from pathlib import Path
@@ -20,15 +20,20 @@ VALID = "is_valid_net"
 
 
 @cache
-def load(table: Path, where: str | None = None) -> Benchmark:
+def load(table: Path, where: str | None = None, space: str = "nb201") -> Benchmark:
     """The table, or its rows in which a boolean column is true; read once by each process.
+
+    Args:
+        table: Its path, or ``EMBEDDED``.
+        where: A column of flags: the rows that count.
+        space: The name of its space in the catalog.
 
     Raises:
         DataError: It cannot be read.
     """
     if table == EMBEDDED:
         return catalog.benchmark(str(table))
-    return read_table(table, catalog.space("nb201"), where=where)
+    return read_table(table, catalog.space(space), where=where)
 
 
 def everything(benchmark: Benchmark) -> FixedCandidates:

@@ -1,0 +1,53 @@
+"""Measurements of ``python -m perf`` beside published numbers, on small tables of their own."""
+
+import pandas as pd
+import pytest
+import torch
+
+from archbo import catalog
+from archbo.benchmarks import Benchmark
+from archbo.spaces import CategoricalSpace
+from perf import transnas
+
+
+def test_ranks_by_twins_means(tmp_path):
+    space = catalog.space("tnb101-micro")
+    X = space.enumerate()[:200]
+    values = (37.0 * torch.arange(200)).remainder(101)
+    table = tmp_path / "table.parquet"
+    archs = [str(arch) for arch in space.archs(X)]
+    pd.DataFrame({"arch_str": archs, "jigsaw_val": values}).to_parquet(table)
+    benchmark = transnas.load(table, space="tnb101-micro")
+    plain, by_means = transnas.ranks(transnas.Task("random", "jigsaw", table, 200, 0))
+    assert plain == 1
+    best = int(values.argmax())
+    keys = space.function_keys(X)
+    means = [values[(keys == key).all(-1)].double().mean() for key in keys]
+    assert by_means == 1 + sum(mean > means[best] for mean in means)
+    found = {("random", "jigsaw"): [(1, 3), (2, 4)]}
+    section = transnas.report(found, _with_all_tasks(benchmark), 5)
+    assert [row[:4] for row in section.tables[0].rows[:2]] == [
+        ["random", "", "", "1.5"],
+        ["random, by twins' means", "", "", "3.5"],
+    ]
+
+
+def _with_all_tasks(benchmark):
+    metrics = pd.DataFrame(
+        {transnas.column(task): benchmark.metrics["jigsaw_val"] for task in transnas.TASKS}
+    )
+    return Benchmark("all", benchmark.space, benchmark.X, metrics, None, "made up")
+
+
+def test_what_noise_leaves(monkeypatch):
+    space = CategoricalSpace("s", {"width": list(range(6))})
+    classes = torch.tensor([0, 0, 1, 1, 1, 2])
+    monkeypatch.setattr(CategoricalSpace, "function_keys", lambda self, X: classes[X[:, 0].long()])
+    metrics = pd.DataFrame({"jigsaw_val": [5.0, 3.0, 4.0, 2.0, 0.0, 9.0]})
+    benchmark = Benchmark("small", space, space.enumerate(), metrics, None, "made up")
+    # The last has no twin; without itself the second is worth 5, the first 3.
+    assert transnas.noise(benchmark, "jigsaw", 1) == (3.0, 4.0)
+    assert transnas.noise(benchmark, "jigsaw", 2) == (3.0, 2.0)
+    assert transnas.means_of(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([1, 1, 0])).tolist() == (
+        pytest.approx([2.0, 2.0, 5.0])
+    )
