@@ -33,6 +33,7 @@ from perf import (
     stopping,
     studies,
     surrogates,
+    taus,
     transnas,
 )
 from perf.section import PAGE, conditions, replace
@@ -64,6 +65,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "stopping": stopping.MEASUREMENT,
     "studies": studies.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
+    "taus": taus.MEASUREMENT,
     "transnas": transnas.MEASUREMENT,
 }
 

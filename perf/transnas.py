@@ -55,7 +55,7 @@ class Task:
 
 def row_name(method: str, task: str) -> str:
     """What the searches of a task by a method are called."""
-    return f"{task}, {method}"
+    return f"{task}: {method}"
 
 
 def column(task: str) -> str:

@@ -1,13 +1,17 @@
 """Measurements of ``python -m perf`` beside published numbers, on small tables of their own."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
 
 from archbo import catalog
 from archbo.benchmarks import Benchmark
+from archbo.errors import DataError
 from archbo.spaces import CategoricalSpace
-from perf import transnas
+from perf import taus, transnas
+from perf.settings import Settings
 
 
 def test_ranks_by_twins_means(tmp_path):
@@ -51,3 +55,31 @@ def test_what_noise_leaves(monkeypatch):
     assert transnas.means_of(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([1, 1, 0])).tolist() == (
         pytest.approx([2.0, 2.0, 5.0])
     )
+
+
+def _smooth():
+    space = CategoricalSpace("wide", {"width": list(range(9)), "depth": list(range(8))})
+    X = space.enumerate()
+    metrics = pd.DataFrame({"accuracy": (X[:, 0] + (X[:, 1] * 2.3).sin()).numpy()})
+    return Benchmark("wide", space, X, metrics, "accuracy", "made up").evaluator()
+
+
+def test_taus_beside_what_others_report_leave_out_what_is_not_there(tmp_path, capsys):
+    def missing(table):
+        raise DataError(f"no table at {table}")
+
+    groups = {
+        "Wide": taus.Group((16, 32), {"wide": taus.Setting(lambda _: _smooth(), {"X": {16: 0.5}})}),
+        "Gone": taus.Group((16,), {"gone": taus.Setting(missing)}),
+    }
+    settings = Settings(Path("none"), 1, size=32, only=("*`gbdt`",), cache=tmp_path)
+    section = taus.report(groups, settings)
+    (grid,) = section.tables
+    assert grid.header == ["learned from", "16", "32"]
+    assert [row[0] for row in grid.rows] == ["wide: `gbdt`", "wide: X"]
+    assert grid.rows[1] == ["wide: X", "0.500", ""]
+    assert float(grid.rows[0][2]) > 0.5
+    assert "gone is left out: no table at none" in capsys.readouterr().err
+    assert section.notes[-1] == "Without gone, whose table could not be read."
+    with pytest.raises(DataError, match="no table of gone can be read"):
+        taus.report({"Gone": groups["Gone"]}, settings)
