@@ -1,5 +1,6 @@
 """Measurements of ``python -m perf`` beside published numbers, on small tables of their own."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +9,10 @@ import torch
 
 from archbo import catalog
 from archbo.benchmarks import Benchmark
+from archbo.bo_loop import FidelityBayesian, Optimizer, RandomSearch, run
 from archbo.errors import DataError
 from archbo.spaces import CategoricalSpace
-from perf import taus, transnas
+from perf import nb301, taus, transnas
 from perf.settings import Settings
 
 
@@ -83,3 +85,21 @@ def test_taus_beside_what_others_report_leave_out_what_is_not_there(tmp_path, ca
     assert section.notes[-1] == "Without gone, whose table could not be read."
     with pytest.raises(DataError, match="no table of gone can be read"):
         taus.report({"Gone": groups["Gone"]}, settings)
+
+
+def test_what_was_reached_for_the_cost_of_full_trainings():
+    space = CategoricalSpace("s", {"width": list(range(6))})
+    values = iter([90.0, 95.0, 92.0])
+    log = run(RandomSearch(space, nb301.GOAL), lambda arch: next(values), 3)
+    alone = nb301.course(log)
+    assert alone == [(1, 90), (2, 95), (3, 92)]
+    assert [nb301.reached(alone, n) for n in (1, 2, 8)] == [90, 95, 95]
+    assert math.isnan(nb301.reached(alone, 0.5))
+    search = Optimizer(FidelityBayesian(space, nb301.BOTH))
+    for fidelity, value in (("12", 99.0), ("98", 91.0), ("12", 98.0), ("98", 93.0)):
+        search.tell(space.arch([int(value) % 6]), value, fidelity=fidelity)
+    both = nb301.course(search.log)
+    assert both == [(110 / 98, 91.0), (220 / 98, 93.0)]
+    (grid,) = nb301.report({"alone": [alone, [(1, 92.0)]], "both": [both]}, 8).tables
+    assert grid.rows[:2] == [["alone", "93.50 ± 1.50"], ["both", "93.00 ± 0.00"]]
+    assert grid.rows[2][1] == "94.12"
