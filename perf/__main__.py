@@ -9,6 +9,7 @@ import torch
 
 from archbo.errors import ArchboError, UsageError
 from perf import (
+    accel,
     ask,
     baselines,
     benchmarks,
@@ -42,6 +43,7 @@ from perf.settings import Measurement, Settings
 from perf.tables import TABLE
 
 MEASUREMENTS: dict[str, Measurement] = {
+    "accel": accel.MEASUREMENT,
     "ask": ask.MEASUREMENT,
     "baselines": baselines.MEASUREMENT,
     "benchmarks": benchmarks.MEASUREMENT,

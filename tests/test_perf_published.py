@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from archbo import catalog
+from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import Benchmark
 from archbo.bo_loop import FidelityBayesian, Optimizer, RandomSearch, run
 from archbo.errors import DataError
+from archbo.randomness import generator
 from archbo.spaces import CategoricalSpace
-from perf import nb301, taus, transnas
+from perf import nb301, pareto, taus, transnas
 from perf.settings import Settings
+from perf.tables import Nearest, everything
 
 
 def test_ranks_by_twins_means(tmp_path):
@@ -103,3 +106,27 @@ def test_what_was_reached_for_the_cost_of_full_trainings():
     (grid,) = nb301.report({"alone": [alone, [(1, 92.0)]], "both": [both]}, 8).tables
     assert grid.rows[:2] == [["alone", "93.50 ± 1.50"], ["both", "93.00 ± 0.00"]]
     assert grid.rows[2][1] == "94.12"
+
+
+def test_moves_end_at_the_nearest_row_of_a_sparse_table():
+    space = CategoricalSpace("s", {"width": list(range(9)), "depth": [1, 2]})
+    X = space.rows([[0, 0], [8, 0], [8, 1]])
+    candidates = Nearest(FixedCandidates(space, X))
+    assert candidates.restrict(X).equal(X)
+    moved = space.rows([[3, 0], [5, 0], [5, 1]])
+    assert candidates.restrict(moved).equal(X[[0, 1, 2]])
+    assert candidates.pool.equal(X)
+
+
+def test_shares_of_the_hypervolume_by_case(tmp_path):
+    space = catalog.space("accel-nasbench")
+    X = space.sample(30, generator=generator(0))
+    frame = pd.DataFrame([arch.values for arch in space.archs(X)])
+    frame["good"], frame["fast"] = X.sum(-1).numpy(), X[:, 0].numpy()
+    frame.to_parquet(table := tmp_path / "table.parquet")
+    case = pareto.Case("nsga2", "good,fast", table, "accel-nasbench", sparse=True)
+    settings = Settings(Path("none"), 1, size=30)
+    (row,) = pareto.compare({"a": case}, settings).rows
+    assert row[0] == "a"
+    assert row[3] == "100.0 %"
+    assert len(everything(pareto.load(table, space="accel-nasbench")).X) == 30
