@@ -10,6 +10,7 @@ import torch
 from archbo.errors import ArchboError, UsageError
 from perf import (
     accel,
+    accuracy,
     ask,
     baselines,
     benchmarks,
@@ -44,6 +45,7 @@ from perf.tables import TABLE
 
 MEASUREMENTS: dict[str, Measurement] = {
     "accel": accel.MEASUREMENT,
+    "accuracy": accuracy.MEASUREMENT,
     "ask": ask.MEASUREMENT,
     "baselines": baselines.MEASUREMENT,
     "benchmarks": benchmarks.MEASUREMENT,

@@ -11,10 +11,11 @@ from archbo import catalog
 from archbo.acquisition import FixedCandidates
 from archbo.benchmarks import Benchmark
 from archbo.bo_loop import FidelityBayesian, Optimizer, RandomSearch, run
+from archbo.comparison import run_search
 from archbo.errors import DataError
 from archbo.randomness import generator
 from archbo.spaces import CategoricalSpace
-from perf import nb301, pareto, taus, transnas
+from perf import accuracy, nb301, pareto, taus, transnas
 from perf.settings import Settings
 from perf.tables import Nearest, everything
 
@@ -130,3 +131,36 @@ def test_shares_of_the_hypervolume_by_case(tmp_path):
     assert row[0] == "a"
     assert row[3] == "100.0 %"
     assert len(everything(pareto.load(table, space="accel-nasbench")).X) == 30
+
+
+def test_the_test_accuracy_is_that_of_the_best_by_validation():
+    space = CategoricalSpace("s", {"width": list(range(5))})
+    metrics = pd.DataFrame(
+        {"val": [1.0, 4.0, 2.0, 5.0, 3.0], "test": [10.0, 40.0, 90.0, 20.0, 30.0]}
+    )
+    benchmark = Benchmark("small", space, space.enumerate(), metrics, None, "made up")
+    tabular = benchmark.evaluator("val")
+    run = run_search("random", RandomSearch(space, tabular.goal, seed=0), tabular, 5)
+    widths = [int(query.values[0]) for query in run.queries]
+    best = [max(widths[:n]) for n in range(1, 6)]
+    tests = dict(zip(metrics["val"].astype(int), metrics["test"], strict=True))
+    assert accuracy.accuracies(run, "test", [1, 2, 5, 9]) == [
+        tests[best[0]],
+        tests[best[1]],
+        20.0,
+        20.0,
+    ]
+
+
+def test_accuracies_stand_beside_what_is_possible():
+    space = catalog.space("nb201")
+    values = [91.0, 90.0]
+    columns = {name: values for task in accuracy.TASKS for name in accuracy.columns(task)}
+    metrics = pd.DataFrame(columns | {"c10_test_200": [93.0, 94.0]})
+    benchmark = Benchmark("two", space, space.enumerate()[:2], metrics, None, "made up")
+    section = accuracy.report({("c10", "random"): [[93.0, 93.0], [94.0, 93.0]]}, benchmark, 50)
+    assert section.tables[0].rows == [
+        ["CIFAR-10: random", "93.50 ± 0.50", "93.00 ± 0.00"],
+        ["CIFAR-10: CARL, as reported", "", ""],
+        ["CIFAR-10: best by validation, best by test", *["93.00 and 94.00"] * 2],
+    ]
