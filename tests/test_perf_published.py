@@ -15,7 +15,7 @@ from archbo.comparison import run_search
 from archbo.errors import DataError
 from archbo.randomness import generator
 from archbo.spaces import CategoricalSpace
-from perf import accuracy, nb301, pareto, taus, transnas
+from perf import accuracy, joint, nb301, pareto, taus, transnas
 from perf.settings import Settings
 from perf.tables import Nearest, everything
 
@@ -125,11 +125,9 @@ def test_shares_of_the_hypervolume_by_case(tmp_path):
     frame = pd.DataFrame([arch.values for arch in space.archs(X)])
     frame["good"], frame["fast"] = X.sum(-1).numpy(), X[:, 0].numpy()
     frame.to_parquet(table := tmp_path / "table.parquet")
-    case = pareto.Case("nsga2", "good,fast", table, "accel-nasbench", sparse=True)
-    settings = Settings(Path("none"), 1, size=30)
-    (row,) = pareto.compare({"a": case}, settings).rows
-    assert row[0] == "a"
-    assert row[3] == "100.0 %"
+    case = pareto.Case("random", "good,fast", table, "accel-nasbench", sparse=True)
+    shares = pareto.search(pareto.Task("a", case, 30, 0))
+    assert 0 < shares.found[0] <= shares.found[1] <= shares.found[2] == pytest.approx(1)
     assert len(everything(pareto.load(table, space="accel-nasbench")).X) == 30
 
 
@@ -164,3 +162,29 @@ def test_accuracies_stand_beside_what_is_possible():
         ["CIFAR-10: CARL, as reported", "", ""],
         ["CIFAR-10: best by validation, best by test", *["93.00 and 94.00"] * 2],
     ]
+
+
+@pytest.mark.slow
+def test_a_cell_and_its_recipe_are_trained():
+    good = joint.space().arch(
+        "cell: |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|; "
+        "recipe: rate=0.05,momentum=0.5,decay=0.0001"
+    )
+    slow = joint.space().arch(str(good).replace("rate=0.05", "rate=0.001").replace("0.5", "0"))
+    assert joint.loss(good) == joint.loss(good)
+    assert joint.loss(good) < 0.7 < joint.loss(slow) <= joint.GUESSING
+
+
+def test_the_lowest_losses_after_some_trainings():
+    losses = {"a": [[2.0, 1.0, 3.0], [2.0, 2.0, 0.5]]}
+    (grid,) = joint.report(losses, 3).tables
+    assert grid.header[1:] == ["3 trainings", "worst"]
+    assert grid.rows == [["a", "0.750 ± 0.250", "1.000"]]
+
+
+@pytest.mark.parametrize("method", ["archbo", "`TPESampler`"])
+def test_methods_search_both_together(monkeypatch, method):
+    monkeypatch.setattr(joint, "loss", lambda arch: abs(arch["recipe.momentum"] - 0.5))
+    losses = joint.search(joint.Task(method, 7, 0))
+    assert len(losses) == 7
+    assert all(0 <= loss <= 0.5 for loss in losses)
