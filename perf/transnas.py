@@ -78,7 +78,8 @@ def twins(benchmark: Benchmark) -> Tensor:
 def means_of(values: Tensor, groups: Tensor) -> Tensor:
     """``n``, the mean of the values (``n``) of each row's group."""
     sums = values.new_zeros(len(values)).index_add(0, groups, values)
-    return sums[groups] / groups.bincount()[groups]
+    means: Tensor = sums[groups] / groups.bincount()[groups]
+    return means
 
 
 def places(values: Tensor) -> Tensor:
