@@ -31,7 +31,7 @@ def load(table: Path, where: str | None = None, space: str = "nb201") -> Benchma
     Args:
         table: Its path, or ``EMBEDDED``.
         where: A column of flags: the rows that count.
-        space: The name of its space in the catalog.
+        space: The name of its space in the catalog, or the path of a TOML file.
 
     Raises:
         DataError: It cannot be read.

@@ -71,6 +71,7 @@ def complete_proxies(benchmark: Benchmark, task: str) -> list[str]:
 
 def twins(benchmark: Benchmark) -> Tensor:
     """``n``, the number of the function that each row computes."""
+    function: Tensor
     _, function = benchmark.space.function_keys(benchmark.X).unique(dim=0, return_inverse=True)
     return function
 
@@ -78,8 +79,7 @@ def twins(benchmark: Benchmark) -> Tensor:
 def means_of(values: Tensor, groups: Tensor) -> Tensor:
     """``n``, the mean of the values (``n``) of each row's group."""
     sums = values.new_zeros(len(values)).index_add(0, groups, values)
-    means: Tensor = sums[groups] / groups.bincount()[groups]
-    return means
+    return sums[groups] / groups.bincount()[groups]
 
 
 def places(values: Tensor) -> Tensor:
