@@ -172,7 +172,7 @@ def test_a_cell_and_its_recipe_are_trained():
     )
     slow = joint.space().arch(str(good).replace("rate=0.05", "rate=0.001").replace("0.5", "0"))
     assert joint.loss(good) == joint.loss(good)
-    assert joint.loss(good) < 0.7 < joint.loss(slow) <= joint.GUESSING
+    assert joint.loss(good) < 1 < joint.loss(slow) <= joint.GUESSING
 
 
 def test_the_lowest_losses_after_some_trainings():
