@@ -9,6 +9,8 @@ import torch
 
 from archbo.errors import ArchboError, UsageError
 from perf import (
+    accel,
+    accuracy,
     ask,
     baselines,
     benchmarks,
@@ -18,11 +20,13 @@ from perf import (
     encodings,
     failures,
     fidelity,
+    joint,
     large,
     latency,
     leaderboard,
     mixed,
     mixer,
+    nb301,
     pareto,
     proxies,
     queries,
@@ -33,12 +37,16 @@ from perf import (
     stopping,
     studies,
     surrogates,
+    taus,
+    transnas,
 )
 from perf.section import PAGE, conditions, replace
 from perf.settings import Measurement, Settings
 from perf.tables import TABLE
 
 MEASUREMENTS: dict[str, Measurement] = {
+    "accel": accel.MEASUREMENT,
+    "accuracy": accuracy.MEASUREMENT,
     "ask": ask.MEASUREMENT,
     "baselines": baselines.MEASUREMENT,
     "benchmarks": benchmarks.MEASUREMENT,
@@ -48,11 +56,13 @@ MEASUREMENTS: dict[str, Measurement] = {
     "encodings": encodings.MEASUREMENT,
     "failures": failures.MEASUREMENT,
     "fidelity": fidelity.MEASUREMENT,
+    "joint": joint.MEASUREMENT,
     "large": large.MEASUREMENT,
     "latency": latency.MEASUREMENT,
     "leaderboard": leaderboard.MEASUREMENT,
     "mixed": mixed.MEASUREMENT,
     "mixer": mixer.MEASUREMENT,
+    "nb301": nb301.MEASUREMENT,
     "pareto": pareto.MEASUREMENT,
     "proxies": proxies.MEASUREMENT,
     "queries": queries.MEASUREMENT,
@@ -63,6 +73,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "stopping": stopping.MEASUREMENT,
     "studies": studies.MEASUREMENT,
     "surrogates": surrogates.MEASUREMENT,
+    "taus": taus.MEASUREMENT,
+    "transnas": transnas.MEASUREMENT,
 }
 
 

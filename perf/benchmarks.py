@@ -9,7 +9,7 @@ from botorch.fit import fit_gpytorch_mll
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from archbo import catalog
-from archbo.benchmarks import Tabular, read_table
+from archbo.benchmarks import Tabular
 from archbo.comparison import Leaderboard, compare, least_p_value, paired_tests
 from archbo.comparison.kept import Name
 from archbo.encodings import Encoding, OneHotEncoding
@@ -83,8 +83,8 @@ BENCHMARKS = {
         {"FLAN, structure": {32: 0.699, 64: 0.735, 128: 0.829, 256: 0.863, 512: 0.877}},
     ),
     "TransNAS-Bench-101 micro, class_scene": Reported(
-        lambda settings: read_table(
-            settings.table.with_name("tnb101_micro.parquet"), catalog.space("tnb101-micro")
+        lambda settings: load(
+            settings.table.with_name("tnb101_micro.parquet"), space="tnb101-micro"
         ).evaluator("class_scene_val"),
         {"FLAN, its best row": {32: 0.657, 64: 0.722, 128: 0.775, 256: 0.803, 512: 0.816}},
     ),

@@ -12,8 +12,6 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from archbo import catalog
-from archbo.benchmarks import read_table
 from archbo.encodings import CategoricalEncoding, Encoding, OneHotEncoding
 from archbo.predictors import GP, RandomForest
 from archbo.randomness import generator
@@ -21,7 +19,7 @@ from archbo.spaces import CategoricalSpace, SearchSpace
 from perf.processes import each
 from perf.section import Grid, Section
 from perf.settings import Measurement, Settings
-from perf.tables import TABLE
+from perf.tables import TABLE, load
 
 __all__ = ["MEASUREMENT"]
 
@@ -49,9 +47,7 @@ class Target:
             noise = torch.randn(len(X), generator=generator(seed, 1), dtype=torch.double)
             return WIDTHS, X, (1 + X).log().sum(-1) + 0.1 * noise
         folder = TABLE.parent
-        benchmark = read_table(
-            folder / self.table, catalog.space(str(folder / self.space)), where=self.where
-        )
+        benchmark = load(folder / self.table, self.where, str(folder / self.space))
         sign = -1 if self.column.startswith("lat") else 1
         return benchmark.space, benchmark.X, sign * benchmark.values(self.column).flatten()
 

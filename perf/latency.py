@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from statistics import fmean
 
 import torch
 from sklearn.linear_model import BayesianRidge
 from torch import Tensor
 
-from archbo import catalog
 from archbo.acquisition import FixedCandidates, Maximize, ivr
-from archbo.benchmarks import Benchmark, read_table
+from archbo.benchmarks import Benchmark
 from archbo.bo_loop import Bayesian, run
 from archbo.comparison import training_sample
 from archbo.comparison.metrics import spearman
@@ -22,7 +20,7 @@ from archbo.randomness import generator
 from perf.processes import each
 from perf.section import Grid, Section
 from perf.settings import Measurement, Settings
-from perf.tables import TABLE
+from perf.tables import TABLE, load
 
 __all__ = ["MEASUREMENT"]
 
@@ -60,9 +58,8 @@ left out: of five and ten known devices the table has one.
 """
 
 
-@cache
 def _table() -> Benchmark:
-    return read_table(TABLE.with_name("nb201_help.parquet"), catalog.space("nb201"))
+    return load(TABLE.with_name("nb201_help.parquet"))
 
 
 def _model(device: str) -> str:

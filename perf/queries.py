@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from archbo.bo_loop import Bayesian, RoBoT, Strategy
-from archbo.proxies import ProxyTable
+from archbo.bo_loop import Strategy
 from perf.processes import each
-from perf.searches import Stand, found_after, outcome, until_best
+from perf.searches import Stand, found_after, outcome, structure_only, until_best, with_proxies
 from perf.section import Grid, Section
 from perf.settings import Measurement, Settings
-from perf.tables import TASKS, VALID, everything, load
+from perf.tables import TASKS, VALID, load
 
 __all__ = ["MEASUREMENT"]
 
@@ -37,19 +36,12 @@ def row_name(dataset: str, proxies: bool) -> str:
 def search(task: Task) -> Stand:
     """Search until the best: by the default search, or among valid networks by RoBoT."""
     benchmark = load(task.table, VALID if task.proxies else None)
-    space, candidates = benchmark.space, everything(benchmark)
     tabular = benchmark.evaluator(f"{task.dataset}_val_200")
-    strategy: Strategy = Bayesian(space, tabular.goal, candidates=candidates, seed=task.seed)
-    if task.proxies:
-        strategy = RoBoT(
-            space,
-            tabular.goal,
-            proxies=ProxyTable.from_benchmark(benchmark, ["c10_zc_*"]),
-            trust=0,
-            n_initial=3,
-            candidates=candidates,
-            seed=task.seed,
-        )
+    strategy: Strategy = (
+        with_proxies(benchmark, tabular.goal, ["c10_zc_*"], seed=task.seed)
+        if task.proxies
+        else structure_only(benchmark, tabular.goal, seed=task.seed)
+    )
     return outcome(until_best(str(task), strategy, tabular, task.n_queries))
 
 

@@ -11,14 +11,14 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 
 from archbo import catalog
 from archbo.bo_loop import Optimizer, run
-from archbo.spaces import SearchSpace
+from archbo.spaces import Arch, SearchSpace
 from archbo.studies import ArchSampler, arch_of
 from perf.processes import each
 from perf.section import Grid, Section
 from perf.settings import Measurement, Settings
 from perf.tables import TASKS, load
 
-__all__ = ["MEASUREMENT"]
+__all__ = ["MEASUREMENT", "sampled"]
 
 LOOP = "archbo's own loop"
 SAMPLERS: dict[str, Callable[[SearchSpace, int], BaseSampler]] = {
@@ -28,6 +28,24 @@ SAMPLERS: dict[str, Callable[[SearchSpace, int], BaseSampler]] = {
     "`RandomSampler`": lambda _, seed: RandomSampler(seed=seed),
 }
 """Each sampler as Optuna makes it by default."""
+
+
+def sampled(
+    method: str,
+    space: SearchSpace,
+    evaluate: Callable[[Arch], float],
+    n_queries: int,
+    *,
+    seed: int,
+) -> list[float]:
+    """The values of what one of the samplers asks for, in its order; more is better."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = SAMPLERS[method](space, seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(lambda trial: evaluate(arch_of(trial, space)), n_trials=n_queries)
+    return [trial.values[0] for trial in study.trials]
 
 
 @dataclass(frozen=True)
@@ -54,15 +72,15 @@ def search(task: Task) -> tuple[int, float]:
         strategy = catalog.bayesian(space, tabular.goal, seed=task.seed)
         best = run(Optimizer(strategy), tabular, task.n_queries).best[1]
     else:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = SAMPLERS[task.method](space, task.seed)
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        study.optimize(
-            lambda trial: tabular(arch_of(trial, space))[column], n_trials=task.n_queries
+        best = max(
+            sampled(
+                task.method,
+                space,
+                lambda arch: tabular(arch)[column],
+                task.n_queries,
+                seed=task.seed,
+            )
         )
-        best = study.best_value
     return tabular.rank(best), tabular.best - best
 
 

@@ -1,22 +1,34 @@
 """Searches of tables, by the names of their methods."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from archbo import catalog
 from archbo.acquisition import Candidates
-from archbo.benchmarks import Tabular
-from archbo.bo_loop import Optimizer, Strategy, run
+from archbo.benchmarks import Benchmark, Tabular
+from archbo.bo_loop import Bayesian, Optimizer, RoBoT, Strategy, run
 from archbo.comparison import Run
 from archbo.goals import Goal
 from archbo.log import Log
+from archbo.proxies import ProxyTable
 from archbo.spaces import SearchSpace
 from perf.processes import peak_memory
 from perf.tables import everything, load
 
-__all__ = ["SearchTask", "Stand", "found_after", "make", "outcome", "search", "until_best"]
+__all__ = [
+    "SearchTask",
+    "Stand",
+    "found_after",
+    "make",
+    "outcome",
+    "search",
+    "structure_only",
+    "until_best",
+    "with_proxies",
+]
 
 
 def make(
@@ -26,6 +38,24 @@ def make(
     if method in catalog.STRATEGIES:
         return catalog.strategy(method, space, goal, candidates=candidates, seed=seed)
     return catalog.bayesian(space, goal, method, candidates=candidates, seed=seed)
+
+
+def structure_only(benchmark: Benchmark, goal: Goal, *, seed: int) -> Bayesian:
+    """The default search of a table."""
+    return Bayesian(benchmark.space, goal, candidates=everything(benchmark), seed=seed)
+
+
+def with_proxies(benchmark: Benchmark, goal: Goal, patterns: Sequence[str], *, seed: int) -> RoBoT:
+    """A search of a table for what is told alone, that knows columns of proxies for a start."""
+    return RoBoT(
+        benchmark.space,
+        goal,
+        proxies=ProxyTable.from_benchmark(benchmark, patterns),
+        trust=0,
+        n_initial=3,
+        candidates=everything(benchmark),
+        seed=seed,
+    )
 
 
 class _FoundError(Exception):
