@@ -22,7 +22,7 @@ from perf.transnas import SPACE, column
 
 __all__ = ["MEASUREMENT", "Group", "Setting", "report"]
 
-METHODS = ("gp", "gp-forest", "gbdt", "random-forest")
+METHODS = ("gp", "gbdt", "random-forest")
 SPLIT = 78
 """The architectures of TA-GATES' 1 % split (Ning et al. 2022): of 7,812, tested on the other 7,813."""
 ALIKE = 2_000

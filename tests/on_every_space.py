@@ -2,6 +2,8 @@
 
 from functools import cache, partial
 
+import pytest
+
 from archbo import GBDT, RelativisticGNN, catalog
 from archbo.networks import has_networks
 from archbo.proxies import SHIPPED, ComputedProxies, ProxyTable, setup, shipped
@@ -82,3 +84,11 @@ SMALL: dict[str, dict[str, object]] = {
     "proxy-gp": {"learn_after": 0},
 }
 PREDICTORS = on_every_space(catalog.PREDICTORS, SMALL)
+
+ONE_OF_EACH = ("gp", "bnn-hmc", "random-forest", "stack")
+"""A predictor of each kind of posterior: exact, an ensemble with and without gradients, and a mixture."""
+
+
+def slow_unless(quick, *case):
+    """A case of a parametrised test, which ``make test-slow`` runs unless it is quick."""
+    return pytest.param(*case, marks=() if quick else pytest.mark.slow)

@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from on_every_space import PREDICTORS, SPACES
+from on_every_space import ONE_OF_EACH, PREDICTORS, SPACES, slow_unless
 
 from archbo import catalog
 from archbo.acquisition import Maximize, TopSampling, log_ei, qlog_ei
@@ -47,7 +47,18 @@ VARIANTS = {
     "shortlist": Maximize(qlog_ei, shortlist=8),
     "cost": Maximize(log_ei, cost=lambda X: 1 + X.sum(-1)),
 }
-every_predictor = pytest.mark.parametrize("predictor", PREDICTORS)
+
+
+def with_every_predictor(rules):
+    """Every rule with every predictor; by ``make test`` one rule with every one, and every rule with one of each kind."""
+    return pytest.mark.parametrize(
+        ("rule", "predictor"),
+        [
+            slow_unless(rule == "log_ei" or predictor in ONE_OF_EACH, rule, predictor)
+            for rule in rules
+            for predictor in PREDICTORS
+        ],
+    )
 
 
 @pytest.mark.parametrize("rule", EVERY | VARIANTS)
@@ -86,14 +97,12 @@ class _OnPredictors(RuleContract):
     test_threads_pick_what_they_pick_in_sequence = None
 
 
-@every_predictor
-@pytest.mark.parametrize("rule", RULES)
+@with_every_predictor(RULES)
 class TestOnToy(_OnPredictors):
     """With every predictor, without pending rows."""
 
 
-@every_predictor
-@pytest.mark.parametrize("rule", RULES)
+@with_every_predictor(RULES)
 class TestOnCells(_OnPredictors):
     """With every predictor, and pending rows."""
 
@@ -114,8 +123,7 @@ class TestLocally(_OnPredictors):
     test_no_global_generator_is_touched = None
 
 
-@every_predictor
-@pytest.mark.parametrize("rule", OUTCOME_RULES)
+@with_every_predictor(OUTCOME_RULES)
 class TestSeveralOutcomes(_OnPredictors):
     n_pending = 2
     test_picks_are_few_where_little_is_left = None
