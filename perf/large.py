@@ -157,7 +157,7 @@ def propose(task: Task) -> Proposal:
     started = time.process_time()
     context = strategy.context(log)
     fitted = time.process_time()
-    search = Search(space, log, context, default_rule(goal), task.seed)
+    search = Search(space, log, context, default_rule(space, goal), task.seed)
     torch.manual_seed(task.seed)  # BoTorch draws from it
     found = METHODS[task.method](search)
     ended = time.process_time()

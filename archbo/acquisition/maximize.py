@@ -34,6 +34,7 @@ from archbo.acquisition.knowledge_gradient import kg
 from archbo.acquisition.maximizers import Climb, Maximizer, WholePool
 from archbo.acquisition.rule import Rule, shuffled_choices
 from archbo.goals import Goal
+from archbo.spaces import SearchSpace
 
 __all__ = ["Maximize", "default_rule", "promise"]
 
@@ -198,8 +199,12 @@ def promise(context: Context, X: Tensor) -> Tensor:
         return torch.cat([function(part) for part in X.unsqueeze(-2).split(ANALYTIC_CHUNK)])
 
 
-def default_rule(goal: Goal, cost: Cost | None = None) -> Maximize:
-    """The rule for a goal unless another is given: LogEI, noisy LogEI under bounds, or qLogNEHVI."""
+def default_rule(space: SearchSpace, goal: Goal, cost: Cost | None = None) -> Maximize:
+    """The rule unless another is given: LogEI, noisy LogEI under bounds, or qLogNEHVI.
+
+    Where there are reals LogEI is the noisy one, which expects nothing of a row that hardly differs from the best; plain
+    LogEI proposes such again and again where values are noisy.
+    """
     if goal.is_single:
-        return Maximize(log_ei, cost=cost)
+        return Maximize(log_ei if space.is_finite else qlog_nei, cost=cost)
     return Maximize(constrained_log_nei if goal.n_objectives == 1 else qlog_nehvi, cost=cost)

@@ -45,8 +45,8 @@ class _Ours:
     )
     acquisition: str | None = option(
         None,
-        "How architectures are picked: {acquisitions}. Unless given log_ei, with bounds constrained_log_nei, "
-        "with several objectives qlog_nehvi.",
+        "How architectures are picked: {acquisitions}. Unless given log_ei, with reals qlog_nei, with bounds "
+        "constrained_log_nei, with several objectives qlog_nehvi.",
     )
     candidates: str = option(
         "exhaustive", "Where architectures of the table come from: {candidates}."

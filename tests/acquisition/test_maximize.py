@@ -194,7 +194,7 @@ def test_functions_are_checked_before_a_search(functions, served):
     # What a function of the user's serves is not known.
     for goal in (ONE, BOUNDED, TWO, BOTH):
         Maximize(lambda here: PosteriorMean(here.model)).check(goal)
-        default_rule(goal).check(goal)
+        default_rule(SPACE, goal).check(goal)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,10 @@ CASES = {
     "gp-standardize": (partial(ROWS_ALIKE, targets="standardize"), NB201),
     "dkl": (catalog.PREDICTORS["dkl"], NB201),
     "auto": (catalog.PREDICTORS["auto"], NB201),
-    "sparse-gp": (partial(catalog.PREDICTORS["sparse-gp"], kernel=kernels.matern, inducing=12), NB201),
+    "sparse-gp": (
+        partial(catalog.PREDICTORS["sparse-gp"], kernel=kernels.matern, inducing=12),
+        NB201,
+    ),
     "multi-task-gp": (with_source, NB201),
     "proxy-gp": (catalog.PREDICTORS["proxy-gp"], NB201),
     "proxy-gp-learned": (partial(catalog.PREDICTORS["proxy-gp"], learn_after=0), NB201),

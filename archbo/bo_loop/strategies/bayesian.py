@@ -33,8 +33,8 @@ class Bayesian(Strategy):
         space: The space to search.
         goal: What is wanted; one metric called ``value`` is maximised unless given.
         predictor: The surrogate, or one for each objective and bound in their order; a ``GP`` each unless given.
-        acquisition: How architectures are picked; by LogEI unless given, by its noisy form under bounds, and by
-            qLogNEHVI for several objectives.
+        acquisition: How architectures are picked; by LogEI unless given, by its noisy form under bounds or where there are
+            reals, and by qLogNEHVI for several objectives.
         candidates: Where they may come from; the whole space by default, or where that is too large
             mutations of the best and random ones.
         n_initial: The number of architectures at the start, at random or by the sources; 5 unless given, 10 with
@@ -94,7 +94,7 @@ class Bayesian(Strategy):
             )
         if acquisition is not None and cost is not None:
             raise UsageError("a rule has its own cost; give the cost to the rule")
-        default = default_rule(self.goal, cost)
+        default = default_rule(space, self.goal, cost)
         self.acquisition = acquisition if acquisition is not None else default
         self.acquisition.check(self.goal)
         self.surrogates = Surrogates(

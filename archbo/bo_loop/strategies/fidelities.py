@@ -175,7 +175,9 @@ class FidelityBayesian(Bayesian):
         """The evaluation after which one at the target may expect to gain most per cost."""
         single = self.goal.is_single
         n = N_RIVALS[single]
-        X = default_rule(self.goal).promising(context, self.candidates, n, generator=generator)
+        X = default_rule(self.space, self.goal).promising(
+            context, self.candidates, n, generator=generator
+        )
         prices = self.cost(X) if self.cost is not None else torch.ones(len(X), dtype=X.dtype)
         *cheap, full = self.goal.fidelities.values()
         outlook = Outlook(context, X)
