@@ -111,10 +111,10 @@ def test_what_was_reached_for_the_cost_of_full_trainings():
 
 def test_moves_end_at_the_nearest_row_of_a_sparse_table():
     space = CategoricalSpace("s", {"width": list(range(9)), "depth": [1, 2]})
-    X = space.rows([[0, 0], [8, 0], [8, 1]])
+    X = torch.tensor([[0.0, 0.0], [8.0, 0.0], [8.0, 1.0]], dtype=torch.double)
     candidates = Nearest(FixedCandidates(space, X))
     assert candidates.restrict(X).equal(X)
-    moved = space.rows([[3, 0], [5, 0], [5, 1]])
+    moved = torch.tensor([[3.0, 0.0], [5.0, 0.0], [5.0, 1.0]], dtype=torch.double)
     assert candidates.restrict(moved).equal(X[[0, 1, 2]])
     assert candidates.pool.equal(X)
 
