@@ -170,7 +170,8 @@ def report(
             "The mean rank among all 4,096 cells of the best cell found by its validation metric, `{task}_val`. With proxies: "
             "`RoBoT(trust=0, n_initial=3)`, as on NAS-Bench-201, with those that the table has of all cells: zen alone on "
             "segmentsemantic, normal and autoencoder, else also synflow and epe_nas, and on class_object and jigsaw fisher. "
-            "Published ranks are after 100 queries (RoBoT, arXiv 2403.07591). Defaults were not chosen on this benchmark.",
+            "Published ranks are after 100 queries (RoBoT, arXiv 2403.07591). By rank correlations on class_object and jigsaw "
+            "it was chosen how much rows matter to the default surrogate, and when it believes its forest.",
             "Cells that compute the same function were trained one by one. By twins' means each cell has the mean value of "
             "its class. The last two rows tell how much is left to luck, of the cells that have twins: what is to be "
             "expected of a cell drawn from the class of the highest mean, and the best of those whose twins, without "
