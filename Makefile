@@ -23,7 +23,7 @@ demo: install
 	$(BIN)/archbo search nb201 --queries 100 --repeats 3 --plot demo.png
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

@@ -104,12 +104,12 @@ def train(arch, folder, checkpoint, report):
         with torch.no_grad():
             right = net(images[1000:]).argmax(-1) == labels[1000:]
         accuracy = 100 * right.double().mean().item()
+        report(epoch, accuracy)
         state = {"net": net.state_dict(), "optimizer": optimizer.state_dict()}
         torch.save({**state, "done": epoch + 1, "accuracy": accuracy}, folder / "state.part")
         (folder / "state.part").rename(folder / "state.pt")
         with open(folder.parent / "epochs.txt", "a") as epochs:
             print(folder.name, epoch, file=epochs)
-        report(epoch, accuracy)
     return accuracy
 """
 EPOCHS = 6  # as in the script
@@ -182,18 +182,18 @@ best = max(trials, key=lambda trial: trial.value)
 figure = Figure(figsize=(7, 4.2), layout="constrained", facecolor="white")
 axes = figure.add_subplot()
 for trial in trials:
-    curve = [trial.intermediate_values[epoch] for epoch in range(EPOCHS)]
+    curve = dict(sorted(trial.intermediate_values.items()))
     style = {"color": "#b9bec6", "linewidth": 1, "zorder": 1}
     if trial.number == best.number:
         style = {"color": "#1b6ca8", "linewidth": 2.5, "label": "the best", "zorder": 2}
     if trial.number == number:
         style = {"color": "#d1495b", "linewidth": 1.5, "label": "the one killed", "zorder": 3}
-        axes.plot(int(last) + 1, curve[int(last)], "X", color="#d1495b", markersize=10, zorder=4)
-    axes.plot(range(1, EPOCHS + 1), curve, **style)
+        axes.axvline(int(last) + 1, color="#d1495b", linestyle=":", zorder=0)
+    axes.plot([epoch + 1 for epoch in curve], curve.values(), **style)
 axes.set_xlabel("epoch")
 axes.set_ylabel("validation accuracy (%)")
 axes.spines[["top", "right"]].set_visible(False)
-axes.legend(frameon=False, title="the cross is where it was killed", title_fontsize=8)
+axes.legend(frameon=False, title="dotted: when it was killed", title_fontsize=8)
 figure
 
 # %% [markdown]

@@ -21,13 +21,13 @@ class _OfCatalog(PredictorContract):
 @pytest.mark.parametrize("name", PREDICTORS)
 class TestPredictors(_OfCatalog):
     # The first, on which most fits are made, is the smallest.
-    spaces = (SPACES["toy"], SPACES["nb201"], MIXED)
+    spaces = (SPACES["toy"], SPACES["nb201"])
 
 
 @pytest.mark.parametrize(
     "name", [slow_unless(name in {*ONE_OF_EACH, "gnn"}, name) for name in PREDICTORS]
 )
-class TestOnGraphs(_OfCatalog):
-    """Cells whose operations are on nodes: by ``make test`` a predictor of each kind."""
+class TestElsewhere(_OfCatalog):
+    """Reals, and cells whose operations are on nodes: by ``make test`` a predictor of each kind."""
 
-    spaces = (SPACES["nb101"],)
+    spaces = (MIXED, SPACES["nb101"])

@@ -71,12 +71,17 @@ def test_what_was_not_observed_is_predicted_by_all_trees():
     assert encoding(new)[:, :-1].equal(features)
 
 
-def test_repeated_observations_have_one_prediction():
-    X = rows(NB201, 6).repeat(2, 1)
-    encoding = ForestEncoding(OneHotEncoding(NB201), 8)
-    encoding.grow(X, torch.arange(12.0, dtype=torch.double), seed=0)
-    _, out_of_bag = encoding._forest()
-    np.testing.assert_allclose(encoding(X[:6])[:, -1], out_of_bag.reshape(2, 6).mean(0))
+def test_repeated_observations_are_one_with_their_mean():
+    """A tree that has drawn one of them would know the others."""
+    X = rows(NB201, 6)
+    repeated, once = (ForestEncoding(OneHotEncoding(NB201), 8) for _ in range(2))
+    Y = torch.arange(12.0, dtype=torch.double)
+    repeated.grow(X.repeat(2, 1), Y, seed=0)
+    assert repeated.rows.equal(X)
+    spread = Y.std()
+    assert repeated.targets.allclose((Y.reshape(2, 6).mean(0) - Y.mean()) / spread, atol=1e-4)
+    once.grow(X, Y[:6], seed=0)
+    assert repeated(X)[:, -1].allclose(once(X)[:, -1] * Y[:6].std() / spread, atol=1e-3)
 
 
 def test_a_forest_that_is_not_grown_says_nothing():

@@ -66,10 +66,20 @@ class ForestEncoding(Encoding):
         return super().__getstate__() | {"_grown": None}
 
     def grow(self, X: Tensor, Y: Tensor, *, seed: int) -> None:
-        """Grow the trees from rows ``X`` (``n x d``) and values ``Y`` (``n``, in any unit)."""
-        Z = Standardize().fit(Y).forward(Y)
+        """Grow the trees from rows ``X`` (``n x d``) and values ``Y`` (``n``, in any unit).
+
+        An architecture that was observed repeatedly has the mean of its values: a tree that has drawn one of them is no
+        judge of the others.
+        """
+        rows, Z = X.double(), Standardize().fit(Y).forward(Y).double()
+        _, group = rows.unique(dim=0, return_inverse=True)
+        count = group.bincount()
+        means = Z.new_zeros(len(count)).index_add_(0, group, Z) / count
+        order = torch.arange(len(rows), device=group.device)
+        first = order.new_full(count.shape, len(rows)).scatter_reduce(0, group, order, "amin")
+        first = first.sort().values
         # Rounded, so that single and double precision break ties between splits alike.
-        self.rows, self.targets = X.double(), Z.double().round(decimals=4)
+        self.rows, self.targets = rows[first], means[group[first]].round(decimals=4)
         self.seed = torch.tensor(int(np.random.default_rng(seed).integers(2**31)), device="cpu")
         self._grown = self._memory = None
 
@@ -86,10 +96,9 @@ class ForestEncoding(Encoding):
         rows = torch.cat([self.rows.cpu(), X.detach().cpu().double()])
         _, group = rows.unique(dim=0, return_inverse=True)
         observed, asked = group[: len(self.rows)], group[len(self.rows) :]
-        # An architecture that was observed repeatedly has the mean.
-        count = observed.bincount(minlength=len(rows)).double()
-        total = out_of_bag.new_zeros(len(rows)).index_add_(0, observed, out_of_bag)
-        return torch.where(count[asked] > 0, total[asked] / count[asked].clamp_min(1), told)
+        held = out_of_bag.new_full((len(rows),), torch.nan)
+        held[observed] = out_of_bag
+        return held[asked].where(held[asked].isfinite(), told)
 
     def _forest(self) -> tuple["RandomForestRegressor", Tensor]:
         """The forest, and its out-of-bag predictions of what it was grown from (``n``)."""
