@@ -30,4 +30,4 @@ class TestPredictors(_OfCatalog):
 class TestElsewhere(_OfCatalog):
     """Reals, and cells whose operations are on nodes: by ``make test`` a predictor of each kind."""
 
-    spaces = (MIXED, SPACES["nb101"])
+    spaces = (SPACES["nb101"], MIXED)
