@@ -23,7 +23,7 @@ from perf.section import Grid, Section
 from perf.settings import Measurement, Settings
 from perf.tables import load
 
-__all__ = ["MEASUREMENT", "Reported", "report"]
+__all__ = ["MEASUREMENT", "Reported", "report", "side_by_side"]
 
 SIZES = (32, 64, 128, 256, 512)
 """The numbers of architectures at which FLAN reports both of the benchmarks that it shares with this page."""
@@ -100,6 +100,25 @@ def measure(settings: Settings) -> Section:
     return report(BENCHMARKS, settings)
 
 
+def side_by_side(
+    title: str,
+    tabular: Tabular,
+    predictors: Mapping[Name, Predictor],
+    sizes: Sequence[int],
+    settings: Settings,
+) -> Leaderboard:
+    """The leaderboard of a benchmark with that title; each fit is said when it is done."""
+    return compare(
+        tabular,
+        predictors,
+        sizes,
+        seeds=settings.seeds,
+        cache=settings.cache,
+        workers=settings.workers,
+        callback=lambda one: say(f"{title}: {one.method}, {one.train_size}, seed {one.seed}"),
+    )
+
+
 def report(benchmarks: Mapping[str, Reported], settings: Settings) -> Section:
     """The section on some benchmarks."""
     sizes, names = sizes_up_to(settings.size, SIZES), settings.wanted(METHODS)
@@ -109,17 +128,7 @@ def report(benchmarks: Mapping[str, Reported], settings: Settings) -> Section:
         predictors: dict[Name, Predictor] = {
             name: METHODS[name](tabular.benchmark.space) for name in names
         }
-        boards[title] = compare(
-            tabular,
-            predictors,
-            sizes,
-            seeds=settings.seeds,
-            cache=settings.cache,
-            workers=settings.workers,
-            callback=lambda one, title=title: say(  # type: ignore[misc]
-                f"{title}: {one.method}, {one.train_size}, seed {one.seed}"
-            ),
-        )
+        boards[title] = side_by_side(title, tabular, predictors, sizes, settings)
     taus = [_taus(title, board, benchmarks[title].others, sizes) for title, board in boards.items()]
     frame = pd.concat([board.frame().assign(title=title) for title, board in boards.items()])
     final = frame[frame["train_size"] == sizes[-1]]

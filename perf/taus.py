@@ -8,11 +8,12 @@ import torch
 
 from archbo import catalog
 from archbo.benchmarks import Benchmark, Tabular, YahpoNb301
-from archbo.comparison import compare, training_sample
+from archbo.comparison import training_sample
 from archbo.comparison.kept import Name
 from archbo.errors import DataError
 from archbo.predictors import Predictor
 from archbo.randomness import generator
+from perf.benchmarks import side_by_side
 from perf.leaderboard import COLUMN, sizes_up_to
 from perf.processes import say
 from perf.section import Grid, Section
@@ -176,15 +177,7 @@ def _rows(
     predictors: dict[Name, Predictor] = {
         method: catalog.predictor(method, space) for method in methods
     }
-    board = compare(
-        tabular,
-        predictors,
-        sizes,
-        seeds=settings.seeds,
-        cache=settings.cache,
-        workers=settings.workers,
-        callback=lambda one: say(f"{title}: {one.method}, {one.train_size}, seed {one.seed}"),
-    )
+    board = side_by_side(title, tabular, predictors, sizes, settings)
     taus = board.frame().groupby(["method", "train_size"])["kendall"].mean()
     rows = [
         [row_name(title, method), *(f"{taus[method, size]:.3f}" for size in sizes)]
