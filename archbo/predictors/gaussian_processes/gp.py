@@ -210,12 +210,14 @@ class GP(GaussianProcess):
     def _fit(self, *, seed: int) -> None:
         self.model = model = self._untrained()
         fit_or_keep(model)
+        if not self.trees:
+            return
         beside = self._untrained()
-        if isinstance(forest := beside.input_transform, ForestEncoding):
-            forest.grow(self.train_X, self.train_Y.flatten(), seed=seed)
-            if gain(model, forest(self.train_X)[:, -1]) > LEAST_GAIN:
-                self.model = beside
-                fit_or_keep(beside)
+        forest: Any = beside.input_transform
+        forest.grow(self.train_X, self.train_Y.flatten(), seed=seed)
+        if gain(model, forest(self.train_X)[:, -1]) > LEAST_GAIN:
+            self.model = beside
+            fit_or_keep(beside)
 
     def _new_features(self) -> Encoding:
         return ForestEncoding(self.features, self.trees) if self.trees else self.features
